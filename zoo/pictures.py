@@ -1,0 +1,281 @@
+"""Arrays become pictures: grids of images and scatter plots, as uint8 arrays or PNG files.
+
+Needs NumPy, Pillow and matplotlib's Agg canvas; knows nothing of models or of TensorFlow.
+"""
+
+import io
+import os
+import tempfile
+
+import numpy as np
+from PIL import Image
+
+from zoo.errors import refusal
+
+REPORT_BYTES = 200_000  # the largest picture that goes beside a result
+DRAWN_POINTS = 5_000  # of a scatter plot: more hide each other and do not compress
+READABLE_PIXELS = 28  # smaller images are magnified to about this height
+
+# --- grids of images --------------------------------------------------------------------------
+
+
+def image_grid(images, rows=None, columns=None, pad=2, scale=None):
+    """One picture of many, row by row, on white.
+
+    Args:
+        images: [N, H, W, C] or [N, H, W]; float in [0, 1] (clipped; NaN is shown black) or uint8.
+            One and three channels are shown as they are, any other number as the channels' mean.
+        rows: int, or None for as many as the images need.
+        columns: int, or None for a grid that is about square. Images beyond rows x columns are
+            left out.
+        pad: pixels between images and around them.
+        scale: int, each pixel is shown as scale x scale; None magnifies small images to about
+            28 pixels.
+
+    Returns:
+        uint8 [rows * (scale * H + pad) + pad, columns * (scale * W + pad) + pad, 1 or 3].
+
+    Raises:
+        ValueError: if there is no image, or the rank is wrong.
+    """
+    images = _as_bytes(images)
+    scale = scale or max(1, round(READABLE_PIXELS / images.shape[1]))
+    images = images.repeat(scale, axis=1).repeat(scale, axis=2)
+    rows, columns = _grid_shape(len(images), rows, columns)
+    images = images[: rows * columns]
+    _, height, width, channels = images.shape
+    cells = np.full((rows * columns, height + pad, width + pad, channels), 255, np.uint8)
+    cells[: len(images), :height, :width] = images
+    cells = cells.reshape(rows, columns, height + pad, width + pad, channels)
+    grid = cells.transpose(0, 2, 1, 3, 4).reshape(rows * (height + pad), -1, channels)
+    return np.pad(grid, ((pad, 0), (pad, 0), (0, 0)), constant_values=255)
+
+
+def interleave(originals, reconstructions):
+    """[x_0, x_hat_0, x_1, ...]: in a grid of evenly many columns each x_hat is right of its x.
+
+    Args:
+        originals: [N, ...].
+        reconstructions: [N, ...].
+
+    Returns:
+        [2 N, ...].
+    """
+    originals, reconstructions = np.asarray(originals), np.asarray(reconstructions)
+    if originals.shape != reconstructions.shape:
+        expected = f"the shape of the originals, {originals.shape}"
+        raise ValueError(refusal("reconstructions", expected, reconstructions.shape))
+    return np.stack([originals, reconstructions], axis=1).reshape(-1, *originals.shape[1:])
+
+
+def interpolate(z_from, z_to, steps=8):
+    """Codes on straight lines, both ends included: (1 - t) z_from + t z_to for t = 0, ..., 1.
+
+    Args:
+        z_from: [N, d].
+        z_to: [N, d].
+        steps: int >= 2, codes a line.
+
+    Returns:
+        float32 [N * steps, d], line by line: `image_grid(decoded, columns=steps)` shows one a row.
+    """
+    t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[None, :, None]
+    lines = (1.0 - t) * np.asarray(z_from)[:, None] + t * np.asarray(z_to)[:, None]
+    return lines.reshape(-1, lines.shape[-1])
+
+
+def interpolation_grid(decoded, x_from=None, x_to=None, rows=None, **grid_options):
+    """A grid with one line of decoded codes a row, between the real images it connects.
+
+    Args:
+        decoded: [N * steps, H, W, C], what a decoder makes of `interpolate(...)`.
+        x_from: [N, H, W, C] or None, shown at the left end.
+        x_to: [N, H, W, C] or None, shown at the right end.
+        rows: N, needed only without `x_from` and `x_to`.
+        **grid_options: `pad` and `scale` of `image_grid`.
+    """
+    ends = [x for x in (x_from, x_to) if x is not None]
+    rows = len(ends[0]) if ends else rows
+    if not rows:
+        raise ValueError(refusal("rows", "the number of lines when there are no end images", rows))
+    lines = np.asarray(decoded)
+    lines = lines.reshape(rows, -1, *lines.shape[1:])
+    left = [] if x_from is None else [np.asarray(x_from)[:, None]]
+    right = [] if x_to is None else [np.asarray(x_to)[:, None]]
+    lines = np.concatenate([*left, lines, *right], axis=1)
+    return image_grid(lines.reshape(-1, *lines.shape[2:]), rows, lines.shape[1], **grid_options)
+
+
+def _as_bytes(images):
+    """uint8 [N, H, W, 1 or 3]."""
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(refusal("images", "at least one image, [N, H, W, C]", images.shape))
+    if images.shape[-1] not in (1, 3):
+        images = images.mean(axis=-1, keepdims=True, dtype=np.float32)
+        images = images if images.max(initial=0.0) <= 1.0 else images / 255.0
+    if images.dtype == np.uint8:
+        return images
+    return np.rint(255.0 * np.clip(np.nan_to_num(images.astype(np.float32)), 0, 1)).astype(np.uint8)
+
+
+def _grid_shape(n, rows, columns):
+    if columns is None:
+        columns = int(np.ceil(n / rows)) if rows else int(np.ceil(np.sqrt(n)))
+    return rows or int(np.ceil(n / columns)), columns
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def save_png(path, array, max_bytes=None):
+    """Write an optimised PNG in one step: a reader sees the old file or the whole new one.
+
+    Args:
+        path: file name; its directory exists.
+        array: uint8 [H, W, 1 or 3] or [H, W], or float in [0, 1].
+        max_bytes: None, or the largest size: fewer colours, then fewer pixels, until it fits.
+    """
+    array = np.asarray(array)
+    pixels = _as_bytes(array[None] if array.ndim == 3 else array[None, ..., None])[0]
+    pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+    content = _png_within(Image.fromarray(pixels), max_bytes)
+    directory, name = os.path.split(os.fspath(path))
+    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=directory or ".")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are the owner's alone
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _png_within(image, max_bytes):
+    content = _png(image)
+    while max_bytes is not None and len(content) > max_bytes:
+        for colours in (256, 64, 32):
+            content = _png(image.quantize(colours))
+            if len(content) <= max_bytes:
+                return content
+        smaller = [max(1, int(0.8 * side)) for side in image.size]
+        image = image.resize(smaller, Image.Resampling.LANCZOS)
+    return content
+
+
+def _png(image):
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# --- scatter plots of 2-D data ----------------------------------------------------------------
+
+
+def nearest_mode(points, modes):
+    """The index of each point's nearest mode, int [N]: its colour in `scatter_panels`."""
+    differences = np.asarray(points)[:, None] - np.asarray(modes)[None]
+    return np.argmin(np.sum(differences**2, axis=-1), axis=1)
+
+
+def scatter_panels(path, panels, modes=None, latent=("codes", "prior"), max_bytes=REPORT_BYTES):
+    """Write the picture of `scatter_image` as a PNG of at most `max_bytes`."""
+    save_png(path, scatter_image(panels, modes, latent), max_bytes)
+
+
+def scatter_image(panels, modes=None, latent=("codes", "prior"), pixels=1200):
+    """Scatter plots side by side: data, samples, reconstructions and codes of a model of 2-D data.
+
+    A point has the colour of an integer: the mode of the data point that it came from, so a code
+    or a reconstruction that landed among another mode's is seen at once. Points without colours
+    take that of their nearest mode. Panels of data space share their axes, and say what share of
+    the points lies outside.
+
+    Args:
+        panels: {title: points [N, 2], or (points [N, 2], colours int [N])}; four make two rows of
+            two. Of more than 5,000 points a random 5,000 are drawn.
+        modes: [M, 2] or None, marked by crosses in data space.
+        latent: titles of the panels that are not in data space.
+        pixels: side of a 2 x 2 picture.
+
+    Returns:
+        uint8 [H, W, 3].
+
+    Reference: Dumoulin et al., ALI, arXiv 1606.00704, the figure of section 4.6.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows, columns = _grid_shape(len(panels), None, None)
+    figure = Figure(figsize=(6.0 * columns, 6.0 * rows), dpi=pixels / 12.0, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    panels = {
+        title: _coloured(panel, None if title in latent else modes)
+        for title, panel in panels.items()
+    }
+    in_data_space = [points for title, (points, _) in panels.items() if title not in latent]
+    data_box = _box(in_data_space[0] if modes is None else modes) if in_data_space else None
+    for index, (title, (points, colours)) in enumerate(panels.items()):
+        axes = figure.add_subplot(rows, columns, index + 1)
+        is_latent = title in latent
+        box = _box(points) if is_latent else data_box
+        _scatter(axes, title, points, colours, box)
+        if modes is not None and not is_latent:
+            axes.scatter(
+                *np.asarray(modes).T, s=60, c="black", marker="+", linewidths=0.8, alpha=0.6
+            )
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def _coloured(panel, modes):
+    points, colours = panel if isinstance(panel, tuple) else (panel, None)
+    points = np.asarray(points, np.float64)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(refusal("panels", "points of shape [N, 2]", points.shape))
+    if colours is None and modes is not None:
+        colours = nearest_mode(points, modes)
+    return points, None if colours is None else np.asarray(colours)
+
+
+def _scatter(axes, title, points, colours, box):
+    (left, right), (bottom, top) = box
+    inside = (points >= [left, bottom]).all(axis=1) & (points <= [right, top]).all(axis=1)
+    colour = "tab:blue" if colours is None else _palette(int(colours.max(initial=0)) + 1)[colours]
+    # Random order, or the last mode would lie on top of all others.
+    order = np.random.default_rng(0).permutation(len(points))[:DRAWN_POINTS]
+    size = np.clip(20_000 / max(1, len(order)), 4, 16)
+    colour = colour if colours is None else colour[order]
+    axes.scatter(*points[order].T, s=size, c=colour, linewidths=0)
+    outside = "" if inside.all() else f" ({1.0 - inside.mean():.1%} outside)"
+    axes.set_title(title + outside, fontsize=16)
+    axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", box_aspect=1)
+    axes.tick_params(labelsize=11)
+
+
+def _box(points):
+    """A square around the points, three tenths wider: ((left, right), (bottom, top))."""
+    points = np.asarray(points)[np.isfinite(points).all(axis=1)]
+    low, high = (
+        (points.min(axis=0), points.max(axis=0)) if len(points) else (np.zeros(2), np.ones(2))
+    )
+    half = 0.65 * max(1e-6, float((high - low).max()))
+    return [(centre - half, centre + half) for centre in (low + high) / 2.0]
+
+
+def _palette(n):
+    """RGB [n, 3]; neighbours in number differ in hue by the golden angle, and in brightness."""
+    from matplotlib.colors import hsv_to_rgb
+
+    index = np.arange(n)
+    hue, value = (index * 0.618034) % 1.0, np.array([0.85, 0.6, 1.0])[index % 3]
+    return hsv_to_rgb(np.stack([hue, np.full(n, 0.85), value], axis=1))
