@@ -6,14 +6,17 @@ import sys
 
 import pytest
 
-# TensorFlow and the numerical libraries read these once, at import. Each worker of pytest-xdist takes
-# one thread, so that `-n N` uses N cores; tools started by a test inherit the same settings.
+# TensorFlow and the numerical libraries read these once, at import. Each worker of pytest-xdist
+# takes one thread, so that `-n N` uses N cores; tools started by a test inherit the settings.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
 if "PYTEST_XDIST_WORKER" in os.environ:
-    for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(_variable, "1")
-    for _variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    for _variable in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    ):
         os.environ.setdefault(_variable, "1")
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -28,8 +31,8 @@ def _split_cpu():
 
 
 def pytest_collection_finish(session):
-    # Logical devices can only be made before TensorFlow starts, so before the first test that uses it.
-    # TensorFlow is loaded for this only when a collected test asks for the devices by name.
+    # Logical devices can only be made before TensorFlow starts, so before the first test that uses
+    # it. TensorFlow is loaded for this only when a collected test asks for the devices by name.
     wanted = any("two_cpus" in getattr(item, "fixturenames", ()) for item in session.items)
     if wanted or "tensorflow" in sys.modules:
         _split_cpu()
