@@ -1,0 +1,81 @@
+"""Which modes of a mixture of Gaussians a generator reaches, and how many samples are good.
+
+Two rules share one name in the literature and must not be compared with each other: ALI's counts a
+mode that one sample is nearest to, however far away; VEEGAN's asks for a sample within 3 standard
+deviations.
+"""
+
+import numpy as np
+
+from zoo.metrics.measure import Measure
+
+COVERED_SAMPLES = 10_000  # ALI's protocol
+QUALITY_SAMPLES = 2_500  # VEEGAN's protocol
+
+
+def modes_covered(samples, modes):
+    """The number of modes with at least one sample assigned by mixture responsibility.
+
+    Components of equal weight and one covariance sigma^2 I: the responsibility is largest for the
+    nearest mean, so sigma does not enter.
+
+    Args:
+        samples: [N, D]; samples that are not finite belong to no mode.
+        modes: [M, D].
+
+    Reference: Dumoulin et al., ALI, arXiv 1606.00704, section 4.6.
+    """
+    mode, _ = assign(samples, modes)
+    protocol = (
+        f"of {len(modes)} modes those with at least one of the samples by mixture responsibility "
+        "(ALI's rule)"
+    )
+    return Measure(float(_count(mode)), len(samples), protocol)
+
+
+def modes_high_quality(samples, modes, stddev, radius=3.0):
+    """The number of modes that are nearest to at least one high-quality sample.
+
+    Args:
+        samples: [N, D].
+        modes: [M, D].
+        stddev: sigma of every mode.
+        radius: a sample is of high quality if |x - nearest mode| <= radius * sigma.
+
+    Reference: Srivastava et al., VEEGAN, arXiv 1705.07761, section 5.1.
+    """
+    mode, distance = assign(samples, modes)
+    protocol = (
+        f"of {len(modes)} modes those nearest to at least one of the samples within {radius:g} "
+        "standard deviations (VEEGAN's rule)"
+    )
+    return Measure(float(_count(mode[distance <= radius * stddev])), len(samples), protocol)
+
+
+def high_quality_share(samples, modes, stddev, radius=3.0):
+    """The share of samples within `radius` standard deviations of their nearest mode, in [0, 1].
+
+    The data's own share in two dimensions is 1 - exp(-radius^2 / 2) = 0.989 at 3.
+
+    Args and reference: as `modes_high_quality`.
+    """
+    _, distance = assign(samples, modes)
+    protocol = (
+        f"share of the samples within {radius:g} standard deviations of the nearest mode "
+        "(VEEGAN's rule)"
+    )
+    return Measure(float(np.mean(distance <= radius * stddev)), len(samples), protocol)
+
+
+def assign(samples, modes):
+    """Each sample's nearest mode, int [N] (-1: not finite), and its distance, [N] (then inf)."""
+    samples, modes = np.asarray(samples, np.float64), np.asarray(modes, np.float64)
+    finite = np.isfinite(samples).all(axis=1)
+    samples = np.where(finite[:, None], samples, 0.0)
+    distances = np.linalg.norm(samples[:, None] - modes[None], axis=-1)  # [N, M]
+    mode = np.where(finite, distances.argmin(axis=1), -1)
+    return mode, np.where(finite, distances.min(axis=1), np.inf)
+
+
+def _count(mode):
+    return len(np.unique(mode[mode >= 0]))
