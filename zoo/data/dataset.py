@@ -1,0 +1,314 @@
+"""`Dataset`: splits, subsets, and batches that are a function of (seed, step) alone."""
+
+import functools
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import store, whole
+from zoo.errors import refusal, unknown
+
+_STATIC_SEED = 20_160_602  # of the one draw a pixel of binarise="static"; a constant of the splits
+_LABEL_SEED = 1_606_007
+
+
+class Dataset:
+    """Examples of one source as arrays and as `tf.data` pipelines.
+
+    Images are float32 in [0, 1], [B, H, W, C]; toy data are float32 vectors [B, D]. `y` is int32 [B] in
+    [0, num_classes), or float32 [B, num_attributes], and is absent where the source has none.
+
+    Attributes:
+        name: the source as it was asked for.
+        image_shape: (H, W, C) or (D,).
+        num_classes: K or None.
+        num_attributes: A or None.
+        class_names: tuple of class (or attribute) names, or None.
+        binary: whether every pixel is 0 or 1.
+        description: str that changes whenever the examples or their labels do; free of paths.
+        splits: names of the splits.
+        modes: means [M, D] of a toy mixture, else None.
+        mode_stddev: standard deviation of its components, else None.
+    """
+
+    def __init__(self, source, *, binarise, labels, label_seed, cache_dir, memory_limit):
+        """Use `zoo.data.load`."""
+        if binarise is not None and len(source.shape) == 1:
+            raise ValueError(refusal("binarise", f"None: {source.name} holds vectors", binarise))
+        self._source, self._binarise = source, binarise
+        self._cache_dir, self._memory_limit = cache_dir, memory_limit
+        self._labels, self._label_seed = labels, label_seed
+        self.name = source.name
+        self.image_shape = source.shape
+        self.num_classes = source.num_classes
+        self.num_attributes = source.num_attributes
+        self.class_names = source.class_names
+        self.binary = source.binary or binarise is not None
+        self.modes, self.mode_stddev = source.modes, source.mode_stddev
+        names = {*source.splits, "validation"} if source.validation else source.splits
+        self.splits = tuple(s for s in ("train", "validation", "test") if s in names)
+        self.description = source.identity
+        if binarise is not None:
+            self.description += f", binarise={binarise}"
+        if labels is not None:
+            self._check_labels()
+            self.description += f", labels={labels}, label_seed={label_seed}"
+
+    def __repr__(self):
+        sizes = ", ".join(f"{split}={self.size(split)}" for split in self.splits)
+        return f"Dataset({self.description}, image_shape={self.image_shape}, {sizes})"
+
+    def size(self, split):
+        """Number of examples of a split."""
+        start, stop = self._range(split)
+        return stop - start
+
+    def steps_per_epoch(self, batch_size, *, validation_held_out=False):
+        """Whole batches in one epoch of `train`; the tail of an epoch is dropped."""
+        return self._train_size(batch_size, validation_held_out) // batch_size
+
+    def arrays(self, split, limit=None):
+        """The first `limit` rows of a split (all of them: None).
+
+        Returns:
+            {"x": float32 [n, ...], "y": int32 [n] or float32 [n, A]}, `y` only where there are labels.
+        """
+        start, stop = self._range(split)
+        if limit is not None:
+            whole("limit", limit, 1)
+            stop = min(stop, start + limit)
+        rows = self._rows(split, self._still)
+        arrays = {"x": _scale(rows.x[start:stop])}
+        if rows.y is not None:
+            arrays["y"] = rows.y[start:stop].copy()
+        return arrays
+
+    def batches(self, split, batch_size):
+        """One pass over a split in stored order, the remainder kept.
+
+        Returns:
+            A finite `tf.data.Dataset` of {"x"[, "y"]}.
+        """
+        whole("batch_size", batch_size, 1)
+        first, stop = self._range(split)
+        rows, x = self._rows(split, self._still), self._tensor(split, self._still)
+
+        def batch(start):
+            part = slice(start, tf.minimum(start + batch_size, stop))
+            out = {"x": _scale(x[part])}
+            if rows.y is not None:
+                out["y"] = labels[part]
+            return {
+                key: tf.ensure_shape(value, [None, *value.shape[1:]]) for key, value in out.items()
+            }
+
+        with tf.device("CPU:0"):
+            labels = None if rows.y is None else tf.constant(rows.y)
+            dataset = tf.data.Dataset.range(first, stop, batch_size)
+            return _finish(dataset.map(batch))
+
+    def train(
+        self,
+        batch_size,
+        seed=0,
+        *,
+        start_step=0,
+        labelled_batch_size=None,
+        workers=1,
+        worker=0,
+        validation_held_out=False,
+    ):
+        """Training batches without end; step s of a seed is always the same batch.
+
+        Every epoch is a new permutation, a function of (seed, epoch), of which the last N mod batch_size
+        examples are left out. Nothing has to be replayed to resume.
+
+        Args:
+            batch_size: B, of the global batch.
+            seed: int in [0, 2^31).
+            start_step: first step that is yielded.
+            labelled_batch_size: examples a step of the labelled subset; by default batch_size, or all
+                labelled ones if they are fewer. Only with `labels`.
+            workers: number of worker processes W; divides the batch sizes.
+            worker: which one this is: it gets rows [worker B / W, (worker + 1) B / W).
+            validation_held_out: leave the validation rows out, where they belong to train.
+
+        Returns:
+            An infinite `tf.data.Dataset` of {"x"[, "y"]}; with `labels`, of {"x", "x_labelled",
+            "y_labelled"}.
+        """
+        size = self._train_size(batch_size, validation_held_out)
+        whole("seed", seed, 0, 2**31 - 1)
+        whole("start_step", start_step, 0)
+        whole("workers", workers, 1)
+        whole("worker", worker, 0, workers - 1)
+        _divisible("batch_size", batch_size, workers)
+        if self._labels is not None:
+            if labelled_batch_size is None:
+                fewer = min(batch_size, self._labels)
+                labelled_batch_size = fewer - fewer % workers or workers
+            whole("labelled_batch_size", labelled_batch_size, 1, self._labels)
+            _divisible("labelled_batch_size", labelled_batch_size, workers)
+        elif labelled_batch_size is not None:
+            expected = "None, because `labels` was not given to load"
+            raise ValueError(refusal("labelled_batch_size", expected, labelled_batch_size))
+
+        still = None if self._binarise == "dynamic" else self._still
+        x, y = self._tensor("train", still), self._rows("train", still).y
+        shape = self.image_shape
+
+        def mine(batch):
+            """This worker's rows of something that has a row for each example of the global batch."""
+            share = len(batch) // workers
+            return batch[worker * share : (worker + 1) * share]
+
+        def stream(seed, step, count, size, subset=None):
+            """Images [count / workers, ...] of a step, and their rows in the train split."""
+            rows = mine(_order(seed, step, count, size))
+            if subset is not None:
+                rows = tf.gather(subset, rows)
+            images = _scale(tf.gather(x, rows))
+            if self._binarise == "dynamic":
+                seeds = tf.stack([tf.constant(seed, tf.int64), step])
+                noise = tf.random.stateless_uniform([count, *shape], seeds, alg="philox")
+                images = tf.cast(mine(noise) < images, tf.float32)
+            return images, rows
+
+        def batch(step):
+            images, rows = stream(seed, step, batch_size, size)
+            out = {"x": images}
+            if subset is not None:
+                # ~seed is negative: no user's seed draws the same order.
+                images, rows = stream(~seed, step, labelled_batch_size, self._labels, subset)
+                out |= {"x_labelled": images, "y_labelled": tf.gather(labels, rows)}
+            elif labels is not None:
+                out["y"] = tf.gather(labels, rows)
+            return out
+
+        with tf.device("CPU:0"):
+            labels = None if y is None else tf.constant(y)
+            subset = None if self._labels is None else tf.constant(self._labelled())
+            steps = tf.data.Dataset.range(start_step, tf.int64.max)
+            steps = steps.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+            return _finish(steps.map(batch))
+
+    @property
+    def _still(self):
+        """How images are binarised wherever a read must not depend on the step."""
+        return "static" if self._binarise == "dynamic" else self._binarise
+
+    def _range(self, split):
+        """(stored split, its size) as rows [start, stop) of what `_rows` returns."""
+        if split not in self.splits:
+            raise unknown("split", split, self.splits)
+        stored = self._source.splits
+        if split in stored:
+            return 0, stored[split].size
+        return stored["train"].size - self._source.validation, stored["train"].size
+
+    def _train_size(self, batch_size, validation_held_out):
+        whole("batch_size", batch_size, 1)
+        size = self.size("train") - (self._source.validation if validation_held_out else 0)
+        if batch_size > size:
+            raise ValueError(
+                refusal("batch_size", f"at most the {size} training examples of {self.name}", batch_size)
+            )
+        return size
+
+    @functools.cache
+    def _rows(self, split, binarise):
+        """`store.Rows` of a stored split; validation rows at the end of train are train's."""
+        if split not in self._source.splits:
+            return self._rows("train", binarise)
+        source = self._source
+        key = {"source": source.identity, "split": split, "binarise": binarise}
+        transform = None
+        if binarise is not None:
+            seed = [_STATIC_SEED, zlib.crc32(f"{source.name}/{split}".encode())]
+            transform = _binariser(binarise, np.random.Generator(np.random.Philox(seed)))
+        return store.collect(
+            source.splits[split],
+            source.shape,
+            source.dtype if binarise is None else "uint8",
+            key=key,
+            cache_dir=self._cache_dir,
+            memory_limit=self._memory_limit,
+            transform=transform,
+        )
+
+    @functools.cache
+    def _tensor(self, split, binarise):
+        if split not in self._source.splits:
+            return self._tensor("train", binarise)
+        return self._rows(split, binarise).tensor()
+
+    def _check_labels(self):
+        """Refuses a labelled subset that cannot be balanced."""
+        labels, classes = self._labels, self.num_classes
+        if classes is None:
+            raise ValueError(refusal("labels", f"None: {self.name} has no class labels", labels))
+        if labels % classes:
+            expected = f"a multiple of the {classes} classes of {self.name}"
+            raise ValueError(refusal("labels", expected, labels))
+        size = self.size("train") - self._source.validation
+        if labels > size:
+            expected = f"at most the {size} training examples of {self.name} outside of validation"
+            raise ValueError(refusal("labels", expected, labels))
+
+    @functools.cache
+    def _labelled(self):
+        """Rows of the labelled subset, int64 [labels], equally many of every class."""
+        size = self.size("train") - self._source.validation
+        still = None if self._binarise == "dynamic" else self._still
+        y = self._rows("train", still).y[:size]
+        order = np.random.Generator(np.random.Philox([_LABEL_SEED, self._label_seed])).permutation(size)
+        each = self._labels // self.num_classes
+        chosen = [order[y[order] == k][:each] for k in range(self.num_classes)]
+        fewest = min(map(len, chosen))
+        if fewest < each:
+            expected = f"at most {fewest} x {self.num_classes}, as the rarest class has {fewest} examples"
+            raise ValueError(refusal("labels", expected, self._labels))
+        return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+
+def _order(seed, step, count, size):
+    """Rows, int64 [count], of the global batch `step` of a stream over `size` examples."""
+    per_epoch = size // count
+    positions = step % per_epoch * count + tf.range(count, dtype=tf.int64)
+    epoch = tf.cast(step // per_epoch, tf.int32)
+    # One length-2 seed for the vector: twenty times faster than a seed an element.
+    return tf.random.experimental.index_shuffle(
+        positions, tf.stack([tf.constant(seed, tf.int32), epoch]), tf.constant(size - 1, tf.int64)
+    )
+
+
+def _scale(x):
+    """uint8 in [0, 255] or float32 -> float32 in [0, 1]; numpy in, numpy out."""
+    if isinstance(x, np.ndarray):
+        return np.asarray(x, np.float32) / np.float32(255) if x.dtype == np.uint8 else np.array(x)
+    return tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else x
+
+
+def _binariser(binarise, generator):
+    """Callable on chunks in stored order that returns uint8 images of 0 and 255."""
+
+    def binarised(x):
+        x = _scale(x)
+        level = 0.5 if binarise == "threshold" else 1.0 - generator.random(x.shape, np.float32)
+        return (x >= level).astype(np.uint8) * np.uint8(255)
+
+    return binarised
+
+
+def _finish(dataset):
+    options = tf.data.Options()
+    # Every worker asks for its own rows; sharding again would drop data.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    options.deterministic = True
+    return dataset.with_options(options).prefetch(2)
+
+
+def _divisible(argument, count, workers):
+    if count % workers:
+        raise ValueError(refusal(argument, f"a multiple of workers={workers}", count))

@@ -1,0 +1,63 @@
+"""What a source is: shapes, names, and a way to read each split in chunks."""
+
+import collections.abc
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """One stored split.
+
+    Attributes:
+        size: number of examples N.
+        chunks: callable that returns an iterator of `(x, y)` in stored order; x [n, *shape], y [n] int32,
+            [n, A] float32 or None. The n of all chunks sum to N.
+    """
+
+    size: int
+    chunks: collections.abc.Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A data set as it is stored, before binarising, subsets and batches.
+
+    Attributes:
+        name: as the user wrote it.
+        shape: of one example: (H, W, C) or (D,).
+        dtype: "uint8" (means value / 255) or "float32".
+        splits: {split name: Split}; always "train".
+        identity: str that changes whenever the content does; it holds no directory.
+        validation: rows at the end of train that are the validation split, if none is stored.
+        num_classes: K, or None.
+        num_attributes: A, or None.
+        class_names: tuple of K class names (or A attribute names), or None.
+        binary: whether all pixels are 0 or 1.
+        modes: means [M, D] of a mixture, or None.
+        mode_stddev: standard deviation of each of its components, or None.
+    """
+
+    name: str
+    shape: tuple
+    dtype: str
+    splits: dict
+    identity: str
+    validation: int = 0
+    num_classes: int | None = None
+    num_attributes: int | None = None
+    class_names: tuple | None = None
+    binary: bool = False
+    modes: np.ndarray | None = None
+    mode_stddev: float | None = None
+
+
+def tail(size):
+    """Number of validation rows at the end of a train split of `size`: a tenth, at most 10,000."""
+    return min(10_000, size // 10)
+
+
+def array_split(x, y=None):
+    """A `Split` over arrays that are in memory already."""
+    return Split(len(x), lambda: iter([(x, y)]))

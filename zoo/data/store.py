@@ -1,0 +1,130 @@
+"""Splits as arrays: in memory, or prepared once as a raw file that is mapped into memory."""
+
+import dataclasses
+import json
+import math
+import os
+import pathlib
+import shutil
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+_CHUNK = 1024  # rows transformed at a time: bounds the scratch memory
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Examples of one split.
+
+    Attributes:
+        x: numpy array or memory map [N, *shape], uint8 or float32.
+        y: int32 [N], float32 [N, A] or None.
+        path: raw file behind `x`, or None.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None
+    path: str | None = None
+
+    def tensor(self):
+        """`x` as an eager tensor on the CPU, without a copy of the data.
+
+        A raw file becomes a tensor over the mapped pages, so a data set of any size is gathered from by
+        the same graph as a small one, and the kernel may drop its pages at any time.
+        """
+        with tf.device("CPU:0"):
+            if self.path is None:
+                return tf.convert_to_tensor(self.x)
+            return tf.raw_ops.ImmutableConst(
+                dtype=self.x.dtype, shape=self.x.shape, memory_region_name=self.path
+            )
+
+
+def collect(split, shape, dtype, *, key, cache_dir, memory_limit, transform=None):
+    """Reads a `Split` once.
+
+    Args:
+        split: the `Split`.
+        shape: of one example.
+        dtype: of the result.
+        key: dict that identifies the content; names the prepared file.
+        cache_dir: where prepared files live.
+        memory_limit: bytes up to which the result is held in memory.
+        transform: callable on chunks of x, applied in stored order, or None.
+
+    Returns:
+        `Rows`.
+    """
+    shape = (split.size, *shape)
+    if math.prod(shape) * np.dtype(dtype).itemsize <= memory_limit:
+        x = _aligned(shape, dtype)
+        return Rows(x, _fill(x, split, transform))
+    key = json.dumps({**key, "shape": shape, "dtype": dtype}, sort_keys=True)
+    final = pathlib.Path(cache_dir) / f"{zlib.crc32(key.encode()):08x}-{zlib.adler32(key.encode()):08x}"
+    if not final.is_dir():
+        _prepare(final, split, shape, dtype, transform)
+    labels = final / "y.npy"
+    return Rows(
+        np.memmap(final / "x.raw", dtype=dtype, mode="r", shape=shape),
+        np.load(labels, allow_pickle=False) if labels.exists() else None,
+        str(final / "x.raw"),
+    )
+
+
+def _prepare(final, split, shape, dtype, transform):
+    """Writes x.raw and y.npy under a temporary name, then renames the directory once."""
+    temporary = final.with_name(f"{final.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        with open(temporary / "x.raw", "wb") as file:
+            y = _fill(_Appender(file, dtype, shape[0]), split, transform)
+            file.flush()
+            os.fsync(file.fileno())
+        if y is not None:
+            np.save(temporary / "y.npy", y)
+        try:
+            temporary.rename(final)
+        except OSError:
+            if not final.is_dir():  # otherwise another process was faster, with the same content
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+class _Appender:
+    """Takes `self[start:stop] = chunk` in order and appends it to a file."""
+
+    def __init__(self, file, dtype, size):
+        self.file, self.dtype, self.size = file, dtype, size
+
+    def __len__(self):
+        return self.size
+
+    def __setitem__(self, rows, chunk):
+        self.file.write(np.ascontiguousarray(chunk, self.dtype).data)
+
+
+def _fill(x, split, transform):
+    """Writes the chunks of a split into x; returns its labels or None."""
+    labels, done = [], 0
+    for images, y in split.chunks():
+        for start in range(0, len(images), _CHUNK):
+            part = images[start : start + _CHUNK]
+            x[done : done + len(part)] = part if transform is None else transform(part)
+            done += len(part)
+        if y is not None:
+            labels.append(y)
+    if done != len(x):
+        raise ValueError(f"The source ended after {done} of {len(x)} examples; prepare it again.")
+    return np.concatenate(labels) if labels else None
+
+
+def _aligned(shape, dtype):
+    """Empty array at a multiple of 64 bytes, which TensorFlow adopts without a copy."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    buffer = np.empty(size + 64, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size].view(dtype).reshape(shape)

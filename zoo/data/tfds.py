@@ -1,0 +1,117 @@
+"""Sources read through TensorFlow Datasets."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import resize
+from zoo.data.source import Source, Split, tail
+from zoo.errors import refusal, unknown
+
+
+def open_tfds(name, dataset, splits, data_dir, image_size):
+    """A TFDS image set as a `Source`.
+
+    Args:
+        name: as the user wrote it.
+        dataset: TFDS name, with configuration and version if wanted.
+        splits: {our split: TFDS split}; None takes TFDS's train, validation and test.
+        data_dir: TFDS directory or None.
+        image_size: resize to this, or None.
+    """
+    import tensorflow_datasets as tfds
+
+    builder = _prepared(tfds, name, dataset, data_dir)
+    features = builder.info.features
+    features = dict(features.items()) if isinstance(features, tfds.features.FeaturesDict) else {}
+    image = features.get("image")
+    if not isinstance(image, tfds.features.Image) or image.dtype != np.uint8:
+        raise ValueError(refusal("name", "a TFDS set with a uint8 `image` feature", name))
+    height, width, channels = image.shape
+    if image_size is not None:
+        height = width = image_size
+    elif height is None or width is None:
+        raise ValueError(refusal("image_size", f"an int, as the images of {name} differ", None))
+    read, num_classes, names = _labels(tfds, features)
+    attributes = len(names) if num_classes is None and names else None
+
+    def decoded(split):
+        config = tfds.ReadConfig(interleave_cycle_length=1)  # stored order
+        return builder.as_dataset(split=split, shuffle_files=False, read_config=config)
+
+    def example(features):
+        x = features["image"]
+        x = x if image_size is None else resize.square(x, image_size)
+        return (x, read(features)) if names else (x,)
+
+    def chunks(split):
+        parallel = decoded(split).map(example, num_parallel_calls=tf.data.AUTOTUNE)
+        for part in parallel.batch(1024).prefetch(1).as_numpy_iterator():
+            x = part[0]
+            if dataset.startswith("binarized_mnist"):
+                x = (x > 0).astype(np.uint8) * np.uint8(255)
+            yield x, part[1] if names else None
+
+    if splits is None:
+        splits = {key: key for key in ("train", "validation", "test") if key in builder.info.splits}
+        if "train" not in splits:
+            raise ValueError(refusal("name", "a TFDS set with a train split", name))
+    ours = {
+        key: Split(int(decoded(split).cardinality()), functools.partial(chunks, split))
+        for key, split in splits.items()
+    }
+    resized = "" if image_size is None else f", image_size={image_size}"
+    return Source(
+        name=name,
+        shape=(height, width, channels),
+        dtype="uint8",
+        splits=ours,
+        identity=f"{name} {builder.info.version}{resized}",
+        validation=0 if "validation" in ours else _held_out(ours["train"].size),
+        num_classes=num_classes,
+        num_attributes=attributes,
+        class_names=names or None,
+        binary=dataset.startswith("binarized_mnist"),
+    )
+
+
+def _held_out(size):
+    """10,000 of the well-known sets, which are large; a tenth of a small one."""
+    return 10_000 if size >= 50_000 else tail(size)
+
+
+def _prepared(tfds, name, dataset, data_dir):
+    """A builder whose data are on disk, after a download if need be."""
+    try:
+        builder = tfds.builder(dataset, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError:
+        raise unknown("name", name, [f"tfds:{known}" for known in tfds.list_builders()]) from None
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # whatever the network, the disk or a checksum says
+        reason = " ".join(str(error).split())[:120]
+        raise FileNotFoundError(
+            refusal(
+                "name",
+                f"a data set prepared below {builder.data_dir!s}, or one that can be downloaded",
+                name,
+                f"Set TFDS_DATA_DIR or data_dir to a directory that holds it ({reason}).",
+            )
+        ) from None
+    return builder
+
+
+def _labels(tfds, features):
+    """(callable from an example's features to y, K or None, names): class labels, attributes or none."""
+    label, attributes = features.get("label"), features.get("attributes")
+    if isinstance(label, tfds.features.ClassLabel) and label.num_classes:
+        return lambda f: tf.cast(f["label"], tf.int32), label.num_classes, tuple(label.names)
+    if isinstance(attributes, tfds.features.FeaturesDict):
+        names = tuple(sorted(attributes))
+        return (
+            lambda f: tf.stack([tf.cast(f["attributes"][n], tf.float32) for n in names]),
+            None,
+            names,
+        )
+    return None, None, ()
