@@ -1,0 +1,62 @@
+"""Measures a trained run by every metric that its capabilities allow.
+
+    python tools/evaluate.py --run_dir=runs/ali-digits
+
+Prints a table and writes evaluation.json in the run's directory.
+"""
+
+import sys
+
+import common
+
+from zoo import results, training
+
+FLAGS = (
+    common.RUN_DIR,
+    common.flag("split", "str", "test", "split of the data", choices=("train", "validation", "test")),
+    common.flag("seed", "int", 0, "of the noise of the measurement", minimum=0),
+    common.flag("limit", "int", None, "measure on the first so many examples; None means all", minimum=1),
+    common.flag("metrics", "tuple", None, "names of metrics, separated by commas; None means all"),
+    common.WHICH,
+    common.DATA_DIR,
+)
+
+
+def run(flags):
+    """A run's checkpoint to evaluation.json."""
+    run_dir = common.existing_run(flags)
+    common.load()
+    from zoo import metrics
+
+    recorded = common.recorded(run_dir)
+    recorded.data_dir = flags.data_dir or recorded.data_dir
+    dataset = common.load_data(recorded)
+    model = training.restore(run_dir, flags.which)
+    measured = metrics.evaluate(
+        model,
+        dataset,
+        split=flags.split,
+        seed=flags.seed,
+        limit=flags.limit,
+        metrics=flags.metrics,
+    )
+    evaluation = {"step": int(model.step), "which": flags.which, "metrics": measured}
+    results.write_json(run_dir / "evaluation.json", evaluation)
+    print(table(measured))
+
+
+def table(measured):
+    """{metric: {"value", "n", "split", "protocol"}} as aligned columns."""
+    rows = [("metric", "value", "n", "split", "protocol")]
+    for name, found in measured.items():
+        value = found["value"]
+        shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+        rows.append((name, shown, *(str(found.get(key, "-")) for key in rows[0][2:])))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]]) for row in rows
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(common.main(run, FLAGS))

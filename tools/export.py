@@ -1,0 +1,35 @@
+"""Exports a run as a SavedModel that TensorFlow Serving and `zoo.load` read; prints its path.
+
+    python tools/export.py --run_dir=runs/ali-digits
+"""
+
+import pathlib
+import sys
+
+import common
+
+from zoo import results, training
+
+FLAGS = (
+    common.RUN_DIR,
+    common.flag("export_dir", "str", None, "where versions are kept; exported/<run name> if None"),
+    common.WHICH,
+)
+
+
+def run(flags):
+    """A run's checkpoint to the next version below the export directory."""
+    run_dir = common.existing_run(flags)
+    export_dir = flags.export_dir or pathlib.Path("exported", run_dir.resolve().name)
+    evaluation = run_dir / "evaluation.json"
+    metrics = results.read_json(evaluation)["metrics"] if evaluation.is_file() else None
+    common.load()
+    from zoo import serving
+
+    model = training.restore(run_dir, flags.which)
+    name = common.recorded(run_dir).dataset
+    print(serving.export(model, export_dir, data=name, metrics=metrics))
+
+
+if __name__ == "__main__":
+    sys.exit(common.main(run, FLAGS))

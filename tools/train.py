@@ -1,0 +1,66 @@
+"""Trains a method on a data set; started again, it continues where it stopped.
+
+    python tools/train.py --flagfile=configs/ali/digits.cfg
+"""
+
+import pathlib
+import sys
+
+import common
+
+from zoo import registry, training
+
+JIT_COMPILE = {"auto": "auto", "true": True, "false": False}
+# Flags that are arguments of `zoo.training.train`.
+LOOP = (
+    "steps",
+    "batch_size",
+    "seed",
+    "labelled_batch_size",
+    "checkpoint_every",
+    "keep",
+    "sample_every",
+    "log_every",
+    "best_metric",
+)
+
+
+def run(flags):
+    """Flags to model and data set, then `zoo.training.train`."""
+    common.check_run(flags)
+    run_dir = training.check_writable(
+        flags.run_dir or pathlib.Path("runs", common.run_name(flags))
+    )
+    common.load()
+    from zoo.training import strategies
+
+    if flags.threads is not None:
+        training.set_threads(flags.threads)
+    if flags.deterministic:
+        training.set_determinism(flags.seed)
+    strategy = strategies.make(flags.strategy)
+    dataset = common.load_data(flags)
+    # Made once in vain: what does not fit the data is refused while there is no run directory yet.
+    dataset.train(flags.batch_size, flags.seed, labelled_batch_size=flags.labelled_batch_size)
+    with strategy.scope():
+        model = registry.create(
+            flags.method,
+            image_shape=dataset.image_shape,
+            seed=flags.seed,
+            dtype=flags.precision,
+            **flags.hyper_parameters,
+        )
+        model.compile(jit_compile=JIT_COMPILE[flags.jit_compile])
+    described = {item.name: getattr(flags, item.name) for item in common.RUN_FLAGS}
+    described |= {"run_dir": str(run_dir), **flags.hyper_parameters}
+    training.train(
+        model,
+        dataset,
+        run_dir,
+        flags_text=common.flags_text(described),
+        **{name: getattr(flags, name) for name in LOOP},
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(common.main(run, common.RUN_FLAGS))

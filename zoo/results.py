@@ -1,0 +1,339 @@
+"""The ledger: what each config reached, as results/<method>-<stem>.json, and the tables made from it.
+
+An entry is one config over its seeds. Every number of README and RESULTS.md comes from here; the functions that write
+those take and return text, and read no files.
+"""
+
+import json
+import math
+import os
+import pathlib
+import re
+import statistics
+
+from zoo.errors import refusal
+
+STATUSES = ("verified", "secondary", "recalled")
+_FIELDS = {
+    "method": str,
+    "dataset": str,
+    "variant": (str, type(None)),
+    "flags": dict,
+    "seeds": list,
+    "draws": list,
+    "metrics": dict,
+    "paper": dict,
+    "command": str,
+    "commits": list,
+    "dirty": bool,
+    "versions": dict,
+    "machine": dict,
+    "seconds": list,
+}
+_BEGIN, _END = "<!-- methods:begin -->", "<!-- methods:end -->"
+_SHOWN = 3  # metrics in a cell of README's table where the paper names none
+
+
+def aggregate(values):
+    """(mean, standard deviation) of one value a seed.
+
+    Args:
+        values: finite numbers, at least one.
+
+    Returns:
+        The mean and the sample standard deviation (n - 1 below the line); None where there is one value.
+    """
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def entry(*, method, dataset, variant, flags, runs, paper, command):
+    """An entry of the ledger from the runs of a config.
+
+    Args:
+        method: registry name.
+        dataset: its source.
+        variant: what the config's stem adds to the data set's name, or None.
+        flags: {name: value}, all that decides the numbers but the seed.
+        runs: one dict a seed: "seed", "draws", "commit", "dirty", "seconds", "versions", "machine" and "evaluation",
+            {metric: {"value", "n", "split", "protocol"}}.
+        paper: {metric: {"value", "source", "status"}}.
+        command: what reproduces it.
+
+    Raises:
+        ValueError: a run lacks a metric that another has, or a value is not finite.
+    """
+    runs = sorted(runs, key=lambda run: run["seed"])
+    metrics = {}
+    for name, first in runs[0]["evaluation"].items():
+        measured = [run["evaluation"].get(name) for run in runs]
+        missing = [run["seed"] for run, found in zip(runs, measured) if found is None]
+        if missing:
+            raise ValueError(refusal("metrics", f"{name} of every seed", f"none for seed {missing[0]}"))
+        values = [found["value"] for found in measured]
+        mean, std = aggregate(values)
+        described = {key: first.get(key) for key in ("n", "split", "protocol")}
+        metrics[name] = {"values": values, "mean": mean, "std": std, **described}
+    return check(
+        {
+            "method": method,
+            "dataset": dataset,
+            "variant": variant,
+            "flags": flags,
+            "seeds": [run["seed"] for run in runs],
+            "draws": [run["draws"] for run in runs],
+            "metrics": metrics,
+            "paper": paper,
+            "command": command,
+            "commits": [run["commit"] for run in runs],
+            "dirty": any(run["dirty"] for run in runs),
+            "versions": runs[-1]["versions"],
+            "machine": runs[-1]["machine"],
+            "seconds": [run["seconds"] for run in runs],
+        }
+    )
+
+
+def check(found, name="entry"):
+    """`found` if it is an entry of the ledger; `ValueError` or `TypeError` in one line otherwise."""
+    if not isinstance(found, dict):
+        raise TypeError(refusal(name, "a JSON object", found))
+    for field, kind in _FIELDS.items():
+        if field not in found:
+            raise ValueError(refusal(name, f"the field {field!r}", sorted(found)))
+        if not isinstance(found[field], kind):
+            expected = kind.__name__ if isinstance(kind, type) else "str or null"
+            raise TypeError(refusal(f"{name}.{field}", expected, found[field]))
+    extra = sorted(set(found) - set(_FIELDS))
+    if extra:
+        raise ValueError(refusal(name, "no other fields than " + ", ".join(_FIELDS), extra))
+    seeds = found["seeds"]
+    if len(set(seeds)) != len(seeds):
+        raise ValueError(refusal(f"{name}.seeds", "different seeds", seeds))
+    for field in ("draws", "commits", "seconds"):
+        if len(found[field]) != len(seeds):
+            raise ValueError(refusal(f"{name}.{field}", f"one item a seed ({len(seeds)})", found[field]))
+    for metric, measured in found["metrics"].items():
+        where = f"{name}.metrics.{metric}"
+        values = measured.get("values", [])
+        if len(values) != len(seeds):
+            raise ValueError(refusal(f"{where}.values", f"one number a seed ({len(seeds)})", values))
+        if not all(_is_number(value) for value in values):
+            raise ValueError(refusal(f"{where}.values", "finite numbers", values))
+        mean, std = aggregate(values)
+        if not _close(measured.get("mean"), mean) or not _close(measured.get("std"), std):
+            received = (measured.get("mean"), measured.get("std"))
+            raise ValueError(refusal(where, f"mean {mean:.6g} and std {std} of its values", received))
+    check_paper(found["paper"], f"{name}.paper")
+    return found
+
+
+def check_paper(paper, name="paper"):
+    """`paper` if it is {metric: {"value", "source", "status"}}; `ValueError` in one line otherwise."""
+    for metric, figure in paper.items():
+        if not isinstance(figure, dict) or set(figure) != {"value", "source", "status"}:
+            raise ValueError(refusal(f"{name}.{metric}", "value, source and status", figure))
+        if figure["status"] not in STATUSES:
+            raise ValueError(refusal(f"{name}.{metric}.status", "one of " + ", ".join(STATUSES), figure["status"]))
+    return paper
+
+
+def read(path):
+    """The entry in a file."""
+    return check(read_json(path), pathlib.Path(path).name)
+
+
+def write(path, found):
+    """Writes an entry, whole or not at all."""
+    write_json(path, check(found, pathlib.Path(path).name))
+
+
+def read_json(path):
+    """The content of a JSON file; `ValueError` names the file if it is no JSON."""
+    try:
+        return json.loads(pathlib.Path(path).read_text())
+    except ValueError as error:
+        raise ValueError(refusal("path", "a JSON file", str(path), f"{error}.")) from None
+
+
+def write_json(path, content):
+    """Writes JSON under a temporary name and renames it, so that a reader finds all or nothing."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def write_text(path, text):
+    """Writes a text file under a temporary name and renames it."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def differences(old, new, defaults=None):
+    """["name: old -> new"] of flags that differ.
+
+    Args:
+        old, new: {name: value}.
+        defaults: values of flags that one side does not know yet.
+    """
+    defaults = defaults or {}
+    old, new = ({**defaults, **json.loads(json.dumps(side))} for side in (old, new))
+    old, new = (json.loads(json.dumps(side)) for side in (old, new))  # defaults may be tuples
+    names = sorted(set(old) | set(new))
+    return [f"{name}: {old.get(name)} -> {new.get(name)}" for name in names if old.get(name) != new.get(name)]
+
+
+def render_table(methods, configs, entries):
+    """README's table of methods: a row for each config with results, one "not run" row for a method without.
+
+    Args:
+        methods: {name: the paragraph of its paper (`zoo.registry.reference`)}.
+        configs: {(method, stem): {"path", "command", "paper"}}.
+        entries: {(method, stem): entry}.
+
+    Returns:
+        A Markdown table.
+    """
+    lines = _header("method", "paper", "config", "paper's number", "our number", "command")
+    for method, reference in methods.items():
+        stems = [stem for name, stem in sorted(entries) if name == method]
+        for stem in stems or [next((stem for name, stem in sorted(configs) if name == method), None)]:
+            found, config = entries.get((method, stem)), configs.get((method, stem), {})
+            paper = found["paper"] if found else config.get("paper", {})
+            command = found["command"] if found else config.get("command")
+            cells = (method, _paper_link(reference), stem or "-", _figures(paper), _reached(found), _code(command))
+            lines.append(_row(*cells))
+    return "\n".join(lines)
+
+
+def render_results(methods, configs, entries):
+    """The text of RESULTS.md: every config, every metric; the arguments of `render_table`."""
+    lines = ["# Results", "", "Generated by `python tools/report.py` from `results/*.json`; do not edit.", ""]
+    lines += ["Mean ± sample standard deviation over the seeds. Fractions lie in [0, 1].", ""]
+    for method, reference in methods.items():
+        lines += [f"## {method}", ""] + ([_paper_link(reference), ""] if reference else [])
+        stems = sorted({stem for name, stem in (*configs, *entries) if name == method})
+        if not stems:
+            lines += ["not run", ""]
+        for stem in stems:
+            lines += _config_section(method, stem, configs.get((method, stem)), entries.get((method, stem)))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def splice(readme, table):
+    """README's text with `table` between its two marks."""
+    if readme.count(_BEGIN) != 1 or readme.count(_END) != 1:
+        raise ValueError(refusal("README.md", f"one {_BEGIN} and one {_END}", readme[:40]))
+    head, rest = readme.split(_BEGIN)
+    return f"{head}{_BEGIN}\n{table}\n{_END}{rest.split(_END)[1]}"
+
+
+def _config_section(method, stem, config, found):
+    path = config["path"] if config else f"configs/{method}/{stem}.cfg (removed)"
+    lines = [f"### {method}-{stem}", "", f"Config `{path}`."]
+    if found is None:
+        paper = _figures(config["paper"])
+        lines += ["", "not run" + (f"; paper: {paper}" if config["paper"] else "")]
+        return lines + ["", _code(config["command"]), ""]
+    lines += ["", *_header("metric", "paper", "ours", "n", "split", "protocol")]
+    for name in _order(found):
+        measured = found["metrics"].get(name)
+        ours = _spread(measured) if measured else "not measured"
+        described = [(measured or {}).get(key) for key in ("n", "split", "protocol")]
+        paper = _figures({name: found["paper"][name]}, named=False) if name in found["paper"] else "-"
+        lines.append(_row(name, paper, ours, *("-" if item is None else item for item in described)))
+    seeds, machine = found["seeds"], found["machine"]
+    seconds = statistics.fmean(found["seconds"]) if seeds else 0
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(found["versions"].items()))
+    sources = sorted({figure["source"] for figure in found["paper"].values() if figure["source"]})
+    lines += ["", f"{_plural(len(seeds), 'seed')} ({', '.join(map(str, seeds))}), {_commits(found)}."]
+    lines += [f"{seconds:,.0f} s of training a seed on {machine.get('cpu')}, {machine.get('cores')} cores, "
+              f"{machine.get('ram_gb')} GB; {versions}."]  # fmt: skip
+    if any(found["draws"]):
+        drawn = "; ".join(f"seed {seed}: {_assignments(draw)}" for seed, draw in zip(seeds, found["draws"]))
+        lines += [f"Drawn: {drawn}."]
+    if sources:
+        lines += [f"Paper's numbers: {'; '.join(sources)}."]
+    lines += ["", f"![{method}-{stem}](results/{method}-{stem}.png)", "", _code(found["command"]), ""]
+    return lines
+
+
+def _order(found):
+    """Metrics with a figure of the paper first, then the others in the order of evaluation."""
+    return [*found["paper"], *(name for name in found["metrics"] if name not in found["paper"])]
+
+
+def _reached(found):
+    """The cell "our number": metrics that the paper reports, else the first few."""
+    if found is None:
+        return "not run"
+    shown = [name for name in found["paper"] if name in found["metrics"]] or list(found["metrics"])[:_SHOWN]
+    cell = "; ".join(f"{name} {_spread(found['metrics'][name])}" for name in shown)
+    return f"{cell} ({_plural(len(found['seeds']), 'seed')}, {_commits(found)})"
+
+
+def _commits(found):
+    commits = dict.fromkeys(commit[:7] for commit in found["commits"])
+    noun = "commit" if len(commits) == 1 else "commits"
+    return f"{noun} {', '.join(commits)}" + (" with uncommitted changes" if found["dirty"] else "")
+
+
+def _spread(measured):
+    """"13.4 ± 5.8": the deviation to two digits, the mean to as many decimals."""
+    mean, std = measured["mean"], measured["std"]
+    if std is None:
+        return f"{mean:.4g}"
+    if std == 0:
+        return f"{mean:.4g} ± 0"
+    decimals = max(0, 1 - math.floor(math.log10(std)))
+    return f"{mean:.{decimals}f} ± {std:.{decimals}f}" if decimals <= 8 else f"{mean:.4g} ± {std:.1e}"
+
+
+def _figures(paper, named=True):
+    """The cell "paper's number"; figures that nobody read in the paper say so."""
+    cells = []
+    for name, figure in paper.items():
+        value = f"{figure['value']:.4g}" if _is_number(figure["value"]) else str(figure["value"]).replace("+-", "±")
+        mark = "" if figure["status"] == "verified" else f" ({figure['status']})"
+        cells.append(f"{name} {value}{mark}" if named else f"{value}{mark}")
+    return "; ".join(cells) or "-"
+
+
+def _paper_link(reference):
+    """A paper's authors and title, linked to arXiv where the reference holds its number."""
+    number = re.search(r"\b(\d{4}\.\d{4,5})\b", reference)
+    if not number:
+        return reference.split(". ")[0].rstrip(".") or "-"
+    text = re.sub(r"[\s,;:(]*(arXiv)?[\s:]*$", "", reference[: number.start()], flags=re.I)
+    return f"[{text or 'arXiv ' + number[1]}](https://arxiv.org/abs/{number[1]})"
+
+
+def _assignments(draw):
+    return ", ".join(f"{name}={value}" for name, value in draw.items())
+
+
+def _plural(count, noun):
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def _code(command):
+    return f"`{command}`" if command else "-"
+
+
+def _header(*cells):
+    return [_row(*cells), _row(*("---" for _ in cells))]
+
+
+def _row(*cells):
+    return "| " + " | ".join(" ".join(str(cell).split()).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _close(a, b):
+    return a == b if a is None or b is None else math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
