@@ -1,0 +1,29 @@
+"""The run loop: strategy, checkpoints, resume, callbacks.
+
+Importing this package loads no TensorFlow, so that a tool can refuse a bad run directory in a
+fraction of a second; the names below load what they need.
+"""
+
+import importlib
+
+_HOMES = {
+    "train": "loop",
+    "restore": "restore",
+    "Stopped": "stops",
+    "Diverged": "stops",
+    "DiskFull": "stops",
+    "Terminated": "stops",
+    "check_writable": "run",
+    "describe": "run",
+    "set_determinism": "strategies",
+    "set_threads": "strategies",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,200 @@
+"""A run directory: who it belongs to, who may write in it now. Loads no TensorFlow.
+
+    flags.cfg        resolved flags: the run can be repeated from it
+    identity.json    method, hyper-parameters, data, batch size, seed, precision
+    metrics.jsonl    one JSON object a log interval
+    checkpoints/  samples/  events/
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import tempfile
+
+from zoo import registry
+from zoo.errors import refusal
+from zoo.training import checkpoints, stops
+
+IDENTITY = "identity.json"
+_ABSENT = object()
+
+
+class Run:
+    """A run directory held by this process; use as a context manager.
+
+    Args:
+        path: the directory; made if absent.
+        identity: `describe(...)`; a directory of another identity is refused.
+        flags_text: absl flagfile text, or None to write no flags.cfg.
+
+    Raises:
+        ValueError: not a writable directory, another run's, or one that another process trains.
+    """
+
+    def __init__(self, path, identity, flags_text=None):
+        self.path = check_writable(path)
+        self.identity = json.loads(json.dumps(identity))  # as it will be read back: tuples are lists
+        self._flags_text = flags_text
+        self._lock = None
+
+    checkpoints = property(lambda self: self.path / "checkpoints")
+    samples = property(lambda self: self.path / "samples")
+    events = property(lambda self: self.path / "events")
+    metrics = property(lambda self: self.path / "metrics.jsonl")
+
+    def __enter__(self):
+        check_identity(self.path, self.identity)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = open(self.path / ".lock", "a")
+        except OSError as error:
+            raise _refused(self.path, error) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel frees it at death
+        except OSError:
+            self._lock.close()
+            expected = "a run directory that no other process trains"
+            raise ValueError(refusal("run_dir", expected, str(self.path))) from None
+        try:
+            check_identity(self.path, self.identity)  # again: it may have been made meanwhile
+            write_text(self.path / IDENTITY, json.dumps(self.identity, indent=1) + "\n")
+            if self._flags_text is not None:
+                write_text(self.path / "flags.cfg", self._flags_text)
+        except BaseException:
+            self._lock.close()
+            raise
+        return self
+
+    def __exit__(self, *exception):
+        self._lock.close()
+
+
+def describe(model, data, batch_size, seed, **more):
+    """Identity of a run: what may not change when it is continued.
+
+    Args:
+        model: a `GenerativeModel`.
+        data: `Dataset.description`.
+        batch_size, seed: of the run.
+        **more: what else decides the weights (`labelled_batch_size`, ...); None is left out.
+    """
+    policy = getattr(model.dtype_policy, "name", model.dtype_policy)
+    return {
+        "method": model.method,
+        "hyper_parameters": dict(model.hyper_parameters),
+        "data": data,
+        "batch_size": batch_size,
+        "seed": seed,
+        "precision": str(policy),
+        **{name: value for name, value in more.items() if value is not None},
+    }
+
+
+def check_writable(path):
+    """`path` as a `pathlib.Path` if it is, or can become, a directory to write in."""
+    path = pathlib.Path(path)
+    nearest = path
+    while not os.path.lexists(nearest) and nearest != nearest.parent:
+        try:
+            nearest.stat()
+        except NotADirectoryError:  # below a file
+            pass
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _refused(path, error) from error
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        expected = "a directory" if nearest == path else f"a place for a directory ({nearest} is a file)"
+        raise ValueError(refusal("run_dir", expected, str(path)))
+    try:
+        tempfile.TemporaryFile(dir=nearest).close()
+    except OSError as error:
+        raise _refused(path, error) from error
+    return path
+
+
+def read_identity(run_dir):
+    """The identity stored in a run directory.
+
+    Raises:
+        FileNotFoundError: no such directory, or no run in it.
+        ValueError: its file is damaged.
+    """
+    path = pathlib.Path(run_dir) / IDENTITY
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        expected = "the directory of a run (it holds identity.json)"
+        raise FileNotFoundError(refusal("run_dir", expected, str(run_dir))) from None
+    except ValueError:
+        raise ValueError(refusal("run_dir", "a readable identity.json", str(run_dir))) from None
+
+
+def check_identity(run_dir, identity):
+    """Refuses, in one line that names what differs, the directory of another run."""
+    if not (pathlib.Path(run_dir) / IDENTITY).exists():
+        if checkpoints.newest(pathlib.Path(run_dir) / "checkpoints"):
+            expected = "a new directory or that of a run (this one has checkpoints, no identity.json)"
+            raise ValueError(refusal("run_dir", expected, str(run_dir)))
+        return
+    old, new = read_identity(run_dir), json.loads(json.dumps(identity))
+    differences = list(_differences(_flat(old), _flat(new), _defaults(new.get("method"))))
+    if differences:
+        listed = "; ".join(differences[:6]) + ("; ..." if len(differences) > 6 else "")
+        expected = f"the same run to continue, or another directory (differs in {listed})"
+        raise ValueError(refusal("run_dir", expected, str(run_dir)))
+
+
+def write_text(path, text):
+    """Replaces a file in one rename."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if error.errno in stops.FULL:
+            raise stops.DiskFull(f"No space for {path} ({error.strerror}).") from error
+        raise
+
+
+def _refused(path, error):
+    expected = f"a directory that can be written ({error.strerror or error})"
+    return ValueError(refusal("run_dir", expected, str(path)))
+
+
+def _flat(tree):
+    """Hyper-parameters beside the other entries, under the names that users know."""
+    top = {name: value for name, value in tree.items() if name != "hyper_parameters"}
+    for name, value in tree.get("hyper_parameters", {}).items():
+        if name not in top:
+            top[name] = value
+        elif top[name] != value:  # a model seeded apart from its data, say
+            top[f"model's {name}"] = value
+    return top
+
+
+def _defaults(method):
+    """Defaults, so that a hyper-parameter added since the run began does not make it another."""
+    try:
+        found = registry.hyper_parameters(method)
+    except (ValueError, AttributeError, ImportError):
+        return {}
+    return json.loads(json.dumps({name: entry.default for name, entry in found.items()}))
+
+
+def _differences(old, new, defaults):
+    for name in sorted(old.keys() | new.keys()):
+        before = old.get(name, defaults.get(name, _ABSENT))
+        now = new.get(name, defaults.get(name, _ABSENT))
+        if before is not _ABSENT and now is not _ABSENT and before == now:
+            continue
+        shown = ["absent" if value is _ABSENT else repr(value) for value in (before, now)]
+        yield f"{name}: {shown[0]} in the run, {shown[1]} now"

@@ -1,0 +1,139 @@
+"""Where a run computes: one device, several, several machines, TPUs."""
+
+import json
+import os
+
+import keras
+import tensorflow as tf
+
+from zoo.errors import refusal, unknown
+
+NAMES = ("none", "mirrored", "multi_worker", "tpu")
+
+
+def make(name):
+    """A `tf.distribute.Strategy`; build and compile the model inside its `scope()`.
+
+    Args:
+        name: "none" (the default strategy), "mirrored" (all GPUs, else all logical CPUs),
+            "multi_worker" (this process is one worker of `TF_CONFIG`), or "tpu".
+
+    Raises:
+        ValueError: an unknown name, a malformed `TF_CONFIG`, or no TPU.
+    """
+    if name == "none":
+        return tf.distribute.get_strategy()
+    if name == "mirrored":
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    if name == "multi_worker":
+        check_tf_config(os.environ.get("TF_CONFIG"))
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "tpu":
+        try:
+            resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+            tf.config.experimental_connect_to_cluster(resolver)
+            tf.tpu.experimental.initialize_tpu_system(resolver)
+        except (ValueError, tf.errors.OpError) as error:
+            raise ValueError(refusal("strategy", "a TPU to connect to", name)) from error
+        return tf.distribute.TPUStrategy(resolver)
+    raise unknown("strategy", name, NAMES)
+
+
+def check_tf_config(text):
+    """Refuses a `TF_CONFIG` that `MultiWorkerMirroredStrategy` would misread or wait on for ever."""
+
+    def refuse(expected):
+        raise ValueError(refusal("TF_CONFIG", expected, text))
+
+    try:
+        config = json.loads(text or "")
+    except ValueError:
+        refuse('JSON such as {"cluster": {"worker": ["host:port"]}, "task": {"type": "worker", "index": 0}}')
+    cluster = config.get("cluster") if isinstance(config, dict) else None
+    task = config.get("task") if isinstance(config, dict) else None
+    if not isinstance(cluster, dict) or not cluster or not set(cluster) <= {"chief", "worker"}:
+        refuse('"cluster" with the workers\' addresses')
+    for addresses in cluster.values():
+        ok = isinstance(addresses, list) and all(
+            isinstance(a, str) and a.rpartition(":")[2].isdigit() for a in addresses
+        )
+        if not ok or not addresses:
+            refuse('a list of "host:port" for each kind of task in "cluster"')
+    if not isinstance(task, dict) or task.get("type") not in cluster:
+        refuse(f'"task" with "type" one of {", ".join(sorted(cluster))}')
+    count = len(cluster[task["type"]])
+    index = task.get("index")
+    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count:
+        refuse(f'"task" with "index" an int in [0, {count - 1}]')
+
+
+def is_multi_worker(strategy):
+    """Whether this process is one of several that train together."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def is_chief(strategy):
+    """Whether this process writes: always, but for all workers except the first."""
+    if not is_multi_worker(strategy):
+        return True
+    resolver = strategy.cluster_resolver
+    kinds = resolver.cluster_spec().as_dict()
+    return resolver.task_id == 0 and (resolver.task_type == "chief" or "chief" not in kinds)
+
+
+def distribute(strategy, make_dataset, batch_size):
+    """What `fit` reads: step s is the same global batch under every strategy.
+
+    Args:
+        strategy: of `make`.
+        make_dataset: callable (workers=, worker=) -> tf.data.Dataset of one worker's rows.
+        batch_size: rows of the global batch.
+
+    Raises:
+        ValueError: the replicas cannot share the batch evenly.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        expected = f"a multiple of the number of replicas, {replicas}"
+        raise ValueError(refusal("batch_size", expected, batch_size))
+    if not is_multi_worker(strategy):
+        return strategy.experimental_distribute_dataset(_unsharded(make_dataset(workers=1, worker=0)))
+
+    def of_worker(context):
+        dataset = make_dataset(workers=context.num_input_pipelines, worker=context.input_pipeline_id)
+        local = replicas // context.num_input_pipelines
+        if local > 1:
+            dataset = dataset.rebatch(batch_size // replicas, drop_remainder=True)
+        return _unsharded(dataset)
+
+    return strategy.distribute_datasets_from_function(of_worker)
+
+
+def set_threads(count):
+    """Intra- and inter-op threads; call before TensorFlow computes anything.
+
+    Raises:
+        ValueError: not a positive int, or TensorFlow has already started.
+    """
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ValueError(refusal("threads", "an int >= 1", count))
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(count)
+    except RuntimeError:
+        expected = "to be set before TensorFlow starts"
+        raise ValueError(refusal("threads", expected, count)) from None
+
+
+def set_determinism(seed=0):
+    """Same flags, same bits on devices whose kernels may be non-deterministic (GPUs)."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def _unsharded(dataset):
+    # The pipeline has taken this worker's rows already; `fit` would shard them once more.
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return dataset.with_options(options)
