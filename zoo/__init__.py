@@ -1,0 +1,35 @@
+"""Deep generative models with inference, on TensorFlow and Keras 3.
+
+    model = zoo.create("ali", image_shape=(28, 28, 1), latent_dim=64)
+    model.compile()
+    model.fit(zoo.data.load("mnist").train(batch_size=100, seed=0), steps_per_epoch=600)
+
+Importing `zoo` is light: TensorFlow loads when something first needs it.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "list_methods": "zoo.registry",
+    "create": "zoo.registry",
+    "restore": "zoo.training",
+    "export": "zoo.serving",
+    "load": "zoo.serving",
+}
+_ROOMS = ("data", "distributions", "losses", "metrics", "networks", "pictures", "registry", "serving", "training")
+
+__all__ = ["create", "data", "export", "list_methods", "load", "restore"]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"zoo.{name}")
+    raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_HOMES, *_ROOMS])

@@ -1,0 +1,313 @@
+"""Network outputs become TFP distributions: priors, posteriors, likelihoods, and draws from them.
+
+Parameters are cast to float32 first: log-probabilities and scales are islands of full precision in bfloat16 models.
+"""
+
+import math
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from zoo import seeds
+from zoo.errors import unknown
+
+tfd = tfp.distributions
+
+LEVELS = 256  # of 8-bit images
+
+
+class Implicit(tfd.Distribution):
+    """A distribution known by its samples alone: x = function(noise), noise ~ N(0, I).
+
+    Args:
+        function: callable, noise [B, noise_dim] -> samples [B, *event_shape].
+        noise_dim: int.
+        batch_size: B, int or scalar tensor.
+        event_shape: tuple of ints.
+
+    `mean()` is the average of `draws` samples from a fixed seed; `log_prob` raises `NotImplementedError`.
+    """
+
+    def __init__(self, function, noise_dim, batch_size, event_shape, name="Implicit"):
+        parameters = dict(locals())
+        self.function, self.noise_dim = function, noise_dim
+        self._batch, self._event = batch_size, tuple(event_shape)
+        super().__init__(
+            dtype=tf.float32,
+            reparameterization_type=tfd.FULLY_REPARAMETERIZED,
+            validate_args=False,
+            allow_nan_stats=True,
+            parameters=parameters,
+            name=name,
+        )
+
+    def _batch_shape_tensor(self):
+        return tf.reshape(tf.cast(self._batch, tf.int32), [1])
+
+    def _batch_shape(self):
+        return tf.TensorShape([tf.get_static_value(self._batch)])
+
+    def _event_shape_tensor(self):
+        return tf.constant(self._event, tf.int32)
+
+    def _event_shape(self):
+        return tf.TensorShape(self._event)
+
+    def _sample_n(self, n, seed=None):
+        shape = [n, self._batch, self.noise_dim]
+        noise = tf.random.stateless_normal(shape, tfp.random.sanitize_seed(seed), alg="philox")
+        return tf.map_fn(self.function, noise)
+
+    def _mean(self, draws=10):
+        return tf.reduce_mean(self.sample(draws, seed=seeds.fold(0, "mean")), axis=0)
+
+
+class DiscretisedLogistic(tfd.Distribution):
+    """Logistic on [0, 1] rounded to 256 levels, the outermost ones taking the tails.
+
+        P(x) = F((x + h - loc) / scale) - F((x - h - loc) / scale),   F = sigmoid, h = 1 / 510
+
+    Args:
+        loc: [...], in units of x.
+        scale: [...], > 0, in units of x.
+
+    `log_prob` is the log of the probability *mass* of round(255 x), nats. `mean` is the mean of the logistic clipped
+    to [0, 1], which is within half a level of the exact one.
+
+    Reference: Salimans et al., PixelCNN++, arXiv 1701.05517, equation 2, with one component.
+    """
+
+    def __init__(self, loc, scale, name="DiscretisedLogistic"):
+        parameters = dict(locals())
+        self.loc, self.scale = tf.convert_to_tensor(loc), tf.convert_to_tensor(scale)
+        super().__init__(
+            dtype=self.loc.dtype,
+            reparameterization_type=tfd.NOT_REPARAMETERIZED,
+            validate_args=False,
+            allow_nan_stats=True,
+            parameters=parameters,
+            name=name,
+        )
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {"loc": tfp.util.ParameterProperties(), "scale": tfp.util.ParameterProperties()}
+
+    def _event_shape(self):
+        return tf.TensorShape([])
+
+    def _event_shape_tensor(self):
+        return tf.constant([], tf.int32)
+
+    def _log_prob(self, x):
+        level = tf.round(x * (LEVELS - 1))
+        half = 0.5 / (LEVELS - 1)
+        upper = (level / (LEVELS - 1) + half - self.loc) / self.scale
+        lower = (level / (LEVELS - 1) - half - self.loc) / self.scale
+        # log(F(u) - F(l)) = log F(u) + log(1 - F(l)) + log(1 - exp(l - u)), exact and free of cancellation.
+        inside = -tf.nn.softplus(-upper) - tf.nn.softplus(lower) + tfp.math.log1mexp(upper - lower)
+        at_top = tf.where(level >= LEVELS - 1, -tf.nn.softplus(lower), inside)
+        return tf.where(level <= 0, -tf.nn.softplus(-upper), at_top)
+
+    def _sample_n(self, n, seed=None):
+        shape = tf.concat([[n], tf.shape(self.loc + self.scale)], axis=0)
+        seed = tfp.random.sanitize_seed(seed)
+        tiny = 1e-7
+        uniform = tf.random.stateless_uniform(shape, seed, tiny, 1.0 - tiny, alg="philox")
+        x = self.loc + self.scale * (tf.math.log(uniform) - tf.math.log1p(-uniform))
+        return tf.round(tf.clip_by_value(x, 0.0, 1.0) * (LEVELS - 1)) / (LEVELS - 1)
+
+    def _mean(self):
+        below, above = self.loc / self.scale, (self.loc - 1.0) / self.scale
+        return self.scale * (tf.nn.softplus(below) - tf.nn.softplus(above))
+
+
+# --- network outputs -> distributions --------------------------------------------------------------------------------
+
+
+def standard_normal(dimensions):
+    """N(0, I) on vectors, batch shape []."""
+    return tfd.Independent(tfd.Normal(tf.zeros(dimensions), tf.ones(dimensions)), 1)
+
+
+def uniform(dimensions):
+    """U(-1, 1) on vectors, batch shape []."""
+    return tfd.Independent(tfd.Uniform(-tf.ones(dimensions), tf.ones(dimensions)), 1)
+
+
+def diagonal_normal(outputs):
+    """q(z|x) = N(loc, diag(scale^2)) from [B, 2 d]: loc, log scale (Dumoulin et al., ALI, section 2.1)."""
+    loc, log_scale = tf.split(tf.cast(outputs, tf.float32), 2, axis=-1)
+    return tfd.Independent(tfd.Normal(loc, tf.exp(log_scale)), 1)
+
+
+def deterministic(outputs):
+    """A point mass at the network's output; `VectorDeterministic` for [B, d]."""
+    loc = tf.cast(outputs, tf.float32)
+    return tfd.VectorDeterministic(loc) if loc.shape.rank == 2 else _pixels(tfd.Deterministic(loc))
+
+
+def bernoulli(outputs):
+    """p(x|z) = prod Bernoulli(sigmoid(logits)) from [B, ...]."""
+    return _pixels(tfd.Bernoulli(logits=tf.cast(outputs, tf.float32), dtype=tf.float32))
+
+
+def normal(loc, stddev):
+    """p(x|z) = N(loc, stddev^2 I) from [B, ...] and a fixed scalar."""
+    loc = tf.cast(loc, tf.float32)
+    return _pixels(tfd.Normal(loc, tf.fill(tf.shape(loc), tf.constant(stddev, tf.float32))))
+
+
+def scaled_normal(outputs):
+    """p(x|z) = N(loc, diag(scale^2)) from [..., 2 C]: loc, log scale per pixel and channel."""
+    loc, log_scale = tf.split(tf.cast(outputs, tf.float32), 2, axis=-1)
+    return _pixels(tfd.Normal(loc, tf.exp(log_scale)))
+
+
+def discretised_logistic(outputs):
+    """p(x|z) on 256 levels from [B, H, W, 2 C]: logit of loc, log of scale in units of x."""
+    loc, log_scale = tf.split(tf.cast(outputs, tf.float32), 2, axis=-1)
+    # A scale below 1/8 level has all its mass in one level: nothing is lost by the bound, and exp stays finite.
+    scale = tf.exp(tf.maximum(log_scale - 2.0, math.log(0.125 / (LEVELS - 1))))
+    return _pixels(DiscretisedLogistic(tf.sigmoid(loc), scale))
+
+
+def to_data(outputs):
+    """Network outputs in the data's range, float32: sigmoid for images [B, H, W, C], as they are for vectors [B, D]."""
+    outputs = tf.cast(outputs, tf.float32)
+    return outputs if outputs.shape.rank == 2 else tf.sigmoid(outputs)
+
+
+def set_output_bias(decoder, x):
+    """Sets a decoder's output bias so that its first outputs are near the mean of a batch x.
+
+    The log-odds of the mean of each pixel (clipped to [0.01, 0.99]), or the mean for vectors. Networks without
+    `set_output_bias` (one's own) are left alone.
+
+    Reference: Dumoulin et al., ALI, appendix A.
+    """
+    if not hasattr(decoder, "set_output_bias"):
+        return
+    mean = tf.reduce_mean(tf.cast(x, tf.float32), axis=0)
+    if mean.shape.rank == 3:
+        mean = tf.clip_by_value(mean, 0.01, 0.99)
+        mean = tf.math.log(mean) - tf.math.log1p(-mean)
+    decoder.set_output_bias(mean)
+
+
+def _pixels(distribution):
+    """All axes but the first are one event."""
+    return tfd.Independent(distribution, distribution.batch_shape.rank - 1)
+
+
+# --- draws -----------------------------------------------------------------------------------------------------------
+
+
+def draw(distribution, seed, batch_size=None):
+    """This replica's rows of a reparameterised sample for the global batch (see `seeds.replica_rows`).
+
+    Args:
+        distribution: batch shape [B], or [] together with `batch_size`.
+        seed: int32 [2].
+        batch_size: rows a replica, for distributions without a batch.
+
+    Returns:
+        [B, *event_shape].
+    """
+    if isinstance(distribution, Implicit):
+        shape = [distribution._batch, distribution.noise_dim]
+        noise = seeds.replica_rows(lambda n: tf.random.stateless_normal([n, *shape], seed, alg="philox"))
+        return distribution.function(noise)
+    if distribution.batch_shape.rank == 0:
+        return seeds.replica_rows(lambda n: distribution.sample([n, batch_size], seed=seed))
+    return seeds.replica_rows(lambda n: distribution.sample(n, seed=seed))
+
+
+def sample_rows(distribution, row_seeds, place, n=None):
+    """Samples whose row i depends on `row_seeds[i]` alone.
+
+    Args:
+        distribution: batch shape [B] or [].
+        row_seeds: int64 [B].
+        place: name folded into each seed, so that two draws of one request differ.
+        n: draws a row, or None for one without the axis.
+
+    Returns:
+        [B, *event_shape], or [B, n, *event_shape].
+    """
+    if is_deterministic(distribution):
+        value = distribution.mean()
+        return value if n is None else tf.repeat(value[:, None], n, axis=1)
+    shape = [] if n is None else [n]
+    if isinstance(distribution, Implicit):
+        noise = normal_rows(row_seeds, place, [*shape, distribution.noise_dim])
+        if n is None:
+            return distribution.function(noise)
+        columns = [distribution.function(noise[:, k]) for k in range(n)]
+        return tf.stack(columns, axis=1)
+    spec = tf.TensorSpec(tf.TensorShape(shape).concatenate(distribution.event_shape), tf.float32)
+    if distribution.batch_shape.rank == 0:
+        return tf.map_fn(
+            lambda seed: distribution.sample(shape, seed=seeds.split_row(seed, place)),
+            row_seeds,
+            fn_output_signature=spec,
+        )
+    family, parameters = describe(distribution)
+
+    def one_row(row):
+        of_row = rebuild(family, {name: value[None] for name, value in row[0].items()})
+        return tf.squeeze(of_row.sample(shape, seed=seeds.split_row(row[1], place)), axis=len(shape))
+
+    return tf.map_fn(one_row, (parameters, row_seeds), fn_output_signature=spec)
+
+
+def normal_rows(row_seeds, place, shape):
+    """N(0, 1) noise [B, *shape], row i from `row_seeds[i]` alone."""
+    return tf.map_fn(
+        lambda seed: tf.random.stateless_normal(shape, seeds.split_row(seed, place), alg="philox"),
+        row_seeds,
+        fn_output_signature=tf.TensorSpec(shape, tf.float32),
+    )
+
+
+def is_deterministic(distribution):
+    """Whether all the mass lies on one point a row."""
+    inner = getattr(distribution, "distribution", distribution)
+    return isinstance(inner, (tfd.Deterministic, tfd.VectorDeterministic))
+
+
+# --- the closed list that exports can rebuild ------------------------------------------------------------------------
+
+_FAMILIES = {
+    "normal": (tfd.Normal, ("loc", "scale")),
+    "bernoulli": (tfd.Bernoulli, ("logits",)),
+    "discretised_logistic": (DiscretisedLogistic, ("loc", "scale")),
+    "deterministic": (tfd.Deterministic, ("loc",)),
+}
+
+
+def describe(distribution):
+    """(family, {parameter: tensor [B, ...]}) of a distribution made in this module.
+
+    Implicit distributions have no parameters: ("implicit", {}).
+    """
+    if isinstance(distribution, Implicit):
+        return "implicit", {}
+    if isinstance(distribution, tfd.VectorDeterministic):
+        return "vector_deterministic", {"loc": distribution.loc}
+    inner = distribution.distribution
+    for family, (cls, names) in _FAMILIES.items():
+        if isinstance(inner, cls):
+            return family, {name: tf.convert_to_tensor(getattr(inner, name)) for name in names}
+    raise TypeError(f"No family for {type(inner).__name__}; the closed list holds {', '.join(_FAMILIES)}.")
+
+
+def rebuild(family, parameters):
+    """The distribution that `describe` described; `ValueError` for a family outside the closed list."""
+    if family == "vector_deterministic":
+        return tfd.VectorDeterministic(parameters["loc"])
+    if family not in _FAMILIES:
+        raise unknown("family", family, [*_FAMILIES, "vector_deterministic"])
+    cls, names = _FAMILIES[family]
+    extra = {"dtype": tf.float32} if family == "bernoulli" else {}
+    return _pixels(cls(**{name: parameters[name] for name in names}, **extra))

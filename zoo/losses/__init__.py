@@ -1,0 +1,1 @@
+"""Pure functions: tensors in, one loss per example out, always to be minimised."""

@@ -1,0 +1,55 @@
+"""Losses of two-player games on logits: positive logits mean "data", or the encoder's joint.
+
+With D = sigmoid(logits): -log D = softplus(-logits) and -log(1 - D) = softplus(logits).
+"""
+
+import tensorflow as tf
+
+
+def discriminator(logits_data, logits_model):
+    """-log D(data) - log(1 - D(model)), [B] nats; 2 log 2 at logits 0.
+
+    Args:
+        logits_data: [B], of data (or of the encoder's joint).
+        logits_model: [B], of samples (or of the decoder's joint).
+
+    Returns:
+        [B].
+
+    Reference: Goodfellow et al., Generative adversarial nets, arXiv 1406.2661, equation 1.
+    """
+    tf.debugging.assert_rank(logits_data, 1)
+    tf.debugging.assert_rank(logits_model, 1)
+    return tf.nn.softplus(-logits_data) + tf.nn.softplus(logits_model)
+
+
+def minimax_generator(logits_model):
+    """log(1 - D(model)), [B] nats: the generator's side of the minimax game; its gradient dies as D wins.
+
+    Reference: Goodfellow et al., arXiv 1406.2661, equation 1.
+    """
+    tf.debugging.assert_rank(logits_model, 1)
+    return -tf.nn.softplus(logits_model)
+
+
+def non_saturating_generator(logits_model):
+    """-log D(model), [B] nats: the same fixed point, alive where the minimax gradient vanishes.
+
+    Reference: Goodfellow et al., arXiv 1406.2661, section 3, last paragraph.
+    """
+    tf.debugging.assert_rank(logits_model, 1)
+    return tf.nn.softplus(-logits_model)
+
+
+def swapped_generator(logits_q, logits_p):
+    """-log(1 - D(x, z_q)) - log D(x_p, z_p), [B] nats: encoder and decoder with the labels swapped.
+
+    Reference: Dumoulin et al., ALI, arXiv 1606.00704, section 2.3 and algorithm 1.
+    """
+    return discriminator(logits_p, logits_q)
+
+
+def accuracy(logits_data, logits_model):
+    """Share of right decisions, [B] in {0, 1/2, 1}: 1/2 at equilibrium."""
+    right = tf.cast(logits_data > 0, tf.float32) + tf.cast(logits_model <= 0, tf.float32)
+    return 0.5 * right

@@ -1,0 +1,20 @@
+"""Divergences between TFP distributions."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+
+def analytic_kl(q, p):
+    """KL(q || p), [B] nats, in closed form (Kingma and Welling, arXiv 1312.6114, appendix B)."""
+    kl = tfd.kl_divergence(q, p)
+    tf.debugging.assert_rank(kl, 1)
+    return kl
+
+
+def monte_carlo_kl(q, p, z):
+    """log q(z) - log p(z), [B] nats: an unbiased estimate of KL(q || p) for z ~ q."""
+    kl = q.log_prob(z) - p.log_prob(z)
+    tf.debugging.assert_rank(kl, 1)
+    return kl

@@ -1,0 +1,1 @@
+"""One file a method; a method is what its paper adds."""

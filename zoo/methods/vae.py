@@ -1,0 +1,122 @@
+"""VAE: the variational auto-encoder, its beta and its importance-weighted bound."""
+
+from typing import Literal
+
+import tensorflow as tf
+
+from zoo import distributions
+from zoo.losses import divergence, likelihood
+from zoo.model import GenerativeModel
+
+
+class VAE(GenerativeModel):
+    """Variational auto-encoder with a Gaussian posterior.
+
+    *Game*: max over encoder and decoder of  E_{q(z|x)} log p(x|z) - beta KL(q(z|x) || p(z)).
+    *Players*: model (encoder and decoder).
+    *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound: ELBO with one sample, IWAE with k).
+    *Result*: results/vae-*.json.
+
+    Args:
+        decoder_output: p(x|z): "bernoulli" for binary pixels, "discretised_logistic" for 256 levels, or "normal" with
+            standard deviation `decoder_stddev`, a density.
+        decoder_stddev: of a normal p(x|z), > 0.
+        beta: weight of the KL term, >= 0.
+        kl: "analytic", or "monte_carlo" from the posterior sample.
+        kl_warm_up_steps: steps over which the KL term's weight rises from 0 to `beta`, >= 0.
+        model_learning_rate: of the model's Adam; None means `learning_rate`.
+        **base: see `zoo.model.GenerativeModel`.
+
+    Reference:
+        Kingma and Welling: Auto-encoding variational Bayes, arXiv 1312.6114, equations 3 and 10; beta: Higgins et al.,
+        beta-VAE, ICLR 2017, equation 4; the bound with k samples: Burda et al., IWAE, arXiv 1509.00519, equation 8.
+    """
+
+    PLAYERS = {"model": ("encoder", "decoder")}
+    LOGS = ("reconstruction_loss", "kl")
+    DENSITY = "lower_bound"
+
+    def __init__(
+        self,
+        *,
+        decoder_output: Literal["bernoulli", "normal", "discretised_logistic"] = "bernoulli",
+        decoder_stddev: float = 0.1,
+        beta: float = 1.0,
+        kl: Literal["analytic", "monte_carlo"] = "analytic",
+        kl_warm_up_steps: int = 0,
+        model_learning_rate: float | None = None,
+        learning_rate: float = 1e-3,
+        beta_1: float = 0.9,
+        **base,
+    ):
+        super().__init__(
+            decoder_output=decoder_output,
+            decoder_stddev=decoder_stddev,
+            beta=beta,
+            kl=kl,
+            kl_warm_up_steps=kl_warm_up_steps,
+            model_learning_rate=model_learning_rate,
+            learning_rate=learning_rate,
+            beta_1=beta_1,
+            **base,
+        )
+
+    def make_networks(self):
+        maps = 2 if self.decoder_output == "discretised_logistic" else 1
+        self.make("encoder", self.image_shape, outputs=(2 * self.latent_dim,))
+        self.make("decoder", (self.latent_dim,), outputs=(*self.image_shape[:-1], maps * self.image_shape[-1]))
+
+    def adapt(self, x):
+        """Output bias of the decoder from the batch's mean."""
+        if self.decoder_output != "discretised_logistic":
+            distributions.set_output_bias(self.decoder, x)
+
+    def train_step(self, data):
+        batch = self.as_batch(data)
+        self.play(self.bound, batch["x"])
+        return self.report()
+
+    def bound(self, x):
+        q = self.posterior(x)  # q(z|x)
+        z = self.draw(q, "z")
+        log_likelihood = self.likelihood(z).log_prob(x)  # log p(x|z)
+        if self.kl == "analytic":
+            kl = divergence.analytic_kl(q, self.prior)
+        else:
+            kl = divergence.monte_carlo_kl(q, self.prior, z)
+        self.log(reconstruction_loss=-log_likelihood, kl=kl)
+        return {"model": likelihood.negative_elbo(log_likelihood, kl, self.beta * self.warm_up())}
+
+    losses_of = bound
+
+    def warm_up(self):
+        """Share of the KL term at this step, rising from 0 to 1."""
+        if not self.kl_warm_up_steps:
+            return 1.0
+        return tf.minimum(tf.cast(self.step.value, tf.float32) / self.kl_warm_up_steps, 1.0)
+
+    def log_prob_rows(self, x, seeds_, y=None, samples=1):
+        """log 1/k sum_k p(x, z_k) / q(z_k|x), z_k ~ q(z|x): [B] nats."""
+        with self.inference():
+            q = self.posterior(x)
+            z = distributions.sample_rows(q, seeds_, "z", n=samples)  # [B, k, d]
+            p = self.likelihood(tf.reshape(z, [-1, self.latent_dim]))
+            log_likelihood = tf.reshape(p.log_prob(tf.repeat(x, samples, axis=0)), [-1, samples])
+            log_ratio = self.prior.log_prob(z) - tf.transpose(q.log_prob(tf.transpose(z, [1, 0, 2])))
+            return likelihood.iwae_bound(log_likelihood + log_ratio)
+
+    def posterior(self, x):
+        """q(z|x)."""
+        return distributions.diagonal_normal(self.apply("encoder", x))
+
+    def likelihood(self, z):
+        """p(x|z)."""
+        outputs = self.apply("decoder", z)
+        if self.decoder_output == "bernoulli":
+            return distributions.bernoulli(outputs)
+        if self.decoder_output == "discretised_logistic":
+            return distributions.discretised_logistic(outputs)
+        return distributions.normal(distributions.to_data(outputs), self.decoder_stddev)
+
+    def proper_likelihood(self, binary):
+        return binary if self.decoder_output == "bernoulli" else True

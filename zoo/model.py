@@ -1,0 +1,663 @@
+"""The base of every method: players, plays, draws, verbs.
+
+A method's `train_step` reads like its paper's algorithm box:
+
+    def train_step(self, data):
+        batch = self.as_batch(data)
+        self.play(self.game, batch["x"])      # losses by player, one tape, one update each
+        return self.report()
+"""
+
+import contextlib
+import contextvars
+import dataclasses
+import functools
+import secrets
+from typing import Literal
+
+import keras
+import tensorflow as tf
+
+from zoo import checks, distributions, networks, registry, seeds
+from zoo.errors import refusal, unknown
+from zoo.optimizers import FusedAdam
+
+_CHUNK = 512  # rows a call of the public verbs: bounds memory, whatever n
+
+
+@dataclasses.dataclass
+class _Phase:
+    """What the networks and draws of one phase share while it is traced."""
+
+    seed: tf.Tensor  # int32 [2]
+    training: bool
+    calls: dict = dataclasses.field(default_factory=dict)
+
+
+# Not an attribute of the model: replicas are traced in threads of their own, and a context variable is per thread.
+_PHASE = contextvars.ContextVar("phase", default=None)
+
+
+class GenerativeModel(keras.Model):
+    """A generative model as players of a game.
+
+    A method sets `PLAYERS`, makes its networks in `make_networks`, and defines `train_step` and the distributions it
+    has: `posterior(x)` q(z|x), `likelihood(z)` p(x|z), `prior` p(z). The verbs follow from these.
+
+    Class attributes:
+        PLAYERS: {player: roles of its networks}.
+        SHARED: roles that belong to several players on purpose.
+        LOGS: names given to `self.log` in the phases, beside each player's loss.
+        DENSITY: "exact", "lower_bound" or None: what `log_prob` returns.
+
+    Args:
+        image_shape: (H, W, C), or (D,) for vectors.
+        latent_dim: dimensions of z, >= 1.
+        network: "auto", or the name of a table of networks.
+        seed: of the initial weights and of all noise, >= 0.
+        learning_rate: of Adam, for players without one of their own, > 0.
+        beta_1: of Adam, in [0, 1).
+        beta_2: of Adam, in [0, 1).
+        lr_schedule: "constant"; "linear" or "exponential" decay from step `decay_from` over `decay_steps`.
+        decay_from: first step of the decay, >= 0.
+        decay_steps: length of the decay; it ends at 1 % of the learning rate, >= 0.
+        init_stddev: of Gaussian initial weights; None leaves it to the network's table, > 0.
+        clip_norm: largest norm of a player's gradient, over all replicas; None does not clip, > 0.
+        ema_decay: of the weights' moving average, used by all verbs when set, in [0, 1).
+        num_classes: of labels `y`, for methods that use them, >= 2.
+        num_attributes: of float attribute vectors `y`.
+        dtype: Keras dtype policy, such as "mixed_bfloat16".
+        **own: the method's hyper-parameters, and networks of one's own by role (`encoder=keras.Model(...)`).
+
+    Raises:
+        ValueError: a value out of range, an unknown argument, network or role.
+        TypeError: a value of another kind.
+    """
+
+    PLAYERS = {}
+    SHARED = ()
+    LOGS = ()
+    DENSITY = None
+    CONDITIONAL = False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        keras.saving.register_keras_serializable("zoo")(cls)
+
+    def __init__(
+        self,
+        *,
+        image_shape,
+        latent_dim: int = 64,
+        network: str = "auto",
+        seed: int = 0,
+        learning_rate: float = 2e-4,
+        beta_1: float = 0.5,
+        beta_2: float = 0.999,
+        lr_schedule: Literal["constant", "linear", "exponential"] = "constant",
+        decay_from: int = 0,
+        decay_steps: int = 0,
+        init_stddev: float | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        num_classes: int | None = None,
+        num_attributes=None,
+        dtype=None,
+        name=None,
+        **own,
+    ):
+        super().__init__(name=name, dtype=dtype)
+        values = {k: v for k, v in locals().items() if k not in ("self", "own", "dtype", "name", "__class__")} | own
+        self.image_shape = _image_shape(values.pop("image_shape"))
+        self.num_attributes = values.pop("num_attributes")
+        declared = registry.hyper_parameters(type(self))
+        roles = {role for player in self.PLAYERS.values() for role in player}
+        self._given = {role: values.pop(role) for role in roles & set(values)}
+        for argument, value in values.items():
+            if argument not in declared:
+                raise unknown("argument", argument, [*declared, *roles, "image_shape"])
+            setattr(self, argument, declared[argument].check(value))
+        self._declared = tuple(declared)
+        if self.num_classes is not None and not self.CONDITIONAL:
+            raise ValueError(refusal("num_classes", f"None, as {self.method} uses no labels", self.num_classes))
+        self.networks = {}
+        self.make_networks()
+        self._made()
+
+    # --- what a method defines ---------------------------------------------------------------------------------------
+
+    def make_networks(self):
+        """Calls `self.make(role, ...)` for each role of `PLAYERS`."""
+        raise NotImplementedError(f"{type(self).__name__} makes no networks.")
+
+    @property
+    def prior(self):
+        """p(z), batch shape []."""
+        return distributions.standard_normal(self.latent_dim)
+
+    def adapt(self, x):
+        """Data-dependent initialisation from one batch, called once before step 0; nothing by default."""
+
+    def losses_of(self, x):
+        """{player: loss} of one batch, without updates, for `test_step`; methods with one phase call it."""
+        raise NotImplementedError
+
+    # --- construction ------------------------------------------------------------------------------------------------
+
+    def make(self, role, *inputs, outputs=None):
+        """Makes the network of a role, from the table, or as the caller passed it.
+
+        Args:
+            role: its name; it becomes an attribute and an entry of `self.networks`.
+            *inputs: shapes of one example of each input.
+            outputs: shape of one output example; None for logits.
+        """
+        network = self._given.get(role)
+        if network is None:
+            network = networks.make(
+                self.network,
+                role,
+                image_shape=self.image_shape,
+                latent_dim=self.latent_dim,
+                outputs=outputs,
+                inputs=inputs,
+                init_stddev=self.init_stddev,
+                init_seed=seeds.place_number(role) % 100_003 + self.seed,
+                dtype=self.dtype_policy,
+            )
+        if not network.built:
+            network.build(*((None, *shape) for shape in inputs))
+        self.networks[role] = network
+        setattr(self, role, network)
+
+    def _made(self):
+        """The variables beside the networks', and the check on who owns what."""
+        owners = {}
+        for player, roles in self.PLAYERS.items():
+            for role in roles:
+                owners.setdefault(role, []).append(player)
+        for role in self.networks:
+            count = len(owners.get(role, ()))
+            if count == 0 and self.networks[role].trainable_variables:
+                raise ValueError(refusal("PLAYERS", f"an owner of the network {role!r}", self.PLAYERS))
+            if count > 1 and role not in self.SHARED:
+                raise ValueError(refusal("SHARED", f"{role!r}, which {' and '.join(owners[role])} share", self.SHARED))
+        counter = {"initializer": "zeros", "dtype": "int64", "trainable": False, "aggregation": "only_first_replica"}
+        self.step = self.add_weight(name="step", **counter)
+        self.play_counter = self.add_weight(name="play_counter", **counter)
+        self._averages = []
+        if self.ema_decay is not None:
+            for variable in self._trained:
+                average = self.add_weight(
+                    name="average", shape=variable.shape, dtype=variable.dtype, trainable=False, aggregation="mean"
+                )
+                average.assign(variable)
+                self._averages.append(average)
+        self.optimizers = {}
+        self._functions = {}
+        self.built = True
+
+    @property
+    def _trained(self):
+        """All trainable variables, each once."""
+        return [v for network in self.networks.values() for v in network.trainable_variables]
+
+    @property
+    def method(self):
+        """The name that `zoo.create` knows."""
+        return registry.name_of(type(self))
+
+    @property
+    def hyper_parameters(self):
+        """The constructor's arguments, JSON-able; `zoo.create(model.method, **hyper_parameters)` makes a twin."""
+        own = {name: getattr(self, name) for name in self._declared}
+        data = {"image_shape": self.image_shape, "num_attributes": self.num_attributes}
+        return data | own | {"dtype": self.dtype_policy.name}
+
+    @property
+    def players(self):
+        """{player: its trainable variables}."""
+        return {
+            player: [v for role in roles for v in self.networks[role].trainable_variables]
+            for player, roles in self.PLAYERS.items()
+        }
+
+    @property
+    def state(self):
+        """{path: variable}: everything a checkpoint holds, in an order that depends on the configuration alone."""
+        rooms = {f"networks/{role}": network.variables for role, network in self.networks.items()}
+        rooms["averages"] = self._averages
+        rooms |= {f"optimizers/{player}": o.variables for player, o in self.optimizers.items()}
+        found = {"step": self.step, "play_counter": self.play_counter}
+        for room, variables in rooms.items():
+            # Slots are named after Keras' own layer names, which count per process: their order alone is stable.
+            found |= {f"{room}/{i:03d}": v for i, v in enumerate(variables)}
+        return found
+
+    # --- Keras -------------------------------------------------------------------------------------------------------
+
+    def compile(self, optimizers=None, *, jit_compile="auto", run_eagerly=False, steps_per_execution=1):
+        """Prepares training.
+
+        Args:
+            optimizers: {player: keras optimizer} to replace the default Adams; players left out keep theirs.
+            jit_compile: True, False, or "auto": XLA on accelerators only (on CPUs it slows convolutions down).
+            run_eagerly: whether steps run without tracing, for debugging.
+            steps_per_execution: batches a call of the traced step.
+        """
+        given = dict(optimizers or {})
+        for player in given:
+            if player not in self.PLAYERS:
+                raise unknown("optimizers", player, self.PLAYERS)
+        self.optimizers = {player: given.get(player) or self._adam(player) for player in self.PLAYERS}
+        for player, variables in self.players.items():
+            self.optimizers[player].build(variables)
+        if jit_compile == "auto":
+            jit_compile = bool(tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("TPU"))
+        self._compile_arguments = {
+            "jit_compile": jit_compile,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+        }
+        super().compile(optimizer=next(iter(self.optimizers.values())), **self._compile_arguments)
+        self._trackers = {name: keras.metrics.Mean(name=name) for name in self.log_names}
+
+    def _adam(self, player):
+        own = getattr(self, f"{player}_learning_rate", None)
+        rate = self.learning_rate if own is None else own
+        return FusedAdam(rate, self.beta_1, self.beta_2, epsilon=1e-8, name=f"{player}_adam")
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        serialised = {k: keras.saving.serialize_keras_object(o) for k, o in self.optimizers.items()}
+        return {"optimizers": serialised, **self._compile_arguments}
+
+    def compile_from_config(self, config):
+        config = dict(config)
+        saved = config.pop("optimizers", {})
+        self.compile({k: keras.saving.deserialize_keras_object(o) for k, o in saved.items()}, **config)
+
+    def get_config(self):
+        given = {role: keras.saving.serialize_keras_object(network) for role, network in self._given.items()}
+        return {**self.hyper_parameters, **given, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        revived = {
+            k: keras.saving.deserialize_keras_object(v, custom_objects)
+            if isinstance(v, dict) and "class_name" in v
+            else v
+            for k, v in config.items()
+        }
+        return cls(**revived)
+
+    @property
+    def metrics(self):
+        return list(getattr(self, "_trackers", {}).values())
+
+    @property
+    def log_names(self):
+        """Keys of the logs that `train_step` returns."""
+        return (*(f"{player}_loss" for player in self.PLAYERS), *self.LOGS)
+
+    def call(self, inputs, training=False):
+        """x -> reconstruction; for models without inference z -> mean of p(x|z)."""
+        if "reconstruct" in self.capabilities:
+            rows = tf.zeros([tf.shape(inputs)[0]], tf.int64)
+            return self.reconstruct_rows(inputs, rows)
+        return self.likelihood(inputs).mean()
+
+    def test_step(self, data):
+        """The losses of one batch, in inference mode, without updates."""
+        batch = self.as_batch(data)
+        phase = _Phase(seeds.fold(self.seed, "test", self.step.value), training=False)
+        with _entered(phase):
+            self._track({f"{player}_loss": loss for player, loss in self.losses_of(batch["x"]).items()})
+        return self._logs()
+
+    def _symbolic_build(self, *args, **kwargs):
+        """Nothing: the model is built, and building it again fails under several workers (keras issue 20585)."""
+
+    _maybe_symbolic_build = _symbolic_build
+
+    # --- the game ----------------------------------------------------------------------------------------------------
+
+    def as_batch(self, data):
+        """The batch as a dict with `x` (float32), whatever `fit` was given: an array, (x, y) or a dict."""
+        if isinstance(data, (tuple, list)):
+            data = dict(zip(("x", "y"), data))
+        elif not isinstance(data, dict):
+            data = {"x": data}
+        batch = dict(data)
+        x = batch["x"]
+        if x.dtype == tf.uint8:
+            x = tf.cast(x, tf.float32) / 255.0
+        if x.shape[1:] != self.image_shape:
+            x = tf.reshape(x, (-1, *self.image_shape))
+        return batch | {"x": tf.cast(x, tf.float32)}
+
+    def play(self, phase, *arguments):
+        """Runs one phase: its losses on one tape, then one simultaneous update of each player it returns.
+
+        Args:
+            phase: callable `(*arguments) -> {player: loss}`, a loss being [B] per example, averaged over the global
+                batch, or a scalar per replica, averaged over replicas.
+        """
+        context = _Phase(seeds.fold(self.seed, "play", self.play_counter.value), training=True)
+        with _entered(context), tf.GradientTape(persistent=True) as tape:
+            losses = phase(*arguments)
+            objectives = {player: self._objective(loss) for player, loss in losses.items()}
+        players = self.players
+        # All gradients before any update: the players move at once.
+        gradients = {player: tape.gradient(objectives[player], players[player]) for player in objectives}
+        for player, gradient in gradients.items():
+            self._update(player, gradient, players[player])
+        self._track({f"{player}_loss": loss for player, loss in losses.items()})
+        self.play_counter.assign_add(1)
+
+    def _objective(self, loss):
+        """This replica's share of the mean over the global batch: gradients are summed over replicas."""
+        replicas, _ = seeds.replica()
+        if loss.shape.rank not in (0, 1):
+            raise ValueError(refusal("loss.shape", "[B] or []", loss.shape))
+        return tf.reduce_mean(loss) / replicas
+
+    def _update(self, player, gradients, variables):
+        optimizer = self.optimizers[player]
+        pairs = [(g, v) for g, v in zip(gradients, variables) if g is not None]
+        if len(pairs) < len(variables):
+            missing = [v.path for g, v in zip(gradients, variables) if g is None]
+            raise ValueError(refusal("phase", f"a loss of {player} that reaches all its variables", missing))
+        gradients, variables = zip(*pairs)
+        if self.clip_norm is not None:
+            replicas, _ = seeds.replica()
+            if replicas > 1:  # the norm of the whole gradient; the optimizer will sum the shares again
+                gradients = tf.distribute.get_replica_context().all_reduce("SUM", list(gradients))
+            gradients, _ = tf.clip_by_global_norm(list(gradients), self.clip_norm)
+            gradients = [g / replicas for g in gradients]
+        if self.lr_schedule != "constant":
+            own = getattr(self, f"{player}_learning_rate", None)
+            rate = self.learning_rate if own is None else own
+            optimizer.learning_rate = rate * self._decay()
+        optimizer.apply(list(gradients), list(variables))
+
+    def _decay(self):
+        """Factor of the learning rate at this step, from 1 down to 0.01."""
+        done = tf.cast(self.step.value - self.decay_from, tf.float32) / max(self.decay_steps, 1)
+        done = tf.clip_by_value(done, 0.0, 1.0)
+        return 1.0 - 0.99 * done if self.lr_schedule == "linear" else 0.01**done
+
+    def draw(self, distribution, place, batch_of=None):
+        """A reparameterised sample, [B, *event_shape]: noise of (seed, place, play counter, global row).
+
+        Args:
+            distribution: a TFP distribution, such as q(z|x).
+            place: name of this draw, unique in its phase.
+            batch_of: a tensor whose first axis gives B, for distributions without a batch, such as p(z).
+        """
+        phase = _PHASE.get()
+        if phase is None:
+            raise RuntimeError("`draw` belongs to a phase: call it from a function given to `play`.")
+        batch_size = None if batch_of is None else tf.shape(batch_of)[0]
+        return distributions.draw(distribution, seeds.fold(phase.seed, place), batch_size)
+
+    def apply(self, role, *inputs):
+        """The network of a role: training or inference mode, and its noise, as the phase has it."""
+        phase, network = _PHASE.get(), self.networks[role]
+        if not isinstance(network, networks.SEEDED):
+            return network(*inputs, training=phase is not None and phase.training)
+        if phase is None:
+            return network(*inputs, training=False)
+        call = phase.calls[role] = phase.calls.get(role, -1) + 1
+        return network(*inputs, training=phase.training, seed=seeds.fold(phase.seed, role, call))
+
+    def log(self, **values):
+        """Averages values ([B] or scalar) into the logs named in `LOGS`; free while nothing is compiled."""
+        self._track(values)
+
+    def _track(self, values):
+        for name, value in values.items():
+            self._trackers[name].update_state(tf.cast(value, tf.float32))
+
+    def report(self):
+        """Ends a training step: counts it, averages weights, returns the logs."""
+        self.step.assign_add(1)
+        if self._averages:
+            for average, variable in zip(self._averages, self._trained):
+                average.assign(average * self.ema_decay + variable * (1.0 - self.ema_decay))
+        return self._logs()
+
+    def _logs(self):
+        logs = {name: tracker.result() for name, tracker in self._trackers.items()}
+        if isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
+            # Keras cannot reduce scalars over workers (keras issue 20585).
+            logs = {name: tf.reshape(value, [1]) for name, value in logs.items()}
+        return logs
+
+    # --- verbs -------------------------------------------------------------------------------------------------------
+
+    @property
+    def capabilities(self):
+        """The verbs this model has."""
+        verbs = {"sample"}
+        if hasattr(self, "likelihood"):
+            verbs.add("decode")
+        if hasattr(self, "posterior"):
+            verbs |= {"encode", "reconstruct"} if "decode" in verbs else {"encode"}
+        if self.DENSITY:
+            verbs.add("log_prob")
+        if hasattr(self, "classifier"):
+            verbs.add("classify")
+        return frozenset(verbs)
+
+    @property
+    def density(self):
+        """What `log_prob` returns: "exact", "lower_bound" or None."""
+        return self.DENSITY
+
+    @property
+    def conditional(self):
+        """Whether the verbs need `y`."""
+        return self.CONDITIONAL and (self.num_classes or self.num_attributes) is not None
+
+    @property
+    def levels(self):
+        """Levels of latent variables."""
+        return 1
+
+    def proper_likelihood(self, binary):
+        """Whether `log_prob` is a likelihood of data that are (not) binary."""
+        return True
+
+    @contextlib.contextmanager
+    def inference(self):
+        """Networks in inference mode, on the averaged weights when `ema_decay` is set."""
+        token = _PHASE.set(None)
+        try:
+            if self._averages:
+                mapping = [(v, average.value) for v, average in zip(self._trained, self._averages)]
+                with keras.StatelessScope(state_mapping=mapping):
+                    yield
+            else:
+                yield
+        finally:
+            _PHASE.reset(token)
+
+    def sample(self, n, y=None, seed=None):
+        """n samples of p(x), [n, *image_shape].
+
+        Args:
+            n: int >= 1.
+            y: labels [n], for conditional models.
+            seed: int; the same seed gives the same samples, row i whatever n. None draws a new one.
+        """
+        self._must("sample")
+        if not isinstance(n, int) or isinstance(n, bool):
+            raise TypeError(refusal("n", "an int >= 1", n))
+        if n < 1:
+            raise ValueError(refusal("n", "an int >= 1", n))
+        return self._by_rows("sample_rows", n, _row_seeds(n, seed), y=self._labels(y, n))
+
+    def encode(self, x, y=None, level=1, part="z"):
+        """q(z|x), a TFP distribution with batch shape [B]."""
+        self._must("encode")
+        self._levels(level, part)
+        x, y = self._x(x), self._labels(y, len(x))
+        with self.inference():
+            return self.posterior(x) if y is None else self.posterior(x, y)
+
+    def decode(self, z, y=None):
+        """p(x|z), a TFP distribution over [B, *image_shape]."""
+        self._must("decode")
+        z = tf.convert_to_tensor(checks.latents(z, self.latent_dim))
+        y = self._labels(y, len(z))
+        with self.inference():
+            return self.likelihood(z) if y is None else self.likelihood(z, y)
+
+    def reconstruct(self, x, y=None, level=1, seed=None):
+        """Mean of p(x|z) at the mean of q(z|x), or at a draw from it if it is known by samples alone.
+
+        Returns:
+            [B, *image_shape].
+        """
+        self._must("reconstruct")
+        self._levels(level)
+        x = self._x(x)
+        rows = _row_seeds(len(x), seed)
+        return self._by_rows("reconstruct_rows", len(x), x, rows, y=self._labels(y, len(x)), level=level)
+
+    def log_prob(self, x, y=None, samples=1, seed=None):
+        """log p(x), or the bound that `density` names, [B] nats.
+
+        Args:
+            x: [B, *image_shape].
+            y: labels, for conditional models.
+            samples: importance samples of a lower bound, int >= 1.
+            seed: of the importance samples.
+        """
+        self._must("log_prob")
+        if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1:
+            raise ValueError(refusal("samples", "an int >= 1", samples))
+        x = self._x(x)
+        rows = _row_seeds(len(x), seed)
+        return self._by_rows("log_prob_rows", len(x), x, rows, y=self._labels(y, len(x)), samples=samples)
+
+    def classify(self, x):
+        """Logits of the classes, [B, num_classes]."""
+        self._must("classify")
+        x = self._x(x)
+        return self._by_rows("classify_rows", len(x), x)
+
+    def features(self, x):
+        """{name: hidden layer of the encoder, [B, ...]} in inference mode, from the first to the last."""
+        self._must("encode")
+        with self.inference():
+            hidden = self.networks["encoder"].trace(self._x(x))
+        return {f"row_{i}": layer for i, layer in enumerate(hidden)}
+
+    # Row by row: traceable, unchecked; row i of the outputs depends on row i of the inputs alone. Exports use these.
+
+    def sample_rows(self, seeds_, y=None):
+        """x, [B, *image_shape], from int64 seeds [B]: z ~ p(z), then the mean of p(x|z)."""
+        with self.inference():
+            z = distributions.sample_rows(self.prior, seeds_, "z")
+            return self._likelihood(z, y).mean()
+
+    def encode_rows(self, x, seeds_, y=None):
+        """{"loc", "scale"} of a Gaussian q(z|x), or {"value"}: the code, drawn if it is known by samples alone."""
+        with self.inference():
+            q = self._posterior(x, y)
+            family, parameters = distributions.describe(q)
+            if family == "normal":
+                return parameters
+            return {"value": distributions.sample_rows(q, seeds_, "z")}
+
+    def decode_rows(self, z, seeds_, y=None):
+        """{"mean", "sample"} of p(x|z)."""
+        with self.inference():
+            p = self._likelihood(z, y)
+            return {"mean": p.mean(), "sample": distributions.sample_rows(p, seeds_, "x")}
+
+    def reconstruct_rows(self, x, seeds_, y=None, level=1):
+        """The mean of p(x|z) at `code_rows(x)`."""
+        with self.inference():
+            q = self._posterior(x, y)
+            implicit = isinstance(q, distributions.Implicit)
+            z = distributions.sample_rows(q, seeds_, "z") if implicit else q.mean()
+            return self._likelihood(z, y).mean()
+
+    def log_prob_rows(self, x, seeds_, y=None, samples=1):
+        """log p(x) or its bound, [B] nats."""
+        raise NotImplementedError
+
+    def classify_rows(self, x):
+        """Logits [B, num_classes]."""
+        with self.inference():
+            return self.classifier(x)
+
+    def _posterior(self, x, y):
+        return self.posterior(x) if y is None else self.posterior(x, y)
+
+    def _likelihood(self, z, y):
+        return self.likelihood(z) if y is None else self.likelihood(z, y)
+
+    def _by_rows(self, verb, n, *inputs, **options):
+        """Calls a traced row-wise verb in chunks, so that memory is bounded."""
+        y = options.pop("y", None)
+        key = (verb, *sorted(options.items()))
+        if key not in self._functions:
+            traced = functools.partial(getattr(self, verb), **options)
+            self._functions[key] = tf.function(traced, reduce_retracing=True, autograph=False)
+        if y is not None:
+            inputs = (*inputs, y)
+        parts = [
+            self._functions[key](*(tf.convert_to_tensor(i[start : start + _CHUNK]) for i in inputs))
+            for start in range(0, n, _CHUNK)
+        ]
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
+
+    def _must(self, verb):
+        if verb not in self.capabilities:
+            have = ", ".join(sorted(self.capabilities))
+            raise ValueError(f"{self.method} cannot {verb}: expected one of {have}. Received: verb={verb!r}.")
+
+    def _levels(self, level, part="z"):
+        if level not in range(1, self.levels + 1):
+            raise ValueError(refusal("level", f"an int in [1, {self.levels}]", level))
+        if part != "z":
+            raise unknown("part", part, ["z"])
+
+    def _x(self, x):
+        return tf.convert_to_tensor(checks.images(x, self.image_shape))
+
+    def _labels(self, y, n):
+        return checks.labels(y, n, self.num_classes, self.num_attributes, self.conditional)
+
+
+@contextlib.contextmanager
+def _entered(phase):
+    token = _PHASE.set(phase)
+    try:
+        yield
+    finally:
+        _PHASE.reset(token)
+
+
+def _row_seeds(n, seed):
+    if seed is None:
+        seed = secrets.randbits(62)
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise TypeError(refusal("seed", "an int or None", seed))
+    return seeds.row_seeds(n, seed)
+
+
+def _image_shape(shape):
+    expected = "(H, W, C) or (D,), all >= 1"
+    try:
+        shape = tuple(int(axis) for axis in shape)
+    except (TypeError, ValueError):
+        raise TypeError(refusal("image_shape", expected, shape)) from None
+    if len(shape) not in (1, 3) or min(shape) < 1:
+        raise ValueError(refusal("image_shape", expected, shape))
+    return shape

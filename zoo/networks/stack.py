@@ -1,0 +1,319 @@
+"""A network as a list of rows, as the papers print them.
+
+    rows = (conv(32, 5), conv(64, 4, stride=2, norm=True), dense(512, norm=True), output())
+
+`Stack` builds the layers of such a list; `Pair` joins two stacks into a discriminator of (x, z).
+"""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from zoo import seeds
+from zoo.errors import refusal
+from zoo.networks.layers import BatchNorm, Maxout, UntiedBias
+from zoo.networks.noise import Dropout, GaussianNoise
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of a table: noise on the input, a linear map, normalisation, non-linearity.
+
+    Attributes:
+        op: "dense", "conv" or "deconv".
+        units: outputs (before maxout), or None for as many as the role asks: the network's last row.
+        kernel, stride, padding: of convolutions.
+        norm: batch normalisation, which replaces the bias.
+        dropout: fraction of the *inputs* dropped while training.
+        noise: stddev of Gaussian noise added to the inputs while training.
+        activation: "linear", "relu", "leaky_relu", "tanh" or "maxout".
+        pieces: maxout pieces.
+        bias: "tied" (one a map), "untied" (one a pixel) or "none".
+        extra: the network's second input (noise or a label embedding) joins this row's inputs.
+        size: (height, width) that the outputs are cropped to, or None.
+    """
+
+    op: str
+    units: int | None
+    kernel: int = 1
+    stride: int = 1
+    padding: str = "valid"
+    norm: bool = False
+    dropout: float = 0.0
+    noise: float = 0.0
+    activation: str = "leaky_relu"
+    pieces: int = 2
+    bias: str = "tied"
+    extra: bool = False
+    size: tuple | None = None
+
+
+def dense(units, **options):
+    """A fully connected row; maps are flattened first."""
+    return Row("dense", units, **options)
+
+
+def conv(units, kernel, stride=1, **options):
+    """A convolution row; vectors become maps of one pixel first."""
+    return Row("conv", units, kernel, stride, **options)
+
+
+def deconv(units, kernel, stride=1, **options):
+    """A transposed-convolution row."""
+    return Row("deconv", units, kernel, stride, **options)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reshape:
+    """A row that reshapes each example: Reshape((7, 7, 64))."""
+
+    shape: tuple
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Stack(keras.layers.Layer):
+    """A feed-forward network built from rows.
+
+    Args:
+        rows: `Row` and `Reshape` objects.
+        output_shape: shape of one output example, or None for what the rows give. A row without units gets as
+            many as this shape needs.
+        slope: of the leaky ReLUs.
+        init_stddev: of the Gaussian initial weights, or None for He (Glorot for linear rows).
+        init_seed: int; layer i of the stack draws from a fold of it.
+        momentum, epsilon: of the batch normalisation.
+
+    Call with `(x, extra=None, training=False, seed=None)`; `seed` (int32 [2]) feeds the noise layers.
+    """
+
+    def __init__(
+        self,
+        rows,
+        output_shape=None,
+        *,
+        slope=0.01,
+        init_stddev=None,
+        init_seed=0,
+        momentum=0.95,
+        epsilon=1e-4,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.rows = tuple(_row(row) for row in rows)
+        self.example_shape = None if output_shape is None else tuple(output_shape)
+        self.slope, self.init_stddev, self.init_seed = slope, init_stddev, init_seed
+        self.momentum, self.epsilon = momentum, epsilon
+        self.blocks = []
+
+    def build(self, x_shape, extra_shape=None):
+        shape = tuple(x_shape[1:])
+        width = 0 if extra_shape is None else extra_shape[-1]
+        joins = [row for row in self.rows if getattr(row, "extra", False)]
+        for i, row in enumerate(self.rows):
+            joined = width if (row in joins[:1] or (not joins and i == 0)) else 0
+            block = _Block(self, i, row, shape, joined)
+            self.blocks.append(block)
+            shape = block.output_example
+        self.result_shape = self.example_shape or shape
+        if _size(shape) != _size(self.result_shape):
+            raise ValueError(
+                refusal("rows", f"a network that ends in {self.result_shape} for inputs {tuple(x_shape[1:])}", shape)
+            )
+        self.built = True
+
+    def call(self, x, extra=None, training=False, seed=None):
+        hidden = self.trace(x, extra, training, seed)
+        return hidden[-1] if hidden else tf.cast(x, self.compute_dtype)
+
+    def trace(self, x, extra=None, training=False, seed=None):
+        """Outputs of every row, the last one in the network's output shape."""
+        outputs, x = [], tf.cast(x, self.compute_dtype)
+        for i, block in enumerate(self.blocks):
+            row_seed = seeds.fold(seed, i) if seed is not None and block.noisy and training else None
+            x = block(x, extra if block.joined else None, training=training, seed=row_seed)
+            outputs.append(x)
+        if outputs and x.shape[1:] != self.result_shape:
+            outputs[-1] = tf.reshape(x, (-1, *self.result_shape))
+        return outputs
+
+    def set_output_bias(self, value):
+        """Sets the last row's bias (broadcast), for data-dependent initialisation."""
+        bias = self.blocks[-1].bias
+        bias.assign(tf.broadcast_to(tf.reshape(value, value.shape[-len(bias.shape) :]), bias.shape))
+
+    def get_config(self):
+        rows = [{"row": type(row).__name__, **dataclasses.asdict(row)} for row in self.rows]
+        return {
+            **super().get_config(),
+            "rows": rows,
+            "output_shape": self.example_shape,
+            "slope": self.slope,
+            "init_stddev": self.init_stddev,
+            "init_seed": self.init_seed,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+        }
+
+
+class _Block(keras.layers.Layer):
+    """One row's layers in order: join, noise, linear map, bias or batch normalisation, non-linearity."""
+
+    def __init__(self, stack, index, row, shape, joined):
+        super().__init__(name=f"row_{index}", dtype=stack.dtype_policy)
+        self.row, self.joined = row, joined
+        self.input_example = shape
+        self.noises, self.linear, self.norm, self.untied, self.activation = [], None, None, None, None
+        if isinstance(row, Reshape):
+            self.output_example = tuple(row.shape)
+            return
+        if row.op == "dense":
+            shape = (_size(shape) + joined,)
+        elif len(shape) == 1:
+            shape = (1, 1, shape[0] + joined)
+        else:
+            shape = (*shape[:2], shape[2] + joined)
+        dtype = {"dtype": stack.dtype_policy}
+        if row.dropout:
+            self.noises.append(Dropout(row.dropout, **dtype))
+        if row.noise:
+            self.noises.append(GaussianNoise(row.noise, **dtype))
+        last = index == len(stack.rows) - 1
+        self.linear = _linear(row, shape, stack, last, _initializer(stack, index, row), dtype)
+        self.linear.build((None, *shape))
+        shape = tuple(self.linear.compute_output_shape((None, *shape))[1:])
+        if row.size is not None:
+            shape = (*row.size, shape[-1])
+        if row.norm:
+            self.norm = BatchNorm(stack.momentum, stack.epsilon, **dtype)
+            self.norm.build((None, *shape))
+        elif row.bias == "untied":
+            self.untied = UntiedBias(**dtype)
+            self.untied.build((None, *shape))
+        self.activation = _activation(row, stack.slope, dtype)
+        if row.activation == "maxout":
+            shape = (*shape[:-1], shape[-1] // row.pieces)
+        self.output_example = shape
+        self.built = True
+
+    @property
+    def noisy(self):
+        return bool(self.noises)
+
+    @property
+    def bias(self):
+        return self.untied.bias if self.untied is not None else self.linear.bias
+
+    def build(self, *shapes):
+        self.built = True
+
+    def call(self, x, extra=None, training=False, seed=None):
+        if isinstance(self.row, Reshape):
+            return tf.reshape(x, (-1, *self.output_example))
+        if self.row.op == "dense" and x.shape.rank > 2:
+            x = tf.reshape(x, (-1, _size(self.input_example)))
+        elif self.row.op != "dense" and x.shape.rank == 2:
+            x = x[:, None, None, :]
+        if extra is not None:
+            extra = tf.cast(extra, x.dtype)
+            if x.shape.rank == 4:
+                extra = tf.broadcast_to(extra[:, None, None, :], (*tf.unstack(tf.shape(x)[:3]), extra.shape[-1]))
+            x = tf.concat([x, extra], axis=-1)
+        for k, noise in enumerate(self.noises):
+            x = noise(x, training=training, seed=None if seed is None else seeds.fold(seed, k))
+        x = self.linear(x)
+        if self.row.size is not None:
+            x = x[:, : self.row.size[0], : self.row.size[1]]
+        if self.norm is not None:
+            x = self.norm(x, training=training)
+        elif self.untied is not None:
+            x = self.untied(x)
+        return self.activation(x)
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Pair(keras.layers.Layer):
+    """A discriminator of pairs, [B, ...] x [B, d] -> logits [B]: trunks on x and on z, then a joint network.
+
+    Args:
+        x, z, joint: `Stack`s; `joint` sees the two trunks' outputs, flattened and concatenated. z may be None: then
+            it is a discriminator of x alone.
+    """
+
+    def __init__(self, x, z, joint, **kwargs):
+        super().__init__(**kwargs)
+        self.x, self.z, self.joint = x, z, joint
+
+    def build(self, x_shape, z_shape=None):
+        self.x.build(x_shape)
+        width = _size(self.x.result_shape)
+        if self.z is not None:
+            self.z.build(z_shape)
+            width += _size(self.z.result_shape)
+        self.joint.build((None, width))
+        self.built = True
+
+    def call(self, x, z=None, training=False, seed=None):
+        fold = (lambda place: None) if seed is None else (lambda place: seeds.fold(seed, place))
+        trunks = [self.x(x, training=training, seed=fold("x"))]
+        if self.z is not None:
+            trunks.append(self.z(z, training=training, seed=fold("z")))
+        flat = [tf.reshape(trunk, (-1, _size(trunk.shape[1:]))) for trunk in trunks]
+        logits = self.joint(tf.concat(flat, axis=-1), training=training, seed=fold("joint"))
+        return tf.cast(tf.reshape(logits, [-1]), tf.float32)
+
+    def get_config(self):
+        stacks = {"x": self.x, "z": self.z, "joint": self.joint}
+        return {**super().get_config(), **{k: keras.saving.serialize_keras_object(v) for k, v in stacks.items()}}
+
+    @classmethod
+    def from_config(cls, config):
+        stacks = {k: keras.saving.deserialize_keras_object(config.pop(k)) for k in ("x", "z", "joint")}
+        return cls(**stacks, **config)
+
+
+def _row(row):
+    if isinstance(row, (Row, Reshape)):
+        return row
+    fields = dict(row)  # from a config
+    kind = fields.pop("row")
+    return Reshape(tuple(fields["shape"])) if kind == "Reshape" else Row(**fields)
+
+
+def _linear(row, shape, stack, last, initializer, dtype):
+    bias = row.bias == "tied" and not row.norm
+    options = {"use_bias": bias, "kernel_initializer": initializer, **dtype}
+    units = row.units
+    if units is None:
+        result = stack.example_shape
+        if not last or result is None:
+            raise ValueError(refusal("units", "an int in every row but the last", units))
+        units = _size(result) if row.op == "dense" or len(result) == 1 else result[-1]
+    if row.op == "dense":
+        return keras.layers.Dense(units, **options)
+    kinds = {"conv": keras.layers.Conv2D, "deconv": keras.layers.Conv2DTranspose}
+    return kinds[row.op](units, row.kernel, row.stride, row.padding, **options)
+
+
+def _initializer(stack, index, row):
+    seed = stack.init_seed * 1009 + index
+    if stack.init_stddev is not None:
+        return keras.initializers.RandomNormal(0.0, stack.init_stddev, seed=seed)
+    if row.activation in ("relu", "leaky_relu", "maxout"):
+        return keras.initializers.HeNormal(seed=seed)
+    return keras.initializers.GlorotNormal(seed=seed)
+
+
+def _activation(row, slope, dtype):
+    if row.activation == "maxout":
+        return Maxout(row.pieces, **dtype)
+    if row.activation == "leaky_relu":
+        return keras.layers.LeakyReLU(negative_slope=slope, **dtype)
+    return keras.layers.Activation(row.activation, **dtype)
+
+
+def _size(shape):
+    size = 1
+    for axis in shape:
+        size *= int(axis)
+    return size

@@ -1,0 +1,61 @@
+"""Stateless seeds: every random number is a function of (seed, place, counter, row)."""
+
+import zlib
+
+import tensorflow as tf
+
+
+def place_number(place):
+    """The number a place's name stands for, in [0, 2^31)."""
+    return zlib.crc32(place.encode()) & 0x7FFFFFFF
+
+
+def fold(seed, *data):
+    """A stateless seed (int32 [2]) derived from another.
+
+    Args:
+        seed: Python int, or an int32 [2] tensor.
+        *data: Python strings (a place) or integer scalars (a counter), folded in one after another.
+    """
+    if isinstance(seed, int):
+        seed = tf.constant([seed & 0x7FFFFFFF, (seed >> 31) & 0x7FFFFFFF], tf.int32)
+    for item in data:
+        number = place_number(item) if isinstance(item, str) else item
+        seed = tf.random.fold_in(seed, tf.cast(number, tf.int32), alg="philox")
+    return seed
+
+
+def row_seeds(n, seed):
+    """int64 [n], one seed a row; row i does not depend on n, nor on where it runs."""
+    drawn = tf.random.stateless_uniform(
+        [n], fold(seed, "rows"), minval=None, maxval=None, dtype=tf.int64, alg="philox"
+    )
+    return tf.bitwise.bitwise_and(drawn, tf.constant(0x7FFFFFFFFFFFFFFF, tf.int64))
+
+
+def split_row(seed, place):
+    """Stateless seed (int32 [2]) of one row's int64 seed at a named place."""
+    low = tf.cast(tf.bitwise.bitwise_and(seed, tf.constant(0x7FFFFFFF, tf.int64)), tf.int32)
+    high = tf.cast(tf.bitwise.right_shift(seed, tf.constant(31, tf.int64)) & 0x7FFFFFFF, tf.int32)
+    return fold(tf.stack([low, high]), place)
+
+
+def replica():
+    """(number of replicas, index of this one); (1, 0) outside of a strategy."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return 1, 0
+    return context.num_replicas_in_sync, context.replica_id_in_sync_group
+
+
+def replica_rows(draw):
+    """This replica's rows of noise drawn for the global batch, so that n replicas equal one.
+
+    Args:
+        draw: callable `n -> [n, B, ...]` filling the noise in row-major order, B rows a replica.
+
+    Returns:
+        [B, ...].
+    """
+    count, index = replica()
+    return draw(count)[index]
