@@ -1,4 +1,11 @@
 """Metrics: pure functions of arrays, or of a model's public verbs; each names its protocol.
 
-`measure` holds what they return; `evaluate` picks those that fit a model and its data.
+    zoo.metrics.evaluate(model, dataset)    # {metric: {"value", "n", "split", "seed", "protocol"}}
+
+The functions live in `reconstruction`, `neighbours`, `svm`, `modes`, `likelihood` and `latents`.
 """
+
+from zoo.metrics.evaluate import METRICS, applicable, evaluate
+from zoo.metrics.measure import Measure
+
+__all__ = ["METRICS", "Measure", "applicable", "evaluate"]

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 
 class Measure(NamedTuple):
     """One measured value.
@@ -32,6 +34,7 @@ def mean_of(values, protocol):
         values: float [N], one an example.
         protocol: one sentence.
     """
+    values = np.asarray(values, np.float64)
     n = len(values)
     error = float(values.std(ddof=1)) / n**0.5 if n > 1 else None
     return Measure(float(values.mean()), n, protocol, standard_error=error)
