@@ -36,6 +36,7 @@ def table_after(text, header):
     return table
 
 
+@pytest.mark.slow
 def test_quick_start_runs_as_printed(repository, in_tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", read(repository, "README.md"), re.S)
     assert len([line for line in code.splitlines() if line.strip()]) == 10
@@ -45,6 +46,12 @@ def test_quick_start_runs_as_printed(repository, in_tmp_path):
     assert names["z"].shape == (16, 16)
     assert names["x_hat"].shape == (16, 8, 8, 1)
     assert abs(names["served"].sample(16, seed=0) - names["x"]).numpy().max() < 1e-4
+
+
+def test_generated_text_is_that_of_the_results(repository):
+    command = [sys.executable, "tools/report.py", "--check"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_table_of_verbs_is_that_of_the_models(repository):
