@@ -19,18 +19,18 @@ class Data:
     """Splits of given arrays with the interface of `zoo.data.Dataset`."""
 
     def __init__(self, num_classes=None, modes=None, binary=False, **splits):
-        self.splits_, self.num_classes, self.binary = splits, num_classes, binary
+        self.splits, self.num_classes, self.binary = splits, num_classes, binary
         self.modes, self.mode_stddev = modes, 0.1
         self.image_shape = splits["test"]["x"].shape[1:]
 
     def size(self, split):
-        return len(self.splits_[split]["x"])
+        return len(self.splits[split]["x"])
 
     def arrays(self, split, limit=None):
-        return {key: value[:limit] for key, value in self.splits_[split].items()}
+        return {key: value[:limit] for key, value in self.splits[split].items()}
 
     def batches(self, split, batch_size):
-        return tf.data.Dataset.from_tensor_slices(self.splits_[split]).batch(batch_size)
+        return tf.data.Dataset.from_tensor_slices(self.splits[split]).batch(batch_size)
 
 
 class Linear:
@@ -138,8 +138,9 @@ def test_likelihoods_only_where_they_are_proper(changes, binary, present):
     assert {"elbo", "nll", "bits_per_dim"} & set(names) == present
 
 
-def test_vectors_always_have_a_density():
-    assert "nll" in metrics.applicable(Linear(proper=False), LABELLED)
+def test_bernoulli_of_real_vectors_is_no_density():
+    assert "nll" in metrics.applicable(Linear(), LABELLED)
+    assert "nll" not in metrics.applicable(Linear(proper=False), LABELLED)
 
 
 def test_exact_likelihood_takes_no_samples():
@@ -173,6 +174,13 @@ def test_batches_do_not_change_codes(monkeypatch):
     whole = metrics.evaluate(Linear(), LABELLED, select=names)
     monkeypatch.setattr(sys.modules["zoo.metrics.evaluate"], "BATCH", 7)  # the name is a function's
     assert metrics.evaluate(Linear(), LABELLED, select=names) == whole
+
+
+@pytest.mark.parametrize("limit, rows", [(None, 30), (60, 10)])  # the split's size; a sixth
+def test_svm_chooses_c_on_as_many_rows_as_validation_has(limit, rows):
+    data = Data(2, **LABELLED.splits, validation=_labelled(30, 2))
+    entry = metrics.evaluate(Linear(), data, select=["svm_error"], svm_repeats=1, limit=limit)
+    assert f"chosen on {rows} validation" in entry["svm_error"]["protocol"]
 
 
 def test_same_seed_same_numbers():

@@ -200,11 +200,11 @@ def _high_quality_share(s):
 
 
 def _svm_error(s):
-    """ALI's protocol; validation are the last rows of train, 10,000 of SVHN and MNIST as there."""
+    """ALI's protocol; the validation rows are the last ones of train, as there."""
     hidden = s.svm_features == "hidden"
     train = s._encoded("train", hidden) if hidden else s.train_codes
     test = s._encoded(s.split, hidden) if hidden else s.codes
-    held_out = max(1, min(10_000, len(train["y"]) // 6))
+    held_out = _validation_rows(s)
     pool = slice(0, min(SVM_POOL, len(train["y"]) - held_out))
     smallest = int(np.unique(train["y"][pool], return_counts=True)[1].min())
     measure = svm.l2_svm_error(
@@ -217,6 +217,14 @@ def _svm_error(s):
     )
     what = "codes and last hidden layers of the encoder" if hidden else "posterior means"
     return measure._replace(protocol=f"{measure.protocol}; features: {what}")
+
+
+def _validation_rows(s):
+    """Rows at the end of train to choose C on: as many as the data's validation split has."""
+    rows = s.dataset.size("train") if s.limit is None else min(s.limit, s.dataset.size("train"))
+    if s.limit is None and "validation" in s.dataset.splits:
+        return min(s.dataset.size("validation"), rows // 2)
+    return max(1, rows // 6)
 
 
 def _classification_error(s):
@@ -253,10 +261,9 @@ def _classifies(model, dataset):
 
 
 def _has_likelihood(model, dataset):
-    """A Bernoulli likelihood of grey pixels is no likelihood; any density of vectors is one."""
-    if "log_prob" not in model.capabilities or model.density is None:
-        return False
-    return len(dataset.image_shape) == 1 or model.proper_likelihood(dataset.binary)
+    """Whether `log_prob` is one: a Bernoulli likelihood of grey pixels or of real vectors is none."""
+    has = "log_prob" in model.capabilities and model.density is not None
+    return has and model.proper_likelihood(dataset.binary)
 
 
 def _has_bound(model, dataset):
