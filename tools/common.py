@@ -1,10 +1,11 @@
 """What the tools share: flags, help, one-line refusals and exit codes.
 
-A tool is a list of flags and a function `run(flags)`; `main` does the rest. A flag is described as a hyper-parameter
-is (`zoo.registry.HyperParameter`), so both are parsed, checked and explained by the same code. Nothing here loads
-TensorFlow: `--help` and most refusals come before it.
+A tool is a list of flags and a function `run(flags)`; `main` does the rest. A flag is described as
+a hyper-parameter is (`zoo.registry.HyperParameter`), so both are parsed, checked and explained by
+the same code. Nothing here loads TensorFlow: `--help` and most refusals come before it.
 
-Exit codes: 0 done, 1 what failed while running (NaN, full disk), 2 refused before any work, 130 Ctrl-C, 143 SIGTERM.
+Exit codes: 0 done; 1 what failed while running (NaN, full disk); 2 refused before any work; 130
+Ctrl-C; 143 SIGTERM.
 """
 
 import contextlib
@@ -21,7 +22,9 @@ import traceback
 import types
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # the tools of a clone use the library of that clone, installed or not
+sys.path.insert(
+    0, str(ROOT)
+)  # the tools of a clone use the library of that clone, installed or not
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags as absl_flags  # noqa: E402
@@ -33,7 +36,7 @@ from zoo.registry import HyperParameter  # noqa: E402
 REFUSED, FAILED, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 
-def flag(name, kind, default, help, **bounds):  # noqa: A002 - the word that the user sees
+def flag(name, kind, default, help, **bounds):
     """A tool's flag; optional where its default is None.
 
     Args:
@@ -44,10 +47,14 @@ def flag(name, kind, default, help, **bounds):  # noqa: A002 - the word that the
         **bounds: `choices`, `minimum`, `maximum`, `exclusive` of `HyperParameter`.
     """
     items = "str" if kind == "tuple" else None
-    return HyperParameter(name, kind, default, optional=default is None, items=items, help=help, **bounds)
+    return HyperParameter(
+        name, kind, default, optional=default is None, items=items, help=help, **bounds
+    )
 
 
-DATA_DIR = flag("data_dir", "str", None, "where TensorFlow Datasets keeps its files; None means TFDS_DATA_DIR")
+DATA_DIR = flag(
+    "data_dir", "str", None, "where TensorFlow Datasets keeps its files; None means TFDS_DATA_DIR"
+)
 RUN_DIR = flag("run_dir", "str", None, "directory of the run")
 WHICH = flag("which", "str", "newest", "checkpoint of the run", choices=("newest", "best"))
 _SEEDS = {"minimum": 0, "maximum": 2**31 - 1}
@@ -65,33 +72,86 @@ RUN_FLAGS = (
     flag("steps", "int", 10_000, "length of the run", minimum=1),
     flag("seed", "int", 0, "of initial weights, order of the data and all noise", **_SEEDS),
     flag("run_dir", "str", None, "where the run is kept; None means runs/<method>-<config stem>"),
-    flag("strategy", "str", "none", "where to compute", choices=("none", "mirrored", "multi_worker", "tpu")),
+    flag(
+        "strategy",
+        "str",
+        "none",
+        "where to compute",
+        choices=("none", "mirrored", "multi_worker", "tpu"),
+    ),
     flag("precision", "str", "float32", "of the networks", choices=("float32", "mixed_bfloat16")),
-    flag("jit_compile", "str", "auto", "XLA; auto means on accelerators only", choices=("auto", "true", "false")),
+    flag(
+        "jit_compile",
+        "str",
+        "auto",
+        "XLA; auto means on accelerators only",
+        choices=("auto", "true", "false"),
+    ),
     flag("deterministic", "bool", False, "same bits on devices that would not give them (slower)"),
     flag("threads", "int", None, "threads of TensorFlow; None means one a core", minimum=1),
-    flag("checkpoint_every", "int", 1000, "steps between checkpoints; 0: the last step only", minimum=0),
+    flag(
+        "checkpoint_every",
+        "int",
+        1000,
+        "steps between checkpoints; 0: the last step only",
+        minimum=0,
+    ),
     flag("keep", "int", 3, "checkpoints that stay", minimum=1),
     flag("sample_every", "int", 1000, "steps between pictures; 0: none", minimum=0),
     flag("log_every", "int", 100, "steps of which a line of metrics.jsonl is the mean", minimum=1),
-    flag("best_metric", "str", None, "log whose best checkpoint is kept too; val_<log>: on validation data"),
+    flag(
+        "best_metric",
+        "str",
+        None,
+        "log whose best checkpoint is kept too; val_<log>: on validation data",
+    ),
+)
+# How a run is measured: arguments of `zoo.metrics.evaluate`.
+MEASURE_FLAGS = (
+    flag("split", "str", "test", "split that is measured", choices=("train", "validation", "test")),
+    flag("limit", "int", None, "measure on the first so many examples; None means all", minimum=1),
+    flag(
+        "metrics", "tuple", None, "names of metrics, separated by commas; None means all that apply"
+    ),
+    flag(
+        "iwae_samples",
+        "int",
+        100,
+        "importance samples of nll where log_prob is a lower bound",
+        minimum=1,
+    ),
+    flag(
+        "svm_features",
+        "str",
+        "codes",
+        "features of svm_error; hidden as in ALI",
+        choices=("codes", "hidden"),
+    ),
+    flag("svm_repeats", "int", 100, "labelled draws of svm_error", minimum=1),
 )
 _SHARED = (
     flag("flagfile", "str", None, "file with one --flag=value a line; later flags win"),
     flag("debug", "bool", False, "show the traceback of an error"),
-    flag("help", "bool", False, "show this text; with --method=NAME also the method's hyper-parameters"),
+    flag(
+        "help",
+        "bool",
+        False,
+        "show this text; with --method=NAME also the method's hyper-parameters",
+    ),
 )
 
 
-def main(run, flags, argv=None, repeated=()):
+def main(run, flags, argv=None, repeated=(), expand=True):
     """Parses the command line, calls `run(flags)` and turns errors into one line.
 
     Args:
-        run: function of a namespace: every flag by name, `hyper_parameters` (if `--method` is among the flags) and
-            `given`, the names on the command line. Its module's docstring heads the help.
+        run: function of a namespace: every flag by name, `hyper_parameters` (if `--method` is among
+            the flags) and `given`, the names on the command line. Its module's docstring heads
+            the help.
         flags: list of `flag(...)`.
         argv: command line, `sys.argv` by default.
         repeated: names of flags that may come several times; their values are lists.
+        expand: whether the flags in a flagfile are this tool's own.
 
     Returns:
         The exit code.
@@ -100,9 +160,11 @@ def main(run, flags, argv=None, repeated=()):
     tool = pathlib.Path(argv[0]).name
     debug = any(item in ("--debug", "--debug=true") for item in argv)
     try:
-        namespace = parse(argv, flags, repeated)
+        namespace = parse(argv, flags, repeated, expand)
         if namespace.help:
-            print(help_text(tool, sys.modules[run.__module__].__doc__, flags, namespace.method_flags))
+            print(
+                help_text(tool, sys.modules[run.__module__].__doc__, flags, namespace.method_flags)
+            )
             return 0
         run(namespace)
         sys.stdout.flush()
@@ -113,7 +175,7 @@ def main(run, flags, argv=None, repeated=()):
         if stop.code is None or isinstance(stop.code, int):
             return stop.code or 0
         code, line = FAILED, str(stop.code)
-    except Exception as error:  # noqa: BLE001 - the last resort of a command-line tool
+    except Exception as error:
         code, line = _explain(error)
         if debug:
             traceback.print_exc()
@@ -121,8 +183,11 @@ def main(run, flags, argv=None, repeated=()):
     return code
 
 
-def parse(argv, flags, repeated=()):
+def parse(argv, flags, repeated=(), expand=True):
     """The namespace of flags that `run` gets; raises `ValueError` in one line."""
+    config = _flagfile(argv)
+    if not expand:
+        argv = _without_flagfile(argv)
     takes_method = any(item.name == "method" for item in flags)
     known = {item.name: item for item in (*flags, *_SHARED)}
     first = _read(argv, known, repeated, known_only=True)  # finds --method, in a flagfile too
@@ -132,8 +197,10 @@ def parse(argv, flags, repeated=()):
         hyper_parameters = {name: item for name, item in described.items() if name not in known}
     known |= hyper_parameters
     values = _read(argv, known, repeated, known_only=first["help"].value and not hyper_parameters)
-    namespace = types.SimpleNamespace(**{name: values[name].value for name in known if name not in hyper_parameters})
-    namespace.flagfile = _flagfile(argv)
+    namespace = types.SimpleNamespace(
+        **{name: values[name].value for name in known if name not in hyper_parameters}
+    )
+    namespace.flagfile = config
     namespace.given = {name for name in known if values[name].present}
     namespace.method_flags = list(hyper_parameters.values())
     namespace.hyper_parameters = {name: values[name].value for name in hyper_parameters}
@@ -155,9 +222,10 @@ def help_text(tool, docstring, flags, method_flags=()):
 
 
 def load(module="tensorflow"):
-    """Imports a module that loads TensorFlow, without the lines that TensorFlow prints while it loads.
+    """Imports a module that loads TensorFlow, without what TensorFlow prints while it loads.
 
-    `TF_CPP_MIN_LOG_LEVEL` does not silence those, and a refusal is one line. If the import fails they are shown.
+    `TF_CPP_MIN_LOG_LEVEL` does not silence those lines, and a refusal is one line. They are shown
+    if the import fails.
     """
     if "tensorflow" not in sys.modules:
         with _silent():
@@ -173,7 +241,11 @@ def one_line(text):
 
 def run_name(flags):
     """<method>-<config stem>, or <method>-<dataset> without a config."""
-    stem = pathlib.Path(flags.flagfile).stem if flags.flagfile else one_line(flags.dataset).split(":")[0]
+    stem = (
+        pathlib.Path(flags.flagfile).stem
+        if flags.flagfile
+        else one_line(flags.dataset).split(":")[0]
+    )
     return f"{flags.method.split(':')[-1].lower()}-{stem}"
 
 
@@ -185,7 +257,9 @@ def existing_run(flags):
     if not (run_dir / "flags.cfg").is_file():
         near = difflib.get_close_matches(run_dir.name, _runs(run_dir.parent), n=1)
         hint = f"Did you mean {str(run_dir.parent / near[0])!r}?" if near else ""
-        raise FileNotFoundError(refusal("run_dir", "the directory of a run (with flags.cfg)", str(run_dir), hint))
+        raise FileNotFoundError(
+            refusal("run_dir", "the directory of a run (with flags.cfg)", str(run_dir), hint)
+        )
     return run_dir
 
 
@@ -221,7 +295,9 @@ def _as_text(value):
 
 
 def _runs(directory):
-    return [path.parent.name for path in directory.glob("*/flags.cfg")] if directory.is_dir() else []
+    return (
+        [path.parent.name for path in directory.glob("*/flags.cfg")] if directory.is_dir() else []
+    )
 
 
 class _Parser(absl_flags.ArgumentParser):
@@ -247,7 +323,13 @@ def _read(argv, known, repeated, known_only):
         else:
             short = "h" if item.name == "help" else None
             entry = absl_flags.Flag(
-                _Parser(item), None, item.name, item.default, item.help, short, boolean=item.kind == "bool"
+                _Parser(item),
+                None,
+                item.name,
+                item.default,
+                item.help,
+                short,
+                boolean=item.kind == "bool",
             )
         absl_flags.DEFINE_flag(entry, values)
     values.set_gnu_getopt(True)  # "--flag value" of a flag not known yet must not end the parse
@@ -258,13 +340,17 @@ def _read(argv, known, repeated, known_only):
         hint = f"Did you mean '--{near[0]}'?" if near else ""
         if "method" in known and values["method"].value is None:
             hint = f"{hint} Hyper-parameters are flags once --method is given.".strip()
-        raise ValueError(refusal("flag", "a flag that --help lists", f"--{error.flagname}", hint)) from None
+        raise ValueError(
+            refusal("flag", "a flag that --help lists", f"--{error.flagname}", hint)
+        ) from None
     except absl_flags.IllegalFlagValueError as error:
         raise error.__context__ or error from None
     except absl_flags.CantOpenFlagFileError:
         raise FileNotFoundError(refusal("flagfile", "a readable file", _flagfile(argv))) from None
     except UnicodeDecodeError:
-        raise ValueError(refusal("flagfile", "a text file with one --flag=value a line", _flagfile(argv))) from None
+        raise ValueError(
+            refusal("flagfile", "a text file with one --flag=value a line", _flagfile(argv))
+        ) from None
     except absl_flags.Error as error:
         raise ValueError(refusal("flag", "--name=value", one_line(error))) from None
     if rest and not known_only:
@@ -274,11 +360,24 @@ def _read(argv, known, repeated, known_only):
 
 def _flagfile(argv):
     """The last `--flagfile` of a command line, or None."""
-    found = None
-    for item, following in zip(argv, [*argv[1:], None]):
+    found = [following if word is None else word for word, following in _flagfiles(argv).values()]
+    return found[-1] if found else None
+
+
+def _without_flagfile(argv):
+    """A command line without its `--flagfile`."""
+    places = _flagfiles(argv)
+    gone = {*places, *(place + 1 for place, (word, _) in places.items() if word is None)}
+    return [item for place, item in enumerate(argv) if place not in gone]
+
+
+def _flagfiles(argv):
+    """{place: (value after "=", or None; the next word)} of each `--flagfile` of a command line."""
+    found = {}
+    for place, (item, following) in enumerate(zip(argv, [*argv[1:], None])):
         name, equals, value = item.lstrip("-").partition("=")
         if item.startswith("-") and name == "flagfile":
-            found = value if equals else following
+            found[place] = (value if equals else None, following)
     return found
 
 
@@ -324,4 +423,3 @@ def _silent():
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-

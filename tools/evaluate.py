@@ -13,10 +13,8 @@ from zoo import results, training
 
 FLAGS = (
     common.RUN_DIR,
-    common.flag("split", "str", "test", "split of the data", choices=("train", "validation", "test")),
-    common.flag("seed", "int", 0, "of the noise of the measurement", minimum=0),
-    common.flag("limit", "int", None, "measure on the first so many examples; None means all", minimum=1),
-    common.flag("metrics", "tuple", None, "names of metrics, separated by commas; None means all"),
+    *common.MEASURE_FLAGS,
+    common.flag("seed", "int", 0, "of samples, draws and pairings", minimum=0, maximum=2**31 - 1),
     common.WHICH,
     common.DATA_DIR,
 )
@@ -32,17 +30,20 @@ def run(flags):
     recorded.data_dir = flags.data_dir or recorded.data_dir
     dataset = common.load_data(recorded)
     model = training.restore(run_dir, flags.which)
-    measured = metrics.evaluate(
-        model,
-        dataset,
-        split=flags.split,
-        seed=flags.seed,
-        limit=flags.limit,
-        metrics=flags.metrics,
-    )
+    chosen = {item.name: getattr(flags, item.name) for item in common.MEASURE_FLAGS}
+    chosen["select"] = chosen.pop("metrics")
+    measured = metrics.evaluate(model, dataset, seed=flags.seed, progress=progress, **chosen)
     evaluation = {"step": int(model.step), "which": flags.which, "metrics": measured}
     results.write_json(run_dir / "evaluation.json", evaluation)
     print(table(measured))
+
+
+def progress(name, index, count):
+    """Says on a terminal what is being measured."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{index + 1}/{count} {name}", end="", file=sys.stderr, flush=True)
+        if index + 1 == count:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def table(measured):
@@ -54,7 +55,8 @@ def table(measured):
         rows.append((name, shown, *(str(found.get(key, "-")) for key in rows[0][2:])))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]]) for row in rows
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]])
+        for row in rows
     )
 
 

@@ -1,6 +1,6 @@
 """Exports a run as a SavedModel that TensorFlow Serving and `zoo.load` read; prints its path.
 
-    python tools/export.py --run_dir=runs/ali-digits
+python tools/export.py --run_dir=runs/ali-digits
 """
 
 import pathlib

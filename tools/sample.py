@@ -1,4 +1,4 @@
-"""Draws pictures of a trained run: samples, reconstructions, interpolations; a scatter plot of 2-D data.
+"""Draws pictures of a trained run: grids of images, or a scatter plot of 2-D data.
 
     python tools/sample.py --run_dir=runs/ali-digits
 
@@ -18,7 +18,9 @@ FLAGS = (
     common.flag("n", "int", 64, "images of a grid; a scatter plot shows 5,000 points", minimum=1),
     common.flag("seed", "int", 0, "of the noise", minimum=0),
     common.flag("out", "str", None, "directory of the pictures; <run_dir>/samples if None"),
-    common.flag("split", "str", "test", "split of the real data", choices=("train", "validation", "test")),
+    common.flag(
+        "split", "str", "test", "split of the real data", choices=("train", "validation", "test")
+    ),
     common.WHICH,
     common.DATA_DIR,
 )
@@ -42,12 +44,16 @@ def run(flags):
         raise ValueError(refusal("run_dir", "a run on images or on 2-D data", str(run_dir)))
     out.mkdir(parents=True, exist_ok=True)
     if images:
-        for name, grid in grids(model, dataset.arrays(flags.split, flags.n), flags.n, flags.seed).items():
+        for name, grid in grids(
+            model, dataset.arrays(flags.split, flags.n), flags.n, flags.seed
+        ).items():
             pictures.save_png(out / f"{name}.png", grid)
             print(out / f"{name}.png")
     else:
         x = dataset.arrays(flags.split, _POINTS)["x"]
-        pictures.scatter_panels(out / "scatter.png", panels(model, x, dataset.modes, flags.seed), dataset.modes)
+        pictures.scatter_panels(
+            out / "scatter.png", panels(model, x, dataset.modes, flags.seed), dataset.modes
+        )
         print(out / "scatter.png")
 
 
@@ -74,14 +80,16 @@ def grids(model, real, n, seed):
     if "reconstruct" in model.capabilities:
         x_hat = np.asarray(model.reconstruct(x, y=y, seed=seed))
         columns = 2 * max(1, round(len(x) ** 0.5 / 2))  # a pair never breaks over a line
-        found["reconstructions"] = pictures.image_grid(pictures.interleave(x, x_hat), columns=2 * columns)
+        found["reconstructions"] = pictures.image_grid(
+            pictures.interleave(x, x_hat), columns=2 * columns
+        )
     if "decode" in model.capabilities:
         found["interpolations"] = interpolations(model, x, y, min(8, len(x) // 2) or 1, seed)
     return found
 
 
 def interpolations(model, x, y, rows, seed):
-    """Lines between the codes of real images, or between draws of the prior where there is no encoder.
+    """Lines between codes of real images; between draws of the prior if there is no encoder.
 
     Args:
         model: a GenerativeModel that decodes.
@@ -108,7 +116,7 @@ def interpolations(model, x, y, rows, seed):
 
 
 def panels(model, x, modes, seed):
-    """{title: points} of a model of 2-D data; codes and reconstructions take the colour of their data."""
+    """{title: points} of a model of 2-D data; what came from a data point has its colour."""
     import numpy as np
 
     from zoo import pictures

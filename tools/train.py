@@ -1,6 +1,6 @@
 """Trains a method on a data set; started again, it continues where it stopped.
 
-    python tools/train.py --flagfile=configs/ali/digits.cfg
+python tools/train.py --flagfile=configs/ali/digits.cfg
 """
 
 import pathlib
@@ -28,9 +28,7 @@ LOOP = (
 def run(flags):
     """Flags to model and data set, then `zoo.training.train`."""
     common.check_run(flags)
-    run_dir = training.check_writable(
-        flags.run_dir or pathlib.Path("runs", common.run_name(flags))
-    )
+    run_dir = training.check_writable(flags.run_dir or pathlib.Path("runs", common.run_name(flags)))
     common.load()
     from zoo.training import strategies
 

@@ -1,7 +1,7 @@
-"""The ledger: what each config reached, as results/<method>-<stem>.json, and the tables made from it.
+"""The ledger: what each config reached, results/<method>-<stem>.json, and the tables made from it.
 
-An entry is one config over its seeds. Every number of README and RESULTS.md comes from here; the functions that write
-those take and return text, and read no files.
+An entry is one config over its seeds. Every number of README and RESULTS.md comes from here; the
+functions that write those take and return text, and read no files.
 """
 
 import json
@@ -30,7 +30,9 @@ _FIELDS = {
     "machine": dict,
     "seconds": list,
 }
+_DESCRIBED = ("n", "split", "protocol")
 _BEGIN, _END = "<!-- methods:begin -->", "<!-- methods:end -->"
+_NUMBER = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")
 _SHOWN = 3  # metrics in a cell of README's table where the paper names none
 
 
@@ -41,7 +43,7 @@ def aggregate(values):
         values: finite numbers, at least one.
 
     Returns:
-        The mean and the sample standard deviation (n - 1 below the line); None where there is one value.
+        The mean and the sample standard deviation (n - 1 below the line), None for one value.
     """
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
 
@@ -54,25 +56,22 @@ def entry(*, method, dataset, variant, flags, runs, paper, command):
         dataset: its source.
         variant: what the config's stem adds to the data set's name, or None.
         flags: {name: value}, all that decides the numbers but the seed.
-        runs: one dict a seed: "seed", "draws", "commit", "dirty", "seconds", "versions", "machine" and "evaluation",
-            {metric: {"value", "n", "split", "protocol"}}.
+        runs: one dict a seed: "seed", "draws", "commit", "dirty", "seconds", "versions", "machine"
+            and "evaluation", {metric: {"value", "n", "split", "protocol"}}.
         paper: {metric: {"value", "source", "status"}}.
         command: what reproduces it.
 
+    Metrics that only some of the runs have are left out.
+
     Raises:
-        ValueError: a run lacks a metric that another has, or a value is not finite.
+        ValueError: a value is not finite, or runs were measured by different protocols.
     """
     runs = sorted(runs, key=lambda run: run["seed"])
+    measured = [run["evaluation"] for run in runs]
     metrics = {}
-    for name, first in runs[0]["evaluation"].items():
-        measured = [run["evaluation"].get(name) for run in runs]
-        missing = [run["seed"] for run, found in zip(runs, measured) if found is None]
-        if missing:
-            raise ValueError(refusal("metrics", f"{name} of every seed", f"none for seed {missing[0]}"))
-        values = [found["value"] for found in measured]
-        mean, std = aggregate(values)
-        described = {key: first.get(key) for key in ("n", "split", "protocol")}
-        metrics[name] = {"values": values, "mean": mean, "std": std, **described}
+    for name in measured[0]:
+        if all(name in found for found in measured):
+            metrics[name] = _over_seeds(name, [found[name] for found in measured])
     return check(
         {
             "method": method,
@@ -93,8 +92,31 @@ def entry(*, method, dataset, variant, flags, runs, paper, command):
     )
 
 
+def runs(found):
+    """The runs of an entry, by seed, as `entry` takes them."""
+    return {
+        seed: {
+            "seed": seed,
+            "draws": found["draws"][index],
+            "commit": found["commits"][index],
+            "dirty": found["dirty"],
+            "seconds": found["seconds"][index],
+            "versions": found["versions"],
+            "machine": found["machine"],
+            "evaluation": {
+                name: {
+                    "value": measured["values"][index],
+                    **{key: measured.get(key) for key in _DESCRIBED},
+                }
+                for name, measured in found["metrics"].items()
+            },
+        }
+        for index, seed in enumerate(found["seeds"])
+    }
+
+
 def check(found, name="entry"):
-    """`found` if it is an entry of the ledger; `ValueError` or `TypeError` in one line otherwise."""
+    """`found` if it is an entry of the ledger; else `ValueError` or `TypeError` in one line."""
     if not isinstance(found, dict):
         raise TypeError(refusal(name, "a JSON object", found))
     for field, kind in _FIELDS.items():
@@ -111,30 +133,51 @@ def check(found, name="entry"):
         raise ValueError(refusal(f"{name}.seeds", "different seeds", seeds))
     for field in ("draws", "commits", "seconds"):
         if len(found[field]) != len(seeds):
-            raise ValueError(refusal(f"{name}.{field}", f"one item a seed ({len(seeds)})", found[field]))
+            raise ValueError(
+                refusal(f"{name}.{field}", f"one item a seed ({len(seeds)})", found[field])
+            )
     for metric, measured in found["metrics"].items():
         where = f"{name}.metrics.{metric}"
         values = measured.get("values", [])
         if len(values) != len(seeds):
-            raise ValueError(refusal(f"{where}.values", f"one number a seed ({len(seeds)})", values))
+            raise ValueError(
+                refusal(f"{where}.values", f"one number a seed ({len(seeds)})", values)
+            )
         if not all(_is_number(value) for value in values):
             raise ValueError(refusal(f"{where}.values", "finite numbers", values))
         mean, std = aggregate(values)
         if not _close(measured.get("mean"), mean) or not _close(measured.get("std"), std):
             received = (measured.get("mean"), measured.get("std"))
-            raise ValueError(refusal(where, f"mean {mean:.6g} and std {std} of its values", received))
+            raise ValueError(
+                refusal(where, f"mean {mean:.6g} and std {std} of its values", received)
+            )
     check_paper(found["paper"], f"{name}.paper")
     return found
 
 
 def check_paper(paper, name="paper"):
-    """`paper` if it is {metric: {"value", "source", "status"}}; `ValueError` in one line otherwise."""
+    """`paper` if it is {metric: {"value", "source", "status"}}; else `ValueError` in one line."""
     for metric, figure in paper.items():
         if not isinstance(figure, dict) or set(figure) != {"value", "source", "status"}:
             raise ValueError(refusal(f"{name}.{metric}", "value, source and status", figure))
         if figure["status"] not in STATUSES:
-            raise ValueError(refusal(f"{name}.{metric}.status", "one of " + ", ".join(STATUSES), figure["status"]))
+            raise ValueError(
+                refusal(
+                    f"{name}.{metric}.status", "one of " + ", ".join(STATUSES), figure["status"]
+                )
+            )
     return paper
+
+
+def read_paper(config):
+    """The paper's numbers for a config, from `paper.json` beside it; empty if it holds none.
+
+    The file of a method is {config stem: {metric: {"value", "source", "status"}}}.
+    """
+    config = pathlib.Path(config)
+    path = config.with_name("paper.json")
+    papers = read_json(path) if path.is_file() else {}
+    return check_paper(papers.get(config.stem, {}), f"{config.stem} of {path.name}")
 
 
 def read(path):
@@ -183,11 +226,15 @@ def differences(old, new, defaults=None):
     old, new = ({**defaults, **json.loads(json.dumps(side))} for side in (old, new))
     old, new = (json.loads(json.dumps(side)) for side in (old, new))  # defaults may be tuples
     names = sorted(set(old) | set(new))
-    return [f"{name}: {old.get(name)} -> {new.get(name)}" for name in names if old.get(name) != new.get(name)]
+    return [
+        f"{name}: {old.get(name)} -> {new.get(name)}"
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
 
 
 def render_table(methods, configs, entries):
-    """README's table of methods: a row for each config with results, one "not run" row for a method without.
+    """README's table of methods: a row a config with results; a method without any is "not run".
 
     Args:
         methods: {name: the paragraph of its paper (`zoo.registry.reference`)}.
@@ -200,18 +247,32 @@ def render_table(methods, configs, entries):
     lines = _header("method", "paper", "config", "paper's number", "our number", "command")
     for method, reference in methods.items():
         stems = [stem for name, stem in sorted(entries) if name == method]
-        for stem in stems or [next((stem for name, stem in sorted(configs) if name == method), None)]:
+        for stem in stems or [
+            next((stem for name, stem in sorted(configs) if name == method), None)
+        ]:
             found, config = entries.get((method, stem)), configs.get((method, stem), {})
             paper = found["paper"] if found else config.get("paper", {})
             command = found["command"] if found else config.get("command")
-            cells = (method, _paper_link(reference), stem or "-", _figures(paper), _reached(found), _code(command))
+            cells = (
+                method,
+                _paper_link(reference),
+                stem or "-",
+                _figures(paper),
+                _reached(found),
+                _code(command),
+            )
             lines.append(_row(*cells))
     return "\n".join(lines)
 
 
 def render_results(methods, configs, entries):
     """The text of RESULTS.md: every config, every metric; the arguments of `render_table`."""
-    lines = ["# Results", "", "Generated by `python tools/report.py` from `results/*.json`; do not edit.", ""]
+    lines = [
+        "# Results",
+        "",
+        "Generated by `python tools/report.py` from `results/*.json`; do not edit.",
+        "",
+    ]
     lines += ["Mean ± sample standard deviation over the seeds. Fractions lie in [0, 1].", ""]
     for method, reference in methods.items():
         lines += [f"## {method}", ""] + ([_paper_link(reference), ""] if reference else [])
@@ -219,7 +280,9 @@ def render_results(methods, configs, entries):
         if not stems:
             lines += ["not run", ""]
         for stem in stems:
-            lines += _config_section(method, stem, configs.get((method, stem)), entries.get((method, stem)))
+            lines += _config_section(
+                method, stem, configs.get((method, stem)), entries.get((method, stem))
+            )
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -231,6 +294,24 @@ def splice(readme, table):
     return f"{head}{_BEGIN}\n{table}\n{_END}{rest.split(_END)[1]}"
 
 
+def _over_seeds(name, measured):
+    """The entry of one metric from its measurement of each seed."""
+    described = {key: measured[0].get(key) for key in _DESCRIBED}
+    for found in measured[1:]:
+        for key, value in described.items():
+            same = found.get(key) == value
+            if key == "protocol":  # its numbers may differ: the C that an SVM chose
+                same = _NUMBER.sub("#", str(found.get(key))) == _NUMBER.sub("#", str(value))
+            if not same:
+                expected = f"{value!r} as of the first seed"
+                raise ValueError(refusal(f"metrics.{name}.{key}", expected, found.get(key)))
+    values = [found["value"] for found in measured]
+    if not all(_is_number(value) for value in values):
+        raise ValueError(refusal(f"metrics.{name}", "finite numbers", values))
+    mean, std = aggregate(values)
+    return {"values": values, "mean": mean, "std": std, **described}
+
+
 def _config_section(method, stem, config, found):
     path = config["path"] if config else f"configs/{method}/{stem}.cfg (removed)"
     lines = [f"### {method}-{stem}", "", f"Config `{path}`."]
@@ -238,26 +319,41 @@ def _config_section(method, stem, config, found):
         paper = _figures(config["paper"])
         lines += ["", "not run" + (f"; paper: {paper}" if config["paper"] else "")]
         return lines + ["", _code(config["command"]), ""]
-    lines += ["", *_header("metric", "paper", "ours", "n", "split", "protocol")]
+    lines += ["", *_header("metric", "paper", "ours", *_DESCRIBED)]
     for name in _order(found):
         measured = found["metrics"].get(name)
         ours = _spread(measured) if measured else "not measured"
-        described = [(measured or {}).get(key) for key in ("n", "split", "protocol")]
-        paper = _figures({name: found["paper"][name]}, named=False) if name in found["paper"] else "-"
-        lines.append(_row(name, paper, ours, *("-" if item is None else item for item in described)))
+        described = [(measured or {}).get(key) for key in _DESCRIBED]
+        paper = (
+            _figures({name: found["paper"][name]}, named=False) if name in found["paper"] else "-"
+        )
+        lines.append(
+            _row(name, paper, ours, *("-" if item is None else item for item in described))
+        )
     seeds, machine = found["seeds"], found["machine"]
     seconds = statistics.fmean(found["seconds"]) if seeds else 0
     versions = ", ".join(f"{name} {version}" for name, version in sorted(found["versions"].items()))
     sources = sorted({figure["source"] for figure in found["paper"].values() if figure["source"]})
-    lines += ["", f"{_plural(len(seeds), 'seed')} ({', '.join(map(str, seeds))}), {_commits(found)}."]
-    lines += [f"{seconds:,.0f} s of training a seed on {machine.get('cpu')}, {machine.get('cores')} cores, "
-              f"{machine.get('ram_gb')} GB; {versions}."]  # fmt: skip
+    lines += [
+        "",
+        f"{_plural(len(seeds), 'seed')} ({', '.join(map(str, seeds))}), {_commits(found)}.",
+    ]
+    computer = f"{machine.get('cpu')}, {machine.get('cores')} cores, {machine.get('ram_gb')} GB"
+    lines += [f"{seconds:,.0f} s of training a seed on {computer}; {versions}."]
     if any(found["draws"]):
-        drawn = "; ".join(f"seed {seed}: {_assignments(draw)}" for seed, draw in zip(seeds, found["draws"]))
+        drawn = "; ".join(
+            f"seed {seed}: {_assignments(draw)}" for seed, draw in zip(seeds, found["draws"])
+        )
         lines += [f"Drawn: {drawn}."]
     if sources:
         lines += [f"Paper's numbers: {'; '.join(sources)}."]
-    lines += ["", f"![{method}-{stem}](results/{method}-{stem}.png)", "", _code(found["command"]), ""]
+    lines += [
+        "",
+        f"![{method}-{stem}](results/{method}-{stem}.png)",
+        "",
+        _code(found["command"]),
+        "",
+    ]
     return lines
 
 
@@ -270,7 +366,9 @@ def _reached(found):
     """The cell "our number": metrics that the paper reports, else the first few."""
     if found is None:
         return "not run"
-    shown = [name for name in found["paper"] if name in found["metrics"]] or list(found["metrics"])[:_SHOWN]
+    shown = [name for name in found["paper"] if name in found["metrics"]] or list(found["metrics"])[
+        :_SHOWN
+    ]
     cell = "; ".join(f"{name} {_spread(found['metrics'][name])}" for name in shown)
     return f"{cell} ({_plural(len(found['seeds']), 'seed')}, {_commits(found)})"
 
@@ -282,21 +380,27 @@ def _commits(found):
 
 
 def _spread(measured):
-    """"13.4 ± 5.8": the deviation to two digits, the mean to as many decimals."""
+    """As in 13.4 ± 5.8: the deviation to two digits, the mean to as many decimals."""
     mean, std = measured["mean"], measured["std"]
     if std is None:
         return f"{mean:.4g}"
     if std == 0:
         return f"{mean:.4g} ± 0"
     decimals = max(0, 1 - math.floor(math.log10(std)))
-    return f"{mean:.{decimals}f} ± {std:.{decimals}f}" if decimals <= 8 else f"{mean:.4g} ± {std:.1e}"
+    return (
+        f"{mean:.{decimals}f} ± {std:.{decimals}f}" if decimals <= 8 else f"{mean:.4g} ± {std:.1e}"
+    )
 
 
 def _figures(paper, named=True):
     """The cell "paper's number"; figures that nobody read in the paper say so."""
     cells = []
     for name, figure in paper.items():
-        value = f"{figure['value']:.4g}" if _is_number(figure["value"]) else str(figure["value"]).replace("+-", "±")
+        value = (
+            f"{figure['value']:.4g}"
+            if _is_number(figure["value"])
+            else str(figure["value"]).replace("+-", "±")
+        )
         mark = "" if figure["status"] == "verified" else f" ({figure['status']})"
         cells.append(f"{name} {value}{mark}" if named else f"{value}{mark}")
     return "; ".join(cells) or "-"
@@ -328,7 +432,9 @@ def _header(*cells):
 
 
 def _row(*cells):
-    return "| " + " | ".join(" ".join(str(cell).split()).replace("|", "\\|") for cell in cells) + " |"
+    return (
+        "| " + " | ".join(" ".join(str(cell).split()).replace("|", "\\|") for cell in cells) + " |"
+    )
 
 
 def _is_number(value):
