@@ -68,13 +68,13 @@ def test_one_nn_of_four_points():
 
 
 def test_k_nn_votes_and_breaks_ties_by_the_nearest():
-    train, labels = np.array([[0.0], [1.0], [1.1], [9.0]]), np.array([0, 1, 1, 0])
-    # From 0.4: distances 0.4, 0.6, 0.7, 8.6, labels 0, 1, 1, 0.
+    train, labels = np.array([[0.0], [1.0], [1.1], [9.0]]), np.array([1, 0, 0, 1])
+    # From 0.4: distances 0.4, 0.6, 0.7, 8.6, labels 1, 0, 0, 1.
     assert [neighbours.k_nn_predict(train, labels, [[0.4]], k)[0] for k in (1, 2, 3, 4)] == [
-        0,  # alone
-        0,  # 1 : 1, and 0 is nearer
-        1,  # 1 : 2
-        0,  # 2 : 2, and 0 is nearer
+        1,  # alone
+        1,  # 1 : 1, and label 1 is nearer
+        0,  # 1 : 2
+        1,  # 2 : 2, and label 1 is nearer
     ]
 
 
@@ -131,6 +131,14 @@ def test_svm_draws_are_balanced_distinct_and_seeded():
     np.testing.assert_array_equal(drawn, again)
     with pytest.raises(ValueError, match=r"labels_per_class.*1, ..., 10"):
         svm.balanced_draw((features, labels), 11, np.random.default_rng(1))
+
+
+def test_choose_c_takes_the_least_validation_error_and_the_smallest_of_equals(monkeypatch):
+    monkeypatch.setattr(svm, "_fit", lambda labelled, c: c)
+    monkeypatch.setattr(svm, "_error", lambda c, validation: abs(math.log(c) - validation))
+    assert math.log(svm.choose_c(None, 3.0)) == pytest.approx(3.0, abs=20 / 49)  # half a step
+    monkeypatch.setattr(svm, "_error", lambda c, validation: 0.5)
+    assert math.log(svm.choose_c(None, None)) == pytest.approx(-20.0)
 
 
 def test_svm_candidates_are_the_papers():

@@ -261,7 +261,7 @@ def _classifies(model, dataset):
 
 
 def _has_likelihood(model, dataset):
-    """Whether `log_prob` is one: a Bernoulli likelihood of grey pixels or of real vectors is none."""
+    """Whether `log_prob` is one: a Bernoulli likelihood of grey pixels or real vectors is none."""
     has = "log_prob" in model.capabilities and model.density is not None
     return has and model.proper_likelihood(dataset.binary)
 
