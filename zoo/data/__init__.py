@@ -55,8 +55,9 @@ def load(
     |---|---|---|
     | digits | [8, 8, 1], values k/16 | 1,500 / last 300 of train / 297, by a fixed permutation |
     | gaussian_grid, gaussian_ring | [2] | 100,000 / 100,000 / 10,000, drawn by fixed seeds |
-    | mnist, fashion_mnist, cifar10, svhn_cropped, svhn_extra | images | TFDS's / last 10,000 of train / TFDS's |
-    | binarized_mnist, celeb_a | images | TFDS's three |
+    | mnist, fashion_mnist | [28, 28, 1] | TFDS's / last 10,000 of train / TFDS's |
+    | cifar10, svhn_cropped, svhn_extra | [32, 32, 3] | TFDS's / last 10,000 of train / TFDS's |
+    | binarized_mnist, celeb_a | [28, 28, 1], [64, 64, 3] | TFDS's three |
     | imagenet_resized | [64, 64, 3] | TFDS's / last 10,000 of train / TFDS's `validation` |
     | stacked_mnist | [28, 28, 3] | 60,000 / last 10,000 of train / 10,000 |
     | tfds:NAME | images | TFDS's; without `validation`: the last tenth of train, at most 10,000 |
@@ -69,8 +70,8 @@ def load(
     Args:
         name: one of `list_sources()`.
         data_dir: directory of TFDS data; None means TFDS_DATA_DIR, else TFDS's own default.
-        binarise: None; "threshold" (x >= 0.5); "static" (one Bernoulli draw a pixel by a fixed seed);
-            "dynamic" (a new draw in every training step; the other reads use the static draw).
+        binarise: None; "threshold" (x >= 0.5); "static" (one Bernoulli draw a pixel by a fixed
+            seed); "dynamic" (a new draw in every training step; other reads use the static draw).
         labels: None, or the number of labelled training examples, equally many of every class. They
             never come from the validation rows.
         label_seed: which of them; an int in [0, 2^31).

@@ -16,8 +16,8 @@ _LABEL_SEED = 1_606_007
 class Dataset:
     """Examples of one source as arrays and as `tf.data` pipelines.
 
-    Images are float32 in [0, 1], [B, H, W, C]; toy data are float32 vectors [B, D]. `y` is int32 [B] in
-    [0, num_classes), or float32 [B, num_attributes], and is absent where the source has none.
+    Images are float32 in [0, 1], [B, H, W, C]; toy data are float32 vectors [B, D]. `y` is int32
+    [B] in [0, num_classes), or float32 [B, num_attributes], and absent where the source has none.
 
     Attributes:
         name: the source as it was asked for.
@@ -39,6 +39,8 @@ class Dataset:
         self._source, self._binarise = source, binarise
         self._cache_dir, self._memory_limit = cache_dir, memory_limit
         self._labels, self._label_seed = labels, label_seed
+        # One cache an instance, so that a data set goes when its last user goes.
+        self._rows, self._tensor = functools.cache(self._rows), functools.cache(self._tensor)
         self.name = source.name
         self.image_shape = source.shape
         self.num_classes = source.num_classes
@@ -49,10 +51,14 @@ class Dataset:
         names = {*source.splits, "validation"} if source.validation else source.splits
         self.splits = tuple(s for s in ("train", "validation", "test") if s in names)
         self.description = source.identity
+        if source.verify:
+            for split in source.splits:
+                self._rows(split, self._in_training if split == "train" else self._still)
         if binarise is not None:
             self.description += f", binarise={binarise}"
+        self._subset = None
         if labels is not None:
-            self._check_labels()
+            self._subset = self._choose_labelled()
             self.description += f", labels={labels}, label_seed={label_seed}"
 
     def __repr__(self):
@@ -72,7 +78,7 @@ class Dataset:
         """The first `limit` rows of a split (all of them: None).
 
         Returns:
-            {"x": float32 [n, ...], "y": int32 [n] or float32 [n, A]}, `y` only where there are labels.
+            {"x": float32 [n, ...], "y": int32 [n] or float32 [n, A]}, `y` only with labels.
         """
         start, stop = self._range(split)
         if limit is not None:
@@ -121,15 +127,15 @@ class Dataset:
     ):
         """Training batches without end; step s of a seed is always the same batch.
 
-        Every epoch is a new permutation, a function of (seed, epoch), of which the last N mod batch_size
-        examples are left out. Nothing has to be replayed to resume.
+        Every epoch is a new permutation, a function of (seed, epoch), of which the last N mod
+        batch_size examples are left out. Nothing has to be replayed to resume.
 
         Args:
             batch_size: B, of the global batch.
             seed: int in [0, 2^31).
             start_step: first step that is yielded.
-            labelled_batch_size: examples a step of the labelled subset; by default batch_size, or all
-                labelled ones if they are fewer. Only with `labels`.
+            labelled_batch_size: examples a step of the labelled subset; by default batch_size,
+                or all labelled ones if they are fewer. Only with `labels`.
             workers: number of worker processes W; divides the batch sizes.
             worker: which one this is: it gets rows [worker B / W, (worker + 1) B / W).
             validation_held_out: leave the validation rows out, where they belong to train.
@@ -154,12 +160,11 @@ class Dataset:
             expected = "None, because `labels` was not given to load"
             raise ValueError(refusal("labelled_batch_size", expected, labelled_batch_size))
 
-        still = None if self._binarise == "dynamic" else self._still
-        x, y = self._tensor("train", still), self._rows("train", still).y
+        x, y = self._tensor("train", self._in_training), self._rows("train", self._in_training).y
         shape = self.image_shape
 
         def mine(batch):
-            """This worker's rows of something that has a row for each example of the global batch."""
+            """This worker's rows of something with a row for each of the global batch."""
             share = len(batch) // workers
             return batch[worker * share : (worker + 1) * share]
 
@@ -188,9 +193,10 @@ class Dataset:
 
         with tf.device("CPU:0"):
             labels = None if y is None else tf.constant(y)
-            subset = None if self._labels is None else tf.constant(self._labelled())
+            subset = None if self._subset is None else tf.constant(self._subset)
             steps = tf.data.Dataset.range(start_step, tf.int64.max)
-            steps = steps.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+            infinite = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+            steps = steps.apply(infinite)
             return _finish(steps.map(batch))
 
     @property
@@ -198,8 +204,13 @@ class Dataset:
         """How images are binarised wherever a read must not depend on the step."""
         return "static" if self._binarise == "dynamic" else self._binarise
 
+    @property
+    def _in_training(self):
+        """What is done to the stored training images; dynamic draws are made in the pipeline."""
+        return None if self._binarise == "dynamic" else self._binarise
+
     def _range(self, split):
-        """(stored split, its size) as rows [start, stop) of what `_rows` returns."""
+        """A split as rows [start, stop) of what `_rows` returns."""
         if split not in self.splits:
             raise unknown("split", split, self.splits)
         stored = self._source.splits
@@ -211,18 +222,21 @@ class Dataset:
         whole("batch_size", batch_size, 1)
         size = self.size("train") - (self._source.validation if validation_held_out else 0)
         if batch_size > size:
-            raise ValueError(
-                refusal("batch_size", f"at most the {size} training examples of {self.name}", batch_size)
-            )
+            expected = f"at most the {size} training examples of {self.name}"
+            raise ValueError(refusal("batch_size", expected, batch_size))
         return size
 
-    @functools.cache
     def _rows(self, split, binarise):
         """`store.Rows` of a stored split; validation rows at the end of train are train's."""
         if split not in self._source.splits:
             return self._rows("train", binarise)
         source = self._source
-        key = {"source": source.identity, "split": split, "binarise": binarise}
+        key = {
+            "source": source.identity,
+            "stamp": source.stamp,
+            "split": split,
+            "binarise": binarise,
+        }
         transform = None
         if binarise is not None:
             seed = [_STATIC_SEED, zlib.crc32(f"{source.name}/{split}".encode())]
@@ -237,14 +251,13 @@ class Dataset:
             transform=transform,
         )
 
-    @functools.cache
     def _tensor(self, split, binarise):
         if split not in self._source.splits:
             return self._tensor("train", binarise)
         return self._rows(split, binarise).tensor()
 
-    def _check_labels(self):
-        """Refuses a labelled subset that cannot be balanced."""
+    def _choose_labelled(self):
+        """Rows of the labelled subset, int64 [labels], equally many of every class."""
         labels, classes = self._labels, self.num_classes
         if classes is None:
             raise ValueError(refusal("labels", f"None: {self.name} has no class labels", labels))
@@ -255,20 +268,14 @@ class Dataset:
         if labels > size:
             expected = f"at most the {size} training examples of {self.name} outside of validation"
             raise ValueError(refusal("labels", expected, labels))
-
-    @functools.cache
-    def _labelled(self):
-        """Rows of the labelled subset, int64 [labels], equally many of every class."""
-        size = self.size("train") - self._source.validation
-        still = None if self._binarise == "dynamic" else self._still
-        y = self._rows("train", still).y[:size]
-        order = np.random.Generator(np.random.Philox([_LABEL_SEED, self._label_seed])).permutation(size)
-        each = self._labels // self.num_classes
-        chosen = [order[y[order] == k][:each] for k in range(self.num_classes)]
+        y = self._rows("train", self._in_training).y[:size]
+        generator = np.random.Generator(np.random.Philox([_LABEL_SEED, self._label_seed]))
+        order, each = generator.permutation(size), labels // classes
+        chosen = [order[y[order] == k][:each] for k in range(classes)]
         fewest = min(map(len, chosen))
         if fewest < each:
-            expected = f"at most {fewest} x {self.num_classes}, as the rarest class has {fewest} examples"
-            raise ValueError(refusal("labels", expected, self._labels))
+            expected = f"at most {fewest} of each class, as the rarest has {fewest} examples"
+            raise ValueError(refusal("labels", expected, labels))
         return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 
 def square(image, size):
-    """Centre crop [H, W, C] to min(H, W), then antialiased bilinear resize: uint8 [size, size, C]."""
+    """Centre crop of [H, W, C], then antialiased bilinear resize: uint8 [size, size, C]."""
     shape = tf.shape(image)
     side = tf.minimum(shape[0], shape[1])
     top, left = (shape[0] - side) // 2, (shape[1] - side) // 2

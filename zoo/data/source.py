@@ -5,6 +5,8 @@ import dataclasses
 
 import numpy as np
 
+from zoo.errors import refusal
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:
@@ -12,8 +14,8 @@ class Split:
 
     Attributes:
         size: number of examples N.
-        chunks: callable that returns an iterator of `(x, y)` in stored order; x [n, *shape], y [n] int32,
-            [n, A] float32 or None. The n of all chunks sum to N.
+        chunks: callable that returns an iterator of `(x, y)` in stored order;
+            x [n, *shape], y [n] int32, [n, A] float32 or None. The n of all chunks sum to N.
     """
 
     size: int
@@ -30,6 +32,8 @@ class Source:
         dtype: "uint8" (means value / 255) or "float32".
         splits: {split name: Split}; always "train".
         identity: str that changes whenever the content does; it holds no directory.
+        stamp: what else tells a prepared file from a stale one: times of files.
+        verify: whether the content may be refused, so that every split is read by `load` already.
         validation: rows at the end of train that are the validation split, if none is stored.
         num_classes: K, or None.
         num_attributes: A, or None.
@@ -44,6 +48,8 @@ class Source:
     dtype: str
     splits: dict
     identity: str
+    stamp: str = ""
+    verify: bool = False
     validation: int = 0
     num_classes: int | None = None
     num_attributes: int | None = None
@@ -51,6 +57,11 @@ class Source:
     binary: bool = False
     modes: np.ndarray | None = None
     mode_stddev: float | None = None
+
+
+def bad(name, expected, hint="", kind=ValueError):
+    """The error for a source that cannot be read as data."""
+    return kind(refusal("name", expected, name, hint))
 
 
 def tail(size):

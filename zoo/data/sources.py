@@ -26,7 +26,8 @@ def open_source(name, *, data_dir, image_size):
         return digits()
     if name == "gaussian_grid":
         axis = np.arange(-4.0, 5.0, 2.0)
-        return mixture(name, np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2), 0.05)
+        modes = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+        return mixture(name, modes, 0.05)
     if name == "gaussian_ring":
         angle = np.arange(8) * (np.pi / 4)
         return mixture(name, np.stack([np.cos(angle), np.sin(angle)], -1), 0.01)
@@ -42,7 +43,8 @@ def open_source(name, *, data_dir, image_size):
     from zoo.data import tfds
 
     if name == "stacked_mnist":
-        return stacked_mnist(tfds.open_tfds("mnist", "mnist", TFDS_SOURCES["mnist"][1], data_dir, None))
+        dataset, splits, _ = TFDS_SOURCES["mnist"]
+        return stacked_mnist(tfds.open_tfds("mnist", dataset, splits, data_dir, None))
     if prefix == "tfds" and rest:
         return tfds.open_tfds(name, rest, None, data_dir, image_size)
     dataset, splits, default_size = TFDS_SOURCES[name]
@@ -62,7 +64,7 @@ def cache_directory(cache_dir, data_dir):
 
 
 def digits():
-    """scikit-learn's 1,797 digits, 8x8, values k/16: 1,500 train and 297 test by a fixed permutation."""
+    """scikit-learn's 1,797 digits, 8x8, values k/16: 1,500 and 297 by a fixed permutation."""
     from sklearn import datasets
 
     bunch = datasets.load_digits()
@@ -94,7 +96,8 @@ def mixture(name, modes, stddev):
         def chunks():
             generator = np.random.Generator(np.random.Philox([_TOY_SEED, number]))
             centres = modes[generator.integers(len(modes), size=size)]
-            yield (centres + stddev * generator.standard_normal(centres.shape)).astype(np.float32), None
+            x = centres + stddev * generator.standard_normal(centres.shape)
+            yield x.astype(np.float32), None
 
         return Split(size, chunks)
 
@@ -112,8 +115,8 @@ def mixture(name, modes, stddev):
 def stacked_mnist(mnist):
     """Three random MNIST digits as channels; y = 100 a + 10 b + c, 1,000 classes.
 
-    The validation rows are stacked from the digits of MNIST's validation rows, the others from the rest,
-    so holding them out holds their digits out.
+    The validation rows are stacked from the digits of MNIST's validation rows, the others from the
+    rest, so holding them out holds their digits out.
 
     Args:
         mnist: `Source` of MNIST.
@@ -128,10 +131,10 @@ def stacked_mnist(mnist):
             x = np.concatenate([part[0] for part in parts])[..., 0]
             y = np.concatenate([part[1] for part in parts])
             generator = np.random.Generator(np.random.Philox([_STACKED_SEED, number]))
-            rows = np.concatenate([
-                generator.integers(0, size - held_out, (size - held_out, 3)),
-                generator.integers(size - held_out, size, (held_out, 3)) if held_out else np.empty((0, 3), int),
-            ])
+            rows = generator.integers(size - held_out, size=(size, 3))
+            if held_out:
+                held = generator.integers(size - held_out, size, size=(held_out, 3))
+                rows[-held_out:] = held
             for start in range(0, size, 4096):
                 triple = rows[start : start + 4096]
                 yield x[triple].transpose(0, 2, 3, 1), y[triple] @ np.array([100, 10, 1], np.int32)

@@ -1,12 +1,12 @@
 """Splits as arrays: in memory, or prepared once as a raw file that is mapped into memory."""
 
 import dataclasses
+import hashlib
 import json
 import math
 import os
 import pathlib
 import shutil
-import zlib
 
 import numpy as np
 import tensorflow as tf
@@ -31,8 +31,8 @@ class Rows:
     def tensor(self):
         """`x` as an eager tensor on the CPU, without a copy of the data.
 
-        A raw file becomes a tensor over the mapped pages, so a data set of any size is gathered from by
-        the same graph as a small one, and the kernel may drop its pages at any time.
+        A raw file becomes a tensor over the mapped pages, so a data set of any size is gathered
+        from by the same graph as a small one, and the system may drop its pages at any time.
         """
         with tf.device("CPU:0"):
             if self.path is None:
@@ -62,7 +62,8 @@ def collect(split, shape, dtype, *, key, cache_dir, memory_limit, transform=None
         x = _aligned(shape, dtype)
         return Rows(x, _fill(x, split, transform))
     key = json.dumps({**key, "shape": shape, "dtype": dtype}, sort_keys=True)
-    final = pathlib.Path(cache_dir) / f"{zlib.crc32(key.encode()):08x}-{zlib.adler32(key.encode()):08x}"
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    final = pathlib.Path(cache_dir) / digest
     if not final.is_dir():
         _prepare(final, split, shape, dtype, transform)
     labels = final / "y.npy"

@@ -1,13 +1,16 @@
 """Sources read through TensorFlow Datasets."""
 
+import difflib
 import functools
+import socket
+import urllib.request
 
 import numpy as np
 import tensorflow as tf
 
 from zoo.data import resize
 from zoo.data.source import Source, Split, tail
-from zoo.errors import refusal, unknown
+from zoo.errors import refusal
 
 
 def open_tfds(name, dataset, splits, data_dir, image_size):
@@ -86,24 +89,33 @@ def _prepared(tfds, name, dataset, data_dir):
     try:
         builder = tfds.builder(dataset, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError:
-        raise unknown("name", name, [f"tfds:{known}" for known in tfds.list_builders()]) from None
+        valid = [f"tfds:{known}" for known in tfds.list_builders()]
+        near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(refusal("name", "a data set that TFDS knows", name, hint)) from None
+    except (ValueError, KeyError) as error:  # a configuration or version that it has not
+        reason = " ".join(str(error).split())[:120]
+        raise ValueError(refusal("name", f"a data set that TFDS knows ({reason})", name)) from None
     try:
+        if not builder.is_prepared():
+            _need_network()
         builder.download_and_prepare()
     except Exception as error:  # whatever the network, the disk or a checksum says
         reason = " ".join(str(error).split())[:120]
-        raise FileNotFoundError(
-            refusal(
-                "name",
-                f"a data set prepared below {builder.data_dir!s}, or one that can be downloaded",
-                name,
-                f"Set TFDS_DATA_DIR or data_dir to a directory that holds it ({reason}).",
-            )
-        ) from None
+        expected = f"a data set prepared in {builder.data_dir}, or one that can be downloaded"
+        hint = f"Set TFDS_DATA_DIR or data_dir to a directory that holds it ({reason})."
+        raise FileNotFoundError(refusal("name", expected, name, hint)) from None
     return builder
 
 
+def _need_network():
+    """Fails at once without a network, where TFDS would try again for minutes."""
+    if not urllib.request.getproxies():  # behind a proxy, names need not resolve here
+        socket.getaddrinfo("storage.googleapis.com", 443)
+
+
 def _labels(tfds, features):
-    """(callable from an example's features to y, K or None, names): class labels, attributes or none."""
+    """(callable from an example's features to y, or None; K or None; class or attribute names)."""
     label, attributes = features.get("label"), features.get("attributes")
     if isinstance(label, tfds.features.ClassLabel) and label.num_classes:
         return lambda f: tf.cast(f["label"], tf.int32), label.num_classes, tuple(label.names)

@@ -1,0 +1,180 @@
+"""Arrays in an .npz archive, read as a stream so that memory stays flat."""
+
+import functools
+import math
+import pathlib
+import zipfile
+import zlib
+
+import numpy as np
+
+from zoo.data.source import Source, Split, bad, tail
+
+_BYTES = 2**24  # read at a time
+_BROKEN = (zipfile.BadZipFile, EOFError, OSError, ValueError, zlib.error, NotImplementedError)
+
+
+def open_npz(name, path):
+    """The archive's arrays `x` (or `x_train`), `y` (`y_train`), `x_test`, `y_test` as a `Source`.
+
+    x is uint8 or bool, or floating point in [0, 1]; [N, H, W], [N, H, W, C], or vectors [N, D],
+    which may hold any finite floats. y is integer [N] (classes 0 .. max), or [N, A] (attributes).
+    Nothing is unpickled.
+    """
+    path = pathlib.Path(path).expanduser()
+    if not path.is_file():
+        raise bad(name, "npz:PATH of a file that exists", kind=FileNotFoundError)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            headers = {key: _header(archive, key) for key in members if key.startswith(("x", "y"))}
+    except _BROKEN as error:
+        raise _damaged(name, error) from None
+
+    splits, shapes, ys = {}, {}, {}
+    for split, options in (("train", ("x", "x_train")), ("test", ("x_test",))):
+        key = next((option for option in options if option in members), None)
+        if key is None:
+            if split == "train":
+                found = ", ".join(sorted(members)) or "nothing"
+                expected = f"an archive with an array x or x_train; it holds {found}"
+                raise bad(name, expected)
+            continue
+        shape, dtype, _ = headers[key]
+        shapes[split] = _example(name, key, shape, dtype)
+        label = key.replace("x", "y", 1)
+        if label in members:
+            ys[split] = _label_array(name, path, label, headers[label], shape[0])
+        reader = functools.partial(_chunks, name, path, key, headers[key], ys.get(split))
+        splits[split] = Split(shape[0], reader)
+    if len(set(shapes.values())) > 1:
+        shown = " and ".join(f"{list(shape)} {dtype}" for shape, dtype in shapes.values())
+        raise bad(name, f"train and test images of one shape and type, not {shown}")
+    if ys and len(ys) < len(splits):
+        raise bad(name, "labels for both of train and test, or for neither")
+    kinds = {y.shape[1:] for y in ys.values()}
+    if len(kinds) > 1:
+        raise bad(name, "labels of one kind in train and test")
+    classes = ys and kinds == {()}
+    digest = zlib.crc32(",".join(f"{key}:{members[key].CRC}" for key in sorted(headers)).encode())
+    return Source(
+        name=name,
+        shape=shapes["train"][0],
+        dtype=shapes["train"][1],
+        splits=splits,
+        identity=f"npz:{path.name} crc32={digest:08x}",
+        verify=True,
+        validation=tail(splits["train"].size),
+        num_classes=1 + max(int(y.max()) for y in ys.values()) if classes else None,
+        num_attributes=ys["train"].shape[1] if ys and not classes else None,
+        binary=headers["x" if "x" in members else "x_train"][1] == np.bool_,
+    )
+
+
+def _damaged(name, error):
+    reason = " ".join(str(error).split())[:80] or type(error).__name__
+    return bad(name, f"a whole npz archive as np.savez writes it ({reason})")
+
+
+def _open(archive, key):
+    """(file after its header, shape, dtype, fortran order)."""
+    file = archive.open(f"{key}.npy")
+    version = np.lib.format.read_magic(file)
+    numbers = "1_0" if version == (1, 0) else "2_0"
+    shape, fortran, dtype = getattr(np.lib.format, f"read_array_header_{numbers}")(file)
+    return file, shape, dtype, fortran
+
+
+def _header(archive, key):
+    file, shape, dtype, fortran = _open(archive, key)
+    file.close()
+    return shape, dtype, fortran
+
+
+def _example(name, key, shape, dtype):
+    """(shape of one example as it is yielded, dtype name) of an array of images or vectors."""
+    if dtype.hasobject:
+        raise bad(name, f"{key} of uint8 or floats, not of Python objects", kind=TypeError)
+    hint = ""
+    if dtype.kind in "iu" and dtype != np.uint8:
+        hint = f"Save {key}.astype('uint8')."
+    if dtype.kind != "f" and dtype not in (np.uint8, np.bool_):
+        raise bad(name, f"{key} of uint8 or floats, not {dtype}", hint, kind=TypeError)
+    if len(shape) not in (2, 3, 4) or 0 in shape:
+        expected = f"{key} of shape [N, H, W, C], [N, H, W] or [N, D], not {list(shape)}"
+        raise bad(name, expected)
+    shape = (*shape[1:], 1) if len(shape) == 3 else shape[1:]
+    return shape, "float32" if dtype.kind == "f" else "uint8"
+
+
+def _label_array(name, path, key, header, size):
+    """y as int32 [N] or float32 [N, A], checked."""
+    shape, dtype, _ = header
+    if dtype.hasobject:
+        raise bad(name, f"{key} of numbers, not of Python objects", kind=TypeError)
+    if not shape or shape[0] != size:
+        found = shape[0] if shape else "no"
+        raise bad(name, f"{key} with one label for each of {size} examples, not {found}")
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
+            y = np.lib.format.read_array(file, allow_pickle=False)
+    except _BROKEN as error:
+        raise _damaged(name, error) from None
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim == 1 and y.dtype.kind in "iu":
+        if y.min() < 0 or y.max() >= 2**31:
+            raise bad(name, f"{key} with classes from 0, not {y.min()} .. {y.max()}")
+        return y.astype(np.int32)
+    if y.ndim == 2 and y.shape[1] and y.dtype.kind in "iufb":
+        y = y.astype(np.float32)
+        if not np.isfinite(y).all():
+            raise bad(name, f"{key} without NaN or infinity")
+        return y
+    expected = f"{key} of integers [N] or attributes [N, A], not {y.dtype} {list(y.shape)}"
+    raise bad(name, expected)
+
+
+def _chunks(name, path, key, header, y):
+    """Yields (x, y) parts in order, checked."""
+    (size, *shape), dtype, fortran = header
+    row = math.prod(shape) * dtype.itemsize
+    count = size if fortran else max(1, _BYTES // row)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            file = _open(archive, key)[0]
+            with file:
+                for start in range(0, size, count):
+                    n = min(count, size - start)
+                    data = file.read(n * row)
+                    if len(data) < n * row:
+                        raise EOFError("it ends too early")
+                    x = np.frombuffer(data, dtype)
+                    # Fortran order stores the first axis fastest.
+                    x = x.reshape(*shape[::-1], n).T if fortran else x.reshape(n, *shape)
+                    yield _pixels(name, key, x), None if y is None else y[start : start + n]
+                if file.read(1):
+                    raise EOFError("it does not end where its header says")
+    except _BROKEN as error:
+        if isinstance(error, ValueError) and str(error).startswith("Invalid `"):
+            raise
+        raise _damaged(name, error) from None
+
+
+def _pixels(name, key, x):
+    """[n, H, W, C] or [n, D] of uint8 or float32, with values as the contract says."""
+    if x.ndim == 3:
+        x = x[..., None]
+    if x.dtype == np.bool_:
+        return x.astype(np.uint8) * np.uint8(255)
+    if x.dtype == np.uint8:
+        return x
+    x = x.astype(np.float32)
+    if not np.isfinite(x).all():
+        raise bad(name, f"{key} without NaN or infinity")
+    if x.ndim == 4 and (x.min() < 0 or x.max() > 1):
+        expected = f"{key} of uint8, or of floats in [0, 1], not {x.min():.4g} .. {x.max():.4g}"
+        bytes_ = x.min() >= 0 and x.max() <= 255
+        hint = "Divide by 255, or save it as uint8." if bytes_ else "Rescale it."
+        raise bad(name, expected, hint)
+    return x
