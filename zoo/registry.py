@@ -33,8 +33,8 @@ class HyperParameter:
         choices: the accepted strings, or None.
         items: kind of a tuple's items, or None.
         help: its meaning, from the docstring.
-        minimum, maximum: closed range read from "in [a, b]", ">= a" or "> a" at the end of the help, or None.
-        exclusive: whether `minimum` itself is refused.
+        minimum, maximum: bounds read from "in [a, b]", "in [a, b)", ">= a" or "> a" at the end of the help, or None.
+        above, below: whether `minimum` or `maximum` itself is refused.
     """
 
     name: str
@@ -46,7 +46,8 @@ class HyperParameter:
     help: str = ""
     minimum: float | None = None
     maximum: float | None = None
-    exclusive: bool = False
+    above: bool = False
+    below: bool = False
 
     @property
     def expected(self):
@@ -58,9 +59,9 @@ class HyperParameter:
         else:
             words = {"int": "an int", "float": "a float", "bool": "a bool", "str": "a string"}[self.kind]
         if self.minimum is not None and self.maximum is not None:
-            words += f" in [{self.minimum:g}, {self.maximum:g}]"
+            words += f" in [{self.minimum:g}, {self.maximum:g}{')' if self.below else ']'}"
         elif self.minimum is not None:
-            words += f" {'>' if self.exclusive else '>='} {self.minimum:g}"
+            words += f" {'>' if self.above else '>='} {self.minimum:g}"
         return words + (" or None" if self.optional else "")
 
     def parse(self, text):
@@ -93,8 +94,13 @@ class HyperParameter:
         if self.choices and value not in self.choices:
             raise unknown(self.name, value, self.choices)
         if self.kind in ("int", "float"):
-            low = self.minimum is not None and (value < self.minimum or (self.exclusive and value == self.minimum))
-            if low or (self.maximum is not None and value > self.maximum) or value != value:
+            low = self.minimum is not None and (
+                value < self.minimum or (self.above and value == self.minimum)
+            )
+            high = self.maximum is not None and (
+                value > self.maximum or (self.below and value == self.maximum)
+            )
+            if low or high or value != value:
                 raise ValueError(refusal(self.name, self.expected, value))
         return value
 
@@ -193,12 +199,12 @@ def _hyper_parameter(name, annotation, default, text):
 
 
 def _range(text):
-    """Bounds from the end of an argument's help: "in [0, 1]", "in [0, 1)", ">= 0" or "> 0"."""
+    """Bounds from the end of an argument's help."""
     number = r"(-?[\d.]+(?:e-?\d+)?)"
-    if match := re.search(rf"in \[{number}, {number}[\])]\.?$", text):
-        return {"minimum": float(match[1]), "maximum": float(match[2])}
+    if match := re.search(rf"in \[{number}, {number}([\])])\.?$", text):
+        return {"minimum": float(match[1]), "maximum": float(match[2]), "below": match[3] == ")"}
     if match := re.search(rf"(>=|>) {number}\.?$", text):
-        return {"minimum": float(match[2]), "exclusive": match[1] == ">"}
+        return {"minimum": float(match[2]), "above": match[1] == ">"}
     return {}
 
 
@@ -219,10 +225,15 @@ def _argument_helps(docstring):
 
 def _source(method):
     if isinstance(method, str) and ":" in method:
-        module = importlib.util.find_spec(method.partition(":")[0])
-        if module is None or not module.origin:
+        name, _, class_name = method.partition(":")
+        try:
+            module = importlib.util.find_spec(name)
+        except (ImportError, ValueError):  # its package is missing, or the name is malformed
+            module = None
+        path = pathlib.Path(module.origin) if module and module.origin else None
+        if path is None or path.suffix != ".py" or class_name not in _classes(path):
             raise ValueError(refusal("method", "an importable package.module:Class", method))
-        return pathlib.Path(module.origin)
+        return path
     if method not in list_methods():
         raise unknown("method", method, list_methods())
     return _METHODS / f"{method}.py"

@@ -24,9 +24,9 @@ class ALI(GenerativeModel):
             the paper's toy.
         decoder_output: "deterministic", or "normal" with standard deviation `decoder_stddev`.
         decoder_stddev: of a normal p(x|z), > 0.
-        noise_dim: of an implicit encoder; None means `latent_dim`.
-        discriminator_learning_rate: of the discriminator's Adam; None means `learning_rate`.
-        generator_learning_rate: of the encoder's and decoder's Adam; None means `learning_rate`.
+        noise_dim: of an implicit encoder, None for `latent_dim`, >= 1.
+        discriminator_learning_rate: of the discriminator's Adam, None for `learning_rate`, > 0.
+        generator_learning_rate: of the encoder's and decoder's Adam, None for `learning_rate`, > 0.
         **base: see `zoo.model.GenerativeModel`.
 
     Reference:

@@ -20,8 +20,8 @@ class GAN(GenerativeModel):
     Args:
         generator_loss: "minimax" log(1 - D(G(z))), or "non_saturating" -log D(G(z)).
         discriminator_steps: updates of the discriminator to one of the generator, >= 1.
-        discriminator_learning_rate: of the discriminator's Adam; None means `learning_rate`.
-        generator_learning_rate: of the generator's Adam; None means `learning_rate`.
+        discriminator_learning_rate: of the discriminator's Adam, None for `learning_rate`, > 0.
+        generator_learning_rate: of the generator's Adam, None for `learning_rate`, > 0.
         **base: see `zoo.model.GenerativeModel`.
 
     Reference:

@@ -24,7 +24,7 @@ class VAE(GenerativeModel):
         beta: weight of the KL term, >= 0.
         kl: "analytic", or "monte_carlo" from the posterior sample.
         kl_warm_up_steps: steps over which the KL term's weight rises from 0 to `beta`, >= 0.
-        model_learning_rate: of the model's Adam; None means `learning_rate`.
+        model_learning_rate: of the model's Adam, None for `learning_rate`, > 0.
         **base: see `zoo.model.GenerativeModel`.
 
     Reference:

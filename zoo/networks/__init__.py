@@ -45,10 +45,11 @@ def make(
         return Stack(rows, outputs, init_seed=init_seed, name=role, **options)
     parts = {"x": rows["x"], "z": rows["z"] if len(inputs) > 1 else None, "joint": rows["joint"]}
     stacks = {
-        part: part_rows and Stack(part_rows, None, init_seed=init_seed + k, name=f"{role}_{part}", **options)
-        for k, (part, part_rows) in enumerate(parts.items())
+        part: Stack(rows, None, init_seed=init_seed + k, name=f"{role}_{part}", **options)
+        for k, (part, rows) in enumerate(parts.items())
+        if rows is not None
     }
-    return Pair(**stacks, name=role, dtype=dtype)
+    return Pair(stacks["x"], stacks.get("z"), stacks["joint"], name=role, dtype=dtype)
 
 
 def _table(network, image_shape, latent_dim):
