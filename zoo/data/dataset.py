@@ -11,6 +11,7 @@ from zoo.errors import refusal, unknown
 
 _STATIC_SEED = 20_160_602  # of the one draw a pixel of binarise="static"; a constant of the splits
 _LABEL_SEED = 1_606_007
+_SMALL = 1024  # index_shuffle permutes at least 2^16 numbers and skips those that are too large
 
 
 class Dataset:
@@ -283,11 +284,13 @@ def _order(seed, step, count, size):
     """Rows, int64 [count], of the global batch `step` of a stream over `size` examples."""
     per_epoch = size // count
     positions = step % per_epoch * count + tf.range(count, dtype=tf.int64)
-    epoch = tf.cast(step // per_epoch, tf.int32)
+    seeds = tf.stack([tf.constant(seed, tf.int32), tf.cast(step // per_epoch, tf.int32)])
+    if size <= _SMALL:
+        everything = tf.range(size, dtype=tf.int64)
+        order = tf.random.experimental.stateless_shuffle(everything, seeds, alg="philox")
+        return tf.gather(order, positions)
     # One length-2 seed for the vector: twenty times faster than a seed an element.
-    return tf.random.experimental.index_shuffle(
-        positions, tf.stack([tf.constant(seed, tf.int32), epoch]), tf.constant(size - 1, tf.int64)
-    )
+    return tf.random.experimental.index_shuffle(positions, seeds, tf.constant(size - 1, tf.int64))
 
 
 def _scale(x):

@@ -29,7 +29,7 @@ def open_tfds(name, dataset, splits, data_dir, image_size):
     features = builder.info.features
     features = dict(features.items()) if isinstance(features, tfds.features.FeaturesDict) else {}
     image = features.get("image")
-    if not isinstance(image, tfds.features.Image) or image.dtype != np.uint8:
+    if not isinstance(image, tfds.features.Image) or image.np_dtype != np.uint8:
         raise ValueError(refusal("name", "a TFDS set with a uint8 `image` feature", name))
     height, width, channels = image.shape
     if image_size is not None:
@@ -40,7 +40,8 @@ def open_tfds(name, dataset, splits, data_dir, image_size):
     attributes = len(names) if num_classes is None and names else None
 
     def decoded(split):
-        config = tfds.ReadConfig(interleave_cycle_length=1)  # stored order
+        # One file after another is the stored order; what is decoded is kept here, not by TFDS too.
+        config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
         return builder.as_dataset(split=split, shuffle_files=False, read_config=config)
 
     def example(features):
