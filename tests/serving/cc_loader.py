@@ -1,8 +1,8 @@
-"""Runs one signature of a SavedModel through TensorFlow's C API: no TensorFlow in Python, no Keras.
+"""Runs signatures of a SavedModel through TensorFlow's C API: no TensorFlow in Python, no Keras.
 
     python cc_loader.py EXPORT_VERSION REQUEST.npz ANSWER.npz
 
-`TF_LoadSessionFromSavedModel` is the C++ loader of TensorFlow Serving. REQUEST holds the fed arrays,
+`TF_LoadSessionFromSavedModel` is TensorFlow Serving's C++ loader. REQUEST holds the fed arrays,
 each under the name of its tensor in the graph, and `fetch:<output>`: the name of the tensor that
 ANSWER shall hold as `<output>`.
 """

@@ -88,7 +88,7 @@ _OPAQUE = frozenset({types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT})
 
 
 def scan(directory):
-    """Reads `saved_model.pb` in `directory`; `ValueError`, naming the operation, if it could do harm."""
+    """Reads `saved_model.pb` in `directory`; raises `ValueError` that names what could do harm."""
     directory = pathlib.Path(directory)
     # TensorFlow would read the first of these instead, and the second if the file were missing.
     for other in ("saved_model.cpb", "saved_model.pbtxt"):
@@ -102,8 +102,8 @@ def scan(directory):
     except Exception:  # protobuf's DecodeError has no stable public home
         trouble = f"Damaged export {str(directory)!r}: saved_model.pb is not a SavedModel."
         raise ValueError(trouble) from None
-    # Without objects TensorFlow 2 falls back to the loader of sessions, which runs the saver and the
-    # initialisers.
+    # Without objects TensorFlow 2 falls back to the loader of sessions, which runs the saver and
+    # the initialisers.
     if len(saved.meta_graphs) != 1 or not saved.meta_graphs[0].HasField("object_graph_def"):
         raise _refused(directory, "not exactly one graph with its objects")
     meta_graph = saved.meta_graphs[0]

@@ -1,4 +1,4 @@
-"""An export in Python: the verbs of a model without its method's code, and without Keras."""
+"""An export in Python: the verbs of a model without its method's code."""
 
 import math
 import pathlib

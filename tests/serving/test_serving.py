@@ -1,0 +1,592 @@
+"""Exports against the Keras models that they were made from."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2, types_pb2
+from tensorflow.core.protobuf import saved_model_pb2
+
+import zoo
+from zoo import seeds
+from zoo.methods.vae import VAE
+from zoo.serving import Served, manifest, warm_up
+from zoo.serving.scan import scan
+
+MODELS = {
+    "vae": ("vae", {"image_shape": (8, 8, 1)}),
+    "vae_logistic": ("vae", {"image_shape": (8, 8, 3), "decoder_output": "discretised_logistic"}),
+    "vae_normal_ema": ("vae", {"image_shape": (3,), "decoder_output": "normal", "ema_decay": 0.9}),
+    "gan_vectors": ("gan", {"image_shape": (2,)}),
+    "ali": ("ali", {"image_shape": (8, 8, 1)}),
+    "ali_implicit": ("ali", {"image_shape": (2,), "encoder_output": "implicit"}),
+    "ali_bfloat16": ("ali", {"image_shape": (8, 8, 1), "dtype": "mixed_bfloat16"}),
+}
+
+
+def make(name, **more):
+    """A model whose every variable has been moved away from its initial value."""
+    method, arguments = MODELS[name]
+    model = zoo.create(method, **{"latent_dim": 3, **arguments, **more})
+    random = np.random.default_rng(0)
+    for path, variable in model.state.items():
+        if path not in ("step", "play_counter"):
+            noise = 0.05 * random.normal(size=variable.shape)
+            variable.assign_add(np.abs(noise) if "variance" in path else noise)
+    return model
+
+
+def inputs(model, rows=5):
+    random = np.random.default_rng(1)
+    return {
+        "x": random.uniform(size=(rows, *model.image_shape)).astype(np.float32),
+        "z": random.normal(size=(rows, model.latent_dim)).astype(np.float32),
+        "seed": seeds.row_seeds(rows, 7).numpy(),
+    }
+
+
+def close(a, b, model=None):
+    # Sums in bfloat16 differ with the order of the kernels.
+    tolerance = 1e-5 if model is None or "bfloat16" not in model.dtype_policy.name else 2e-2
+    np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=tolerance, atol=tolerance)
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def pair(request, tmp_path_factory):
+    """(Keras model, its export in Python)."""
+    model = make(request.param)
+    return model, zoo.load(zoo.export(model, tmp_path_factory.mktemp("exported") / request.param))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    return zoo.export(make("gan_vectors"), tmp_path_factory.mktemp("exported") / "gan")
+
+
+@pytest.fixture
+def copy(exported, tmp_path):
+    """A version directory to spoil."""
+    return shutil.copytree(exported, tmp_path / "gan" / "1")
+
+
+# --- the same numbers ---------------------------------------------------------------------------
+
+
+def test_verbs_are_those_of_the_model(pair):
+    model, served = pair
+    fed = inputs(model)
+    assert served.capabilities == model.capabilities
+    assert (served.image_shape, served.latent_dim) == (model.image_shape, model.latent_dim)
+    assert (served.density, served.method) == (model.density, model.method)
+    close(served.sample(5, seed=3), model.sample(5, seed=3), model)
+    if "reconstruct" in model.capabilities:
+        x_hat = model.reconstruct(fed["x"], seed=3)
+        close(served.reconstruct(fed["x"], seed=3), x_hat, model)
+    if "log_prob" in model.capabilities:
+        expected = model.log_prob(fed["x"], seed=3)
+        np.testing.assert_allclose(served.log_prob(fed["x"], seed=3), expected, rtol=1e-5)
+
+
+def test_encode_rebuilds_the_posterior(pair):
+    model, served = pair
+    if "encode" not in model.capabilities:
+        pytest.skip("no encoder")
+    x = inputs(model)["x"]
+    q, expected = served.encode(x), model.encode(x)
+    assert q.batch_shape == [5] and q.event_shape == [model.latent_dim]
+    if isinstance(expected, zoo.distributions.Implicit):
+        z = q.sample(400, seed=(0, 1))
+        close(z, q.sample(400, seed=(0, 1)))
+        draws = expected.sample(400, seed=2)
+        scale = np.std(draws, axis=0)
+        # Means of 400 draws each: standard error of the difference is scale * sqrt(2 / 400).
+        error = np.abs(np.mean(z, axis=0) - np.mean(draws, axis=0)) / scale
+        assert error.max() < 6 * np.sqrt(2 / 400)
+        with pytest.raises(NotImplementedError):
+            q.log_prob(z)
+    else:
+        assert type(q) is type(expected)
+        z = expected.mean()
+        close(q.mean(), z, model)
+        if not model.dtype_policy.name.endswith("bfloat16"):
+            np.testing.assert_allclose(q.log_prob(z), expected.log_prob(z), rtol=1e-5)
+
+
+def test_decode_rebuilds_the_likelihood(pair):
+    model, served = pair
+    z = inputs(model)["z"]
+    p, expected = served.decode(z), model.decode(z)
+    assert type(p) is type(expected) and p.event_shape == expected.event_shape
+    close(p.mean(), expected.mean(), model)
+    if model.density:
+        x = expected.sample(seed=1)
+        np.testing.assert_allclose(p.log_prob(x), expected.log_prob(x), rtol=1e-4)
+
+
+def test_rows_depend_on_their_own_inputs_alone(pair):
+    model, served = pair
+    fed = inputs(model)
+    order = np.array([3, 1, 4])
+    for name, signature in served._module.signatures.items():
+        if name == "serving_default":
+            continue
+        names = served.manifest["signatures"][name]["inputs"]
+        whole = signature(**{k: tf.constant(fed[k]) for k in names})
+        part = signature(**{k: tf.constant(fed[k][order]) for k in names})
+        for output, value in whole.items():
+            close(part[output], value.numpy()[order], model)
+    assert not np.allclose(served.sample(2, seed=0)[0], served.sample(2, seed=0)[1])
+
+
+def test_sample_does_not_depend_on_how_many(pair):
+    model, served = pair
+    close(served.sample(3, seed=9), served.sample(5, seed=9)[:3], model)
+    close(served.sample(600, seed=9)[:5], served.sample(5, seed=9), model)  # in chunks
+
+
+def test_log_prob_of_many_samples_is_the_importance_weighted_bound(tmp_path):
+    model = make("vae_normal_ema", decoder_stddev=1.0)
+    served = zoo.load(zoo.export(model, tmp_path / "vae"))
+    x = inputs(model)["x"]
+    singles = np.stack([served.log_prob(x, seed=s) for s in range(32)])
+    bound = np.asarray(served.log_prob(x, samples=200, seed=0))
+    assert (bound > singles.mean(axis=0)).all()  # Jensen
+    np.testing.assert_allclose(bound, model.log_prob(x, samples=200, seed=1), atol=0.3)
+
+
+def test_moving_averages_are_exported(tmp_path):
+    model = make("gan_vectors", ema_decay=0.9)
+    averaged = np.asarray(model.sample(2, seed=0))
+    for variable in model.networks[
+        "decoder" if "decoder" in model.networks else "generator"
+    ].variables:
+        variable.assign(variable * 0.0 + 3.0) if variable.trainable else None
+    served = zoo.load(zoo.export(model, tmp_path / "gan"))
+    close(served.sample(2, seed=0), averaged)
+
+
+def test_cpp_loader_gives_the_same_numbers(pair, tmp_path):
+    model, served = pair
+    fed = inputs(model)
+    graph = saved_model_pb2.SavedModel.FromString((served.path / "saved_model.pb").read_bytes())
+    request, expected = {}, {}
+    for verb, signature in graph.meta_graphs[0].signature_def.items():
+        if verb not in served.manifest["signatures"]:
+            continue
+        for name, tensor in signature.inputs.items():
+            request[tensor.name] = fed[name]
+        for name, tensor in signature.outputs.items():
+            request[f"fetch:{verb}/{name}"] = tensor.name
+    rows, x = tf.constant(fed["seed"]), tf.constant(fed["x"])
+    expected["sample/x"] = model.sample_rows(rows)
+    for name, value in model.decode_rows(tf.constant(fed["z"]), rows).items():
+        expected[f"decode/{name}"] = value
+    if "encode" in model.capabilities:
+        for name, value in model.encode_rows(x, rows).items():
+            expected[f"encode/{name}"] = value
+        expected["reconstruct/level_1"] = model.reconstruct_rows(x, rows)
+    if "log_prob" in model.capabilities:
+        expected["log_prob/log_prob"] = model.log_prob_rows(x, rows)
+
+    np.savez(tmp_path / "request.npz", **request)
+    loader = os.path.join(os.path.dirname(__file__), "cc_loader.py")
+    files = [str(served.path), str(tmp_path / "request.npz"), str(tmp_path / "answer.npz")]
+    subprocess.run([sys.executable, loader, *files], check=True, timeout=120)
+    answer = np.load(tmp_path / "answer.npz")
+    assert set(expected) == {name for name in answer if not name.startswith("decode_parameters")}
+    for name, value in expected.items():
+        close(answer[name], value, model)
+
+
+def test_loading_needs_no_method(exported):
+    program = (
+        "import sys, zoo; served = zoo.load(sys.argv[1]); served.sample(2, seed=0)\n"
+        "assert not any(m.startswith(('zoo.methods', 'zoo.model')) for m in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(exported)], check=True, timeout=120)
+
+
+class Labelled(VAE):
+    """A conditional model: the label moves the code and the logits."""
+
+    CONDITIONAL = True
+    DENSITY = None
+
+    def posterior(self, x, y):
+        shift = tf.cast(y, tf.float32)[:, None]
+        return zoo.distributions.diagonal_normal(self.apply("encoder", x) + shift)
+
+    def likelihood(self, z, y):
+        shift = tf.reshape(tf.cast(y, tf.float32), [-1, 1, 1, 1])
+        return zoo.distributions.bernoulli(self.apply("decoder", z) - shift)
+
+
+def test_conditional_models_take_labels(tmp_path):
+    model = Labelled(image_shape=(8, 8, 1), latent_dim=3, num_classes=4)
+    served = zoo.load(zoo.export(model, tmp_path / "labelled"))
+    fed, y = inputs(model), [0, 3, 1, 2, 2]
+    assert served.manifest["signatures"]["sample"]["inputs"]["y"] == {
+        "dtype": "int32",
+        "shape": [None],
+    }
+    close(served.sample(5, y=y, seed=1), model.sample(5, y=y, seed=1))
+    close(served.encode(fed["x"], y).mean(), model.encode(fed["x"], y).mean())
+    close(served.decode(fed["z"], y).mean(), model.decode(fed["z"], y).mean())
+    close(served.reconstruct(fed["x"], y, seed=1), model.reconstruct(fed["x"], y, seed=1))
+    close(served.sample(2, y=3, seed=1), served.sample(2, y=[3, 3], seed=1))
+    for wrong in (None, [0, 1], [0, 1, 2, 3, 4], [0.5] * 5, "one"):
+        with pytest.raises((ValueError, TypeError), match="y") as expected:
+            model.sample(5, y=wrong)
+        with pytest.raises(type(expected.value)) as received:
+            served.sample(5, y=wrong)
+        assert str(received.value) == str(expected.value)
+
+
+# --- what lies in the directory -----------------------------------------------------------------
+
+
+def test_versions_stand_side_by_side(tmp_path):
+    model, target = make("gan_vectors"), tmp_path / "gan"
+    assert zoo.export(model, target).name == "1"
+    assert zoo.export(model, target).name == "2"
+    assert zoo.export(model, target, version=10).name == "10"
+    assert zoo.load(target).path.name == "10"
+    assert zoo.load(target / "2").path.name == "2"
+    assert sorted(os.listdir(target)) == ["1", "10", "2"]
+    with pytest.raises(ValueError, match=r"Received: version=2\."):
+        zoo.export(model, target, version=2)
+    for version, error in ((0, ValueError), (-1, ValueError), ("3", TypeError), (True, TypeError)):
+        with pytest.raises(error, match="version"):
+            zoo.export(model, target, version=version)
+
+
+def test_a_file_in_the_way_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    for target in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(NotADirectoryError, match="export_dir"):
+            zoo.export(make("gan_vectors"), target)
+
+
+@pytest.mark.parametrize("place", ["zoo.serving.manifest.write", "os.rename"])
+def test_a_failure_leaves_no_version(tmp_path, monkeypatch, place):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(place, fail)
+    with pytest.raises(OSError, match="No space"):
+        zoo.export(make("gan_vectors"), tmp_path / "gan")
+    assert os.listdir(tmp_path / "gan") == []
+
+
+def test_a_killed_export_leaves_no_version(tmp_path):
+    program = (
+        "import os, signal, sys, zoo, zoo.serving.manifest as manifest\n"
+        "manifest.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "zoo.export(zoo.create('gan', image_shape=(2,), latent_dim=2), sys.argv[1])"
+    )
+    target = tmp_path / "gan"
+    done = subprocess.run([sys.executable, "-c", program, str(target)], timeout=120)
+    assert done.returncode == -9
+    (left,) = os.listdir(target)  # half an export, under a name that no loader takes for a version
+    assert left.startswith(".")
+    with pytest.raises(FileNotFoundError, match="versions"):
+        zoo.load(target)
+    assert zoo.export(make("gan_vectors"), target).name == "1"
+
+
+def test_nothing_of_training_is_exported(tmp_path):
+    model = make("gan_vectors")
+    model.compile()
+    path = zoo.export(model, tmp_path / "gan")
+    names = [name for name, _ in tf.train.list_variables(str(path / "variables" / "variables"))]
+    network = model.networks["decoder" if "decoder" in model.networks else "generator"]
+    saved = [name for name in names if "VARIABLE_VALUE" in name]
+    assert len(saved) == len(network.variables)
+    content = (path / "saved_model.pb").read_bytes()
+    assert b"Adam" not in content and b"adam" not in content
+    assert os.path.dirname(zoo.__file__).encode() not in content  # nor where it was made
+    assert b"_XlaMustCompile\x12\x02(\x01" not in content
+
+
+def test_card_and_manifest_describe_the_export(tmp_path):
+    model = make("vae")
+    metrics = {"elbo": {"value": -91.25, "n": 10000, "split": "test"}}
+    path = zoo.export(model, tmp_path / "digits", data="digits", metrics=metrics)
+    card = (path / "model_card.md").read_text()
+    for words in (
+        "# digits",
+        "1312.6114",
+        "| elbo | -91.25 | split test, n 10000 |",
+        "[B, 8, 8, 1]",
+    ):
+        assert words in card
+    facts = json.loads((path / "zoo_manifest.json").read_text())
+    signature = facts["signatures"]["encode"]
+    assert signature["inputs"]["seed"] == {"dtype": "int64", "shape": [None]}
+    assert signature["outputs"]["loc"] == {"dtype": "float32", "shape": [None, 3]}
+    assert facts["distributions"]["decode"]["family"] == "bernoulli"
+    twin = zoo.create(facts["method"], **facts["hyper_parameters"])
+    assert twin.hyper_parameters == model.hyper_parameters
+
+
+def test_warm_up_requests_answer(pair):
+    model, served = pair
+    records = tf.data.TFRecordDataset(str(served.path / warm_up.FILE_NAME))
+    signatures = []
+    for record in records.as_numpy_iterator():
+        request = _fields(
+            _fields(_fields(record)[6][0])[1][0]
+        )  # PredictionLog, PredictLog, PredictRequest
+        spec = _fields(request[1][0])
+        signature = spec[3][0].decode()
+        signatures.append(signature)
+        assert spec[1][0].decode() == served.path.parent.name
+        fed = {}
+        for entry in map(_fields, request[2]):
+            tensor = tensor_pb2.TensorProto.FromString(entry[2][0])
+            fed[entry[1][0].decode()] = tf.constant(tf.make_ndarray(tensor))
+        outputs = served._module.signatures[signature](**fed)
+        assert all(np.isfinite(value).all() for value in outputs.values())
+    assert set(signatures) == set(served.manifest["signatures"])
+
+
+def test_warm_up_requests_are_what_the_server_reads(pair):
+    log = pytest.importorskip(
+        "tensorflow_serving.apis.prediction_log_pb2", reason="extra `serving`"
+    )
+    _, served = pair
+    records = tf.data.TFRecordDataset(str(served.path / warm_up.FILE_NAME)).as_numpy_iterator()
+    for record in records:
+        request = log.PredictionLog.FromString(record).predict_log.request
+        assert request.model_spec.name == served.path.parent.name
+        verb = request.model_spec.signature_name
+        assert set(request.inputs) == set(served.manifest["signatures"][verb]["inputs"])
+
+
+def _fields(message):
+    """{field: [payloads]} of a message of length-delimited fields."""
+    fields, place = {}, 0
+
+    def varint():
+        nonlocal place
+        value = shift = 0
+        while True:
+            byte = message[place]
+            place += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while place < len(message):
+        number, wire_type = divmod(varint(), 8)
+        assert wire_type == 2
+        size = varint()
+        fields.setdefault(number, []).append(message[place : place + size])
+        place += size
+    return fields
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+def spoil_weights(directory):
+    path = directory / "variables" / "variables.data-00000-of-00001"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGE = {
+    "variables.data": spoil_weights,
+    "'saved_model.pb'": lambda d: (d / "saved_model.pb").write_bytes(b"\x00" * 10),
+    "'model_card.md' is missing": lambda d: (d / "model_card.md").unlink(),
+    "'saved_model.cpb' is not listed": lambda d: (d / "saved_model.cpb").write_bytes(b""),
+    "not readable": lambda d: (d / "zoo_manifest.json").write_text("{"),
+    "lacks": lambda d: (d / "zoo_manifest.json").write_text('{"format": 1}'),
+    "Received: format=2": lambda d: (d / "zoo_manifest.json").write_text('{"format": 2}'),
+    "Received: format=None": lambda d: (d / "zoo_manifest.json").write_text("{}"),
+}
+
+
+@pytest.mark.parametrize("message", DAMAGE)
+def test_damage_is_refused(copy, message):
+    DAMAGE[message](copy)
+    with pytest.raises(ValueError, match=message) as error:
+        zoo.load(copy.parent)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_no_export_is_refused(tmp_path):
+    for path in (tmp_path / "absent", tmp_path):
+        with pytest.raises(FileNotFoundError, match="path"):
+            zoo.load(path)
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="zoo_manifest.json"):
+        zoo.load(tmp_path)
+
+
+def resign(directory):
+    """Makes the sums fit, as whoever forges an export would."""
+    path = directory / "zoo_manifest.json"
+    facts = json.loads(path.read_text())
+    path.unlink()
+    manifest.write(directory, {k: v for k, v in facts.items() if k not in ("format", "files")})
+
+
+def forge(directory, change):
+    path = directory / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    change(saved.meta_graphs[0])
+    path.write_bytes(saved.SerializeToString())
+    resign(directory)
+
+
+def function(meta_graph, words):
+    return next(f for f in meta_graph.graph_def.library.function if words in f.signature.name)
+
+
+def test_a_saved_model_that_reads_files_is_refused(copy, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
+    def sample(seed):
+        return {"x": tf.repeat(tf.io.read_file(str(tmp_path / "secret")), tf.shape(seed)[0])}
+
+    tf.saved_model.save(module, str(copy), signatures={"sample": sample})
+    resign(copy)
+    with pytest.raises(ValueError, match="'ReadFile'.*allowed") as error:
+        zoo.load(copy)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "operation", ["WriteFile", "PyFunc", "EagerPyFunc", "PrintV2", "LoadLibrary"]
+)
+@pytest.mark.parametrize("place", ["graph", "function"])
+def test_operations_outside_of_the_list_are_refused(copy, operation, place):
+    def change(meta_graph):
+        graph = meta_graph.graph_def
+        nodes = graph.node if place == "graph" else graph.library.function[0].node_def
+        nodes.add(name="harmless", op=operation)
+
+    forge(copy, change)
+    with pytest.raises(ValueError, match=f"operation {operation!r} \\(node 'harmless'"):
+        zoo.load(copy)
+
+
+def restore_in_signature(meta_graph):
+    """A signature that reads any checkpoint file of the server."""
+    function(meta_graph, "signature_wrapper").node_def.add(name="steal", op="RestoreV2")
+
+
+def call_the_saver(meta_graph):
+    saver = function(meta_graph, "traced_save").signature.name
+    node = function(meta_graph, "signature_wrapper").node_def.add(name="c", op="PartitionedCall")
+    node.attr["f"].func.name = saver
+
+
+def call_the_saver_by_name(meta_graph):
+    saver = function(meta_graph, "traced_save").signature.name
+    function(meta_graph, "signature_wrapper").node_def.add(name="c", op=saver)
+
+
+def sign_the_saver(meta_graph):
+    output = meta_graph.signature_def["sample"].outputs["x"]
+    output.name = meta_graph.saver_def.save_tensor_name
+
+
+def initialise_with_the_saver(meta_graph):
+    saver = meta_graph.saver_def.restore_op_name
+    meta_graph.collection_def["saved_model_main_op"].node_list.value[:] = [saver]
+
+
+def second_saver(meta_graph):
+    meta_graph.graph_def.node.add(name="mine", op="SaveV2")
+
+
+def hide_a_program(meta_graph):
+    node = function(meta_graph, "signature_wrapper").node_def.add(name="c", op="Const")
+    node.attr["value"].tensor.dtype = types_pb2.DT_VARIANT
+
+
+def foreign_object(meta_graph):
+    node = meta_graph.object_graph_def.nodes.add()
+    node.user_object.identifier = "_tf_keras_layer"
+
+
+def resource_object(meta_graph):
+    meta_graph.object_graph_def.nodes.add().resource.device = ""
+
+
+def another_variable(meta_graph):
+    node = function(meta_graph, "signature_wrapper").node_def.add(name="c", op="VarHandleOp")
+    node.attr["shared_name"].s = b"somebody's"
+
+
+def no_objects(meta_graph):
+    meta_graph.ClearField("object_graph_def")
+
+
+FORGERIES = {
+    restore_in_signature: "'RestoreV2' outside of the saver",
+    call_the_saver: "outside of the saver",
+    call_the_saver_by_name: "outside of the saver",
+    sign_the_saver: "runs the saver",
+    initialise_with_the_saver: "runs the saver",
+    second_saver: "'SaveV2' outside of the saver",
+    hide_a_program: "constant object",
+    foreign_object: "class '_tf_keras_layer'",
+    resource_object: "kind 'resource'",
+    another_variable: "'VarHandleOp'",
+    no_objects: "exactly one graph",
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES, ids=lambda f: f.__name__)
+def test_forgeries_are_refused(copy, forgery):
+    scan(copy)
+    forge(copy, forgery)
+    with pytest.raises(ValueError, match=FORGERIES[forgery]):
+        zoo.load(copy)
+
+
+def test_bad_input_is_refused_as_the_model_refuses_it(pair):
+    model, served = pair
+    fed = inputs(model)
+    nan = np.full_like(fed["x"], np.nan)
+    attempts = [
+        lambda m: m.sample(0),
+        lambda m: m.sample(2.5),
+        lambda m: m.sample(2, y=[0, 1]),
+        lambda m: m.sample(2, seed="one"),
+        lambda m: m.decode(fed["z"][:, :1]),
+        lambda m: m.decode(fed["z"] * np.nan),
+        lambda m: m.encode(fed["x"][:, :1]),
+        lambda m: m.encode(nan),
+        lambda m: m.encode(fed["x"], level=2),
+        lambda m: m.encode(fed["x"], part="w"),
+        lambda m: m.reconstruct("x"),
+        lambda m: m.reconstruct(fed["x"], y=[1]),
+        lambda m: m.reconstruct(fed["x"] * 255 if len(model.image_shape) == 3 else nan),
+        lambda m: m.log_prob(fed["x"], samples=0),
+        lambda m: m.classify(fed["x"]),
+    ]
+    for attempt in attempts:
+        with pytest.raises((ValueError, TypeError)) as expected:
+            attempt(model)
+        with pytest.raises(type(expected.value)) as received:
+            attempt(served)
+        assert str(received.value) == str(expected.value)
+        assert "\n" not in str(received.value)
+
+
+def test_repr_names_the_verbs(exported):
+    served = Served(exported)
+    assert repr(served).startswith("<Served gan (2,): decode, sample; ")
