@@ -109,6 +109,8 @@ class Draw:
         low, high = self.values
         if self.rule == "log":
             value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+        elif self.described.kind == "int":
+            value = low + int(share * (high - low + 1))  # both ends as likely as the others
         else:
             value = low + share * (high - low)
         value = round(value) if self.described.kind == "int" else float(f"{value:.6g}")

@@ -1,0 +1,321 @@
+"""Bad input: exit 2, one line that says what was received, nothing written."""
+
+import sys
+
+import common
+import evaluate
+import export
+import numpy as np
+import pytest
+import reproduce
+import sample
+import train
+
+MODULES = {
+    "train": (train, common.RUN_FLAGS),
+    "evaluate": (evaluate, evaluate.FLAGS),
+    "sample": (sample, sample.FLAGS),
+    "export": (export, export.FLAGS),
+}
+VAE = ("--method=vae", "--dataset=digits")
+NPZ = ("--method=vae", "--dataset=npz:{0}/a.npz", "--batch_size=2", "--run_dir={0}/run")
+
+
+def images(n=6):
+    return np.random.default_rng(0).random((n, 8, 8, 1), np.float32)
+
+
+def save(**arrays):
+    return lambda folder: np.savez(folder / "a.npz", **arrays)
+
+
+def write(name, text):
+    return lambda folder: (folder / name).write_text(text)
+
+
+def truncated(folder):
+    save(x=images())(folder)
+    content = (folder / "a.npz").read_bytes()
+    (folder / "a.npz").write_bytes(content[: len(content) // 2])
+
+
+def with_nan(folder):
+    x = images()
+    x[3, 2, 1, 0] = np.nan
+    save(x=x)(folder)
+
+
+def ragged_folder(folder):
+    from PIL import Image
+
+    (folder / "pictures").mkdir()
+    for index, side in enumerate((8, 8, 9)):
+        Image.new("L", (side, side)).save(folder / "pictures" / f"{index}.png")
+
+
+def empty_folder(folder):
+    (folder / "pictures").mkdir()
+
+
+def nothing(folder):
+    pass
+
+
+# name: (tool, what to prepare, flags, part of the line).
+# In flags {0} is the test's folder, {1} a trained run.
+CASES = {
+    "no method": ("train", nothing, ("--dataset=digits",), "method=None"),
+    "unknown method": ("train", nothing, ("--method=alli",), "Did you mean 'ali'?"),
+    "unknown outside method": (
+        "train",
+        nothing,
+        ("--method=no.where:VAE",),
+        "method='no.where:VAE'",
+    ),
+    "outside method without class": ("train", nothing, ("--method=json:VAE",), "method='json:VAE'"),
+    "no data set": ("train", nothing, ("--method=vae",), "dataset=None"),
+    "unknown data set": ("train", nothing, (*VAE, "--dataset=digit"), "Did you mean 'digits'?"),
+    "unknown flag": (
+        "train",
+        nothing,
+        (*VAE, "--learning_rat=1"),
+        "Did you mean '--learning_rate'?",
+    ),
+    "flag of another method": (
+        "train",
+        nothing,
+        (*VAE, "--generator_loss=minimax"),
+        "--generator_loss",
+    ),
+    "unknown table": ("train", nothing, (*VAE, "--network=ali_cifar11"), "network='ali_cifar11'"),
+    "stray word": ("train", nothing, (*VAE, "steps=3"), "argument='steps=3'"),
+    "flag without value": ("train", nothing, (*VAE, "--steps"), "Received"),
+    "zero steps": ("train", nothing, (*VAE, "--steps=0"), "steps=0"),
+    "steps in words": ("train", nothing, (*VAE, "--steps=many"), "steps='many'"),
+    "batch of none": ("train", nothing, (*VAE, "--batch_size=0"), "batch_size=0"),
+    "negative learning rate": (
+        "train",
+        nothing,
+        (*VAE, "--learning_rate=-1"),
+        "learning_rate=-1.0",
+    ),
+    "learning rate in words": (
+        "train",
+        nothing,
+        (*VAE, "--learning_rate=fast"),
+        "learning_rate='fast'",
+    ),
+    "not a number": ("train", nothing, (*VAE, "--beta=nan"), "beta=nan"),
+    "fraction of a dimension": ("train", nothing, (*VAE, "--latent_dim=2.5"), "latent_dim='2.5'"),
+    "unknown choice": ("train", nothing, (*VAE, "--kl=analytical"), "Did you mean 'analytic'?"),
+    "unknown strategy": (
+        "train",
+        nothing,
+        (*VAE, "--strategy=mirored"),
+        "Did you mean 'mirrored'?",
+    ),
+    "negative seed": ("train", nothing, (*VAE, "--seed=-1"), "seed=-1"),
+    "missing flagfile": ("train", nothing, ("--flagfile={0}/a.cfg",), "flagfile="),
+    "binary flagfile": (
+        "train",
+        lambda folder: (folder / "a.cfg").write_bytes(b"\xff\xfe\x00"),
+        ("--flagfile={0}/a.cfg",),
+        "flagfile=",
+    ),
+    "missing npz": ("train", nothing, NPZ, "a.npz"),
+    "empty npz": ("train", write("a.npz", ""), NPZ, "a.npz"),
+    "npz of no arrays": ("train", save(), NPZ, "Received"),
+    "npz of objects": ("train", save(x=np.array([{}, None])), NPZ, "Received"),
+    "truncated npz": ("train", truncated, NPZ, "a.npz"),
+    "npz without x": ("train", save(pictures=images()), NPZ, "Received"),
+    "npz of unequal lengths": ("train", save(x=images(6), y=np.arange(5)), NPZ, "Received"),
+    "npz with NaN": ("train", with_nan, NPZ, "Received"),
+    "npz of floats to 255": ("train", save(x=255 * images()), NPZ, "Received"),
+    "batch larger than the data": (
+        "train",
+        save(x=images(6)),
+        (*NPZ, "--batch_size=7"),
+        "batch_size=7",
+    ),
+    "missing folder": (
+        "train",
+        nothing,
+        ("--method=vae", "--dataset=folder:{0}/pictures"),
+        "Received",
+    ),
+    "empty folder": (
+        "train",
+        empty_folder,
+        ("--method=vae", "--dataset=folder:{0}/pictures"),
+        "Received",
+    ),
+    "ragged folder": (
+        "train",
+        ragged_folder,
+        ("--method=vae", "--dataset=folder:{0}/pictures", "--batch_size=2"),
+        "Received",
+    ),
+    "run directory is a file": (
+        "train",
+        write("run", ""),
+        (*VAE, "--run_dir={0}/run"),
+        "run_dir=",
+    ),
+    "run directory below a file": (
+        "train",
+        write("run", ""),
+        (*VAE, "--run_dir={0}/run/deep"),
+        "run_dir=",
+    ),
+    "unwritable place": ("train", nothing, (*VAE, "--run_dir=/proc/1/run"), "run_dir="),
+    "run directory of another run": (
+        "train",
+        nothing,
+        (*VAE, "--latent_dim=3", "--batch_size=8", "--run_dir={1}"),
+        "latent_dim: 2 in the run, 3 now",
+    ),
+    "labels without classes to count": (
+        "train",
+        save(x=images(6)),
+        (*NPZ, "--labels=2"),
+        "labels=2",
+    ),
+    "labelled batch without labels": (
+        "train",
+        nothing,
+        (*VAE, "--labelled_batch_size=2"),
+        "Received",
+    ),
+    "binarised vectors": (
+        "train",
+        nothing,
+        ("--method=vae", "--dataset=gaussian_grid", "--binarise=static"),
+        "binarise='static'",
+    ),
+    "evaluation of no run": ("evaluate", nothing, ("--run_dir={0}/run",), "run_dir="),
+    "evaluation of nothing": ("evaluate", nothing, (), "run_dir=None"),
+    "unknown metric": (
+        "evaluate",
+        nothing,
+        ("--run_dir={1}", "--metrics=reconstruction_mes"),
+        "Did you mean 'reconstruction_mse'?",
+    ),
+    "metric that does not fit": (
+        "evaluate",
+        nothing,
+        ("--run_dir={1}", "--metrics=modes_covered"),
+        "modes_covered",
+    ),
+    "best of a run without": ("evaluate", nothing, ("--run_dir={1}", "--which=best"), "best"),
+    "pictures of no run": ("sample", nothing, ("--run_dir={0}",), "run_dir="),
+    "no pictures": ("sample", nothing, ("--run_dir={1}", "--n=0"), "n=0"),
+    "pictures into a file": ("sample", write("out", ""), ("--run_dir={1}", "--out={0}/out"), "out"),
+    "export of no run": ("export", nothing, ("--run_dir={0}",), "run_dir="),
+    "export into a file": (
+        "export",
+        write("out", ""),
+        ("--run_dir={1}", "--export_dir={0}/out"),
+        "export_dir=",
+    ),
+}
+
+
+def listing(folder):
+    """Every file below a folder with its size; the lock of a run is no content."""
+    files = (path for path in folder.rglob("*") if path.name != ".lock")
+    return {path: path.stat().st_size if path.is_file() else None for path in files}
+
+
+def check(code, stderr, part):
+    assert code == 2, stderr
+    assert stderr.count("\n") == 1, stderr
+    assert "error: " in stderr and "Received" in stderr
+    assert part in stderr
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_input_is_refused(name, trained, tmp_path, monkeypatch, capsys):
+    tool, prepare, arguments, part = CASES[name]
+    prepare(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    before = listing(tmp_path), listing(trained)
+    arguments = [argument.format(tmp_path, trained) for argument in arguments]
+    module, flags = MODULES[tool]
+    code = common.main(module.run, flags, [f"{tool}.py", *arguments])
+    check(code, capsys.readouterr().err, part)
+    assert (listing(tmp_path), listing(trained)) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}'],
+)
+def test_malformed_cluster_is_refused(text, in_tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TF_CONFIG", text)
+    arguments = ["train.py", *VAE, "--strategy=multi_worker"]
+    code = common.main(train.run, common.RUN_FLAGS, arguments)
+    check(code, capsys.readouterr().err, "TF_CONFIG")
+    assert not list(in_tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["unknown method", "unknown table", "npz with NaN", "unknown metric"]
+)
+def test_a_process_says_only_that_line(name, run_tool, trained, tmp_path):
+    tool, prepare, arguments, part = CASES[name]
+    prepare(tmp_path)
+    before = listing(tmp_path)
+    arguments = [argument.format(tmp_path, trained) for argument in arguments]
+    done = run_tool(f"{tool}.py", *arguments, cwd=tmp_path)
+    check(done.returncode, done.stderr, part)
+    assert done.stdout == ""
+    assert listing(tmp_path) == before
+
+
+CONFIG = "--method=vae\n--dataset=digits\n"
+REPRODUCE = {
+    "no config": (CONFIG, (), "flagfile=None"),
+    "bad flag in the config": (f"{CONFIG}--betta=1\n", ("--flagfile=a.cfg",), "--betta"),
+    "seed in the config": (f"{CONFIG}--seed=3\n", ("--flagfile=a.cfg",), "--seed=3"),
+    "no seeds": (CONFIG, ("--flagfile=a.cfg", "--seeds=0"), "seeds=0"),
+    "no jobs": (CONFIG, ("--flagfile=a.cfg", "--jobs=0"), "jobs='0'"),
+    "draw of no flag": (
+        CONFIG,
+        ("--flagfile=a.cfg", "--draw=betta:log:1:2"),
+        "Did you mean 'beta'?",
+    ),
+    "draw of no rule": (CONFIG, ("--flagfile=a.cfg", "--draw=beta:normal:1:2"), "draw="),
+    "draw of one end": (CONFIG, ("--flagfile=a.cfg", "--draw=beta:log:1"), "draw="),
+    "draw backwards": (CONFIG, ("--flagfile=a.cfg", "--draw=beta:uniform:2:1"), "LOW < HIGH"),
+    "draw of log 0": (CONFIG, ("--flagfile=a.cfg", "--draw=beta:log:0:1"), "0 < LOW"),
+    "draw out of range": (CONFIG, ("--flagfile=a.cfg", "--draw=beta:uniform:-1:1"), "beta=-1.0"),
+    "draw of words": (CONFIG, ("--flagfile=a.cfg", "--draw=kl:uniform:0:1"), "a choice"),
+    "draw twice": (CONFIG, ("--flagfile=a.cfg", *2 * ("--draw=beta:log:1:2",)), "each"),
+}
+
+
+@pytest.mark.parametrize("name", REPRODUCE)
+def test_reproduce_refuses(name, in_tmp_path, capsys):
+    text, arguments, part = REPRODUCE[name]
+    (in_tmp_path / "a.cfg").write_text(text)
+    arguments = ["reproduce.py", *arguments]
+    code = common.main(reproduce.run, reproduce.FLAGS, arguments, repeated=("draw",), expand=False)
+    check(code, capsys.readouterr().err, part)
+    assert [path.name for path in in_tmp_path.iterdir()] == ["a.cfg"]
+
+
+def test_refusals_of_reproduce_need_no_tensorflow(run_tool, tmp_path):
+    (tmp_path / "a.cfg").write_text(CONFIG)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import common, reproduce\n"
+        "config = ['reproduce.py', '--flagfile=a.cfg', '--draw=x:log:1:2']\n"
+        "common.main(reproduce.run, reproduce.FLAGS, config, ('draw',), False)\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, common.ROOT / "tools"], cwd=tmp_path, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
