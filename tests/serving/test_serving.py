@@ -165,6 +165,58 @@ def test_log_prob_of_many_samples_is_the_importance_weighted_bound(tmp_path):
     np.testing.assert_allclose(served.log_prob(x, samples=200, seed=0), bound, atol=0.1)
 
 
+def test_moving_averages_are_exported(tmp_path):
+    model = make("gan_vectors", ema_decay=0.9)
+    averaged = np.asarray(model.sample(2, seed=0))
+    for variable in model.networks[
+        "decoder" if "decoder" in model.networks else "generator"
+    ].variables:
+        variable.assign(variable * 0.0 + 3.0) if variable.trainable else None
+    served = zoo.load(zoo.export(model, tmp_path / "gan"))
+    close(served.sample(2, seed=0), averaged)
+
+
+def test_cpp_loader_gives_the_same_numbers(pair, tmp_path):
+    model, served = pair
+    fed = inputs(model)
+    graph = saved_model_pb2.SavedModel.FromString((served.path / "saved_model.pb").read_bytes())
+    request, expected = {}, {}
+    for verb, signature in graph.meta_graphs[0].signature_def.items():
+        if verb not in served.manifest["signatures"]:
+            continue
+        for name, tensor in signature.inputs.items():
+            request[tensor.name] = fed[name]
+        for name, tensor in signature.outputs.items():
+            request[f"fetch:{verb}/{name}"] = tensor.name
+    rows, x = tf.constant(fed["seed"]), tf.constant(fed["x"])
+    expected["sample/x"] = model.sample_rows(rows)
+    for name, value in model.decode_rows(tf.constant(fed["z"]), rows).items():
+        expected[f"decode/{name}"] = value
+    if "encode" in model.capabilities:
+        for name, value in model.encode_rows(x, rows).items():
+            expected[f"encode/{name}"] = value
+        expected["reconstruct/level_1"] = model.reconstruct_rows(x, rows)
+    if "log_prob" in model.capabilities:
+        expected["log_prob/log_prob"] = model.log_prob_rows(x, rows)
+
+    np.savez(tmp_path / "request.npz", **request)
+    loader = os.path.join(os.path.dirname(__file__), "cc_loader.py")
+    files = [str(served.path), str(tmp_path / "request.npz"), str(tmp_path / "answer.npz")]
+    subprocess.run([sys.executable, loader, *files], check=True, timeout=120)
+    answer = np.load(tmp_path / "answer.npz")
+    assert set(expected) == {name for name in answer if not name.startswith("decode_parameters")}
+    for name, value in expected.items():
+        close(answer[name], value, model)
+
+
+def test_loading_needs_no_method(exported):
+    program = (
+        "import sys, zoo; served = zoo.load(sys.argv[1]); served.sample(2, seed=0)\n"
+        "assert not any(m.startswith(('zoo.methods', 'zoo.model')) for m in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(exported)], check=True, timeout=120)
+
+
 class Labelled(VAE):
     """A conditional model: the label moves the code and the logits."""
 
