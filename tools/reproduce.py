@@ -8,7 +8,7 @@ two at a time on one thread each.
 
 --draw=NAME:log:LOW:HIGH, --draw=NAME:uniform:LOW:HIGH and --draw=NAME:choice:A,B,C draw a
 hyper-parameter anew for each seed, from `random.Random("NAME:SEED").random()`, rounded to six
-digits. May be given several times.
+digits. May be given several times; without any, those that stand in the config's comments are used.
 """
 
 import dataclasses
@@ -204,7 +204,8 @@ def read_config(flags):
     path = pathlib.Path(flags.flagfile)
     if path.is_relative_to(common.ROOT):  # the ledger holds no one's directories
         path = path.relative_to(common.ROOT)
-    draws = tuple(Draw.parse(text, _drawable(recorded.method)) for text in flags.draw or ())
+    draws = flags.draw or _stated_draws(pathlib.Path(flags.flagfile).read_text())
+    draws = tuple(Draw.parse(text, _drawable(recorded.method)) for text in draws)
     names = [draw.described.name for draw in draws]
     if len(set(names)) < len(names):
         raise ValueError(refusal("draw", "each hyper-parameter once", names))
@@ -213,6 +214,13 @@ def read_config(flags):
     values = {item.name: (getattr(flags, item.name), item.default) for item in common.MEASURE_FLAGS}
     measure = {name: value for name, (value, default) in values.items() if value != default}
     return Config(str(path), recorded, draws, measure, runs_dir, data_dir)
+
+
+def _stated_draws(text):
+    """The draws in a config's comments: tools/train.py, which reads it too, knows no such flag."""
+    comments = [line for line in text.splitlines() if line.startswith("#")]
+    found = [word for line in comments for word in line.split() if word.startswith("--draw=")]
+    return list(dict.fromkeys(word.removeprefix("--draw=").rstrip(".,;") for word in found))
 
 
 def _drawable(method):

@@ -191,6 +191,13 @@ def test_drawn_values_reach_the_run_and_the_ledger(workplace):
     assert "--draw=beta:log:1e-3:10" in entry(workplace)["command"]
 
 
+def test_draws_in_the_comments_of_a_config_are_used(workplace):
+    write_config(workplace, "# Ranges: --draw=beta:log:1e-3:10, --draw=beta_1:uniform:0:0.9.")
+    assert reproduced("--seeds=1") == 0
+    assert entry(workplace)["flags"]["draw"] == ["beta:log:1e-3:10", "beta_1:uniform:0:0.9"]
+    assert set(entry(workplace)["draws"][0]) == {"beta", "beta_1"}
+
+
 def test_toys_run_two_at_a_time_on_one_thread_each(workplace, monkeypatch):
     monkeypatch.setattr(reproduce.os, "cpu_count", lambda: 8)
     assert reproduce.number_of_jobs("auto", toy=True) == 2

@@ -116,7 +116,7 @@ def test_what_is_not_finite_ends_the_run_with_exit_1(small, run_tool, tmp_path):
     done = run_tool("train.py", *flags, f"--run_dir={tmp_path / 'run'}")
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("train.py: error: ") and "finite" in last
+    assert last.startswith("train.py: error: ") and "nan" in last.lower()
     assert "Traceback" not in done.stderr
 
 
