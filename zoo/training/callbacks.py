@@ -1,9 +1,9 @@
 """What watches a run. Each listener has some of these methods, called by `loop.Conductor`:
 
-    on_call(step, logs, images_per_second)    after every graph call, some three times a second
-    on_log(step, record)                      every `log_every` steps: means over the interval
-    on_checkpoint(step)                       after a checkpoint was written
-    on_sample(step)                           every `sample_every` steps
+on_call(step, logs, images_per_second)    after every graph call, some three times a second
+on_log(step, record)                      every `log_every` steps: means over the interval
+on_checkpoint(step)                       after a checkpoint was written
+on_sample(step)                           every `sample_every` steps
 """
 
 import collections
@@ -27,6 +27,7 @@ from zoo.training import checkpoints, run, stops
 _RISING = ("accuracy", "elbo", "log_prob")
 _GRID = 64  # samples in a picture
 _POINTS = 2000  # in a scatter panel
+_EVALUATED = 500  # rows a batch of the validation split
 _SECONDS = "seconds"
 
 
@@ -43,8 +44,7 @@ class Guard:
         """Raises `stops.Diverged`, naming step and logs."""
         bad = [f"{name} is {value}" for name, value in logs.items() if not math.isfinite(value)]
         if bad:
-            last = checkpoints.newest(self._directory)
-            stands = f"The last good checkpoint is {last}." if last else "There is no checkpoint yet."
+            stands = checkpoints.what_stands(self._directory)
             raise stops.Diverged(f"Diverged by step {step}: {', '.join(bad)}. {stands}")
 
 
@@ -90,13 +90,13 @@ class Best:
     Args:
         metric: a log's name, or "val_" and a log's name.
         mode: "min", "max" or "auto".
-        model, dataset, batch_size: to check the name, and to evaluate "val_" metrics.
+        model, dataset: to check the name, and to evaluate "val_" metrics.
 
     Raises:
         ValueError: an unknown metric or mode, or no validation split.
     """
 
-    def __init__(self, metric, mode, model, dataset, batch_size):
+    def __init__(self, metric, mode, model, dataset):
         self.held_out = metric.startswith("val_")
         self.metric, self._log = metric, metric.removeprefix("val_")
         if self._log not in model.log_names:
@@ -109,7 +109,7 @@ class Best:
             raise ValueError(refusal("best_metric", expected, metric))
         rising = mode == "max" or mode == "auto" and any(word in metric for word in _RISING)
         self._sign = 1.0 if rising else -1.0
-        self._model, self._dataset, self._batch_size = model, dataset, batch_size
+        self._model, self._dataset = model, dataset
         self._best = -math.inf
 
     def resume(self, directory):
@@ -134,7 +134,7 @@ class Best:
     def _validate(self):
         model = self._model
         kept = [(v, v.numpy()) for metric in model.metrics for v in metric.variables]
-        batches = self._dataset.batches("validation", self._batch_size)
+        batches = self._dataset.batches("validation", _EVALUATED)
         value = model.evaluate(batches, verbose=0, return_dict=True)[self._log]
         for variable, before in kept:  # the training interval goes on where it was
             variable.assign(before)
@@ -291,7 +291,7 @@ class Pictures:
 class Progress:
     """What the user sees: one updating line on a terminal, else one line a log interval.
 
-        step 1200/6000 [====>     ] discriminator_loss 1.31 generator_loss 0.9 · 12,345 images/s · ETA 1:32
+        step 1200/6000 [==>       ] elbo -91.3 kl 22.1 · 12,345 images/s · ETA 1:32
 
     Args:
         steps: the run's length.

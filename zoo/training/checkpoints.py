@@ -55,7 +55,7 @@ def save(model, directory, step, keep=3, extra=None, *, identity=None, prefix="s
     arrays = {name: _array(variable) for name, variable in model.state.items()}
     for name, array in arrays.items():
         if array.dtype.kind in "fV" and not np.isfinite(array.astype(np.float32)).all():
-            raise stops.Diverged(f"Not finite at step {step}: {name}.{_stands(directory)}")
+            raise stops.Diverged(f"Not finite at step {step}: {name}. {what_stands(directory)}")
     directory = pathlib.Path(directory)
     temporary = directory / f"{_TEMPORARY}{prefix}-{step:08d}-{os.getpid()}"
     final = directory / f"{prefix}-{step:08d}"
@@ -70,7 +70,9 @@ def save(model, directory, step, keep=3, extra=None, *, identity=None, prefix="s
             shutil.rmtree(temporary)
         if isinstance(error, OSError) and error.errno in stops.FULL:
             message = f"No space for the checkpoint of step {step} in {directory}"
-            raise stops.DiskFull(f"{message} ({error.strerror}).{_stands(directory)}") from error
+            raise stops.DiskFull(
+                f"{message} ({error.strerror}). {what_stands(directory)}"
+            ) from error
         raise
     for old in _all(directory, prefix)[:-keep]:
         if old != final:
@@ -146,8 +148,14 @@ def sweep(directory):
         shutil.rmtree(path, ignore_errors=True)
 
 
+def what_stands(directory):
+    """A sentence on the newest checkpoint, for the message of a run that stops."""
+    last = newest(directory)
+    return f"The last good checkpoint is {last}." if last else "There is no checkpoint yet."
+
+
 def _write(folder, arrays, manifest):
-    # np.savez has no bfloat16 without pickle: such arrays go as bit patterns, dtype in the manifest.
+    # np.savez needs pickle for bfloat16: such arrays go as bit patterns, dtype in the manifest.
     patterns = {name: str(a.dtype) for name, a in arrays.items() if a.dtype.kind == "V"}
     stored = {n: a.view(np.uint16) if n in patterns else a for n, a in arrays.items()}
     with open(folder / VARIABLES, "wb") as file:
@@ -157,7 +165,7 @@ def _write(folder, arrays, manifest):
         "sha256": {VARIABLES: _sha256(folder / VARIABLES)},
         "bit_patterns": patterns,
         "versions": _versions(),
-        "written": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     with open(folder / MANIFEST, "w") as file:
         json.dump(manifest, file, indent=1)
@@ -203,11 +211,6 @@ def _all(directory, prefix):
 
 def _step(path):
     return int(pathlib.Path(path).name.rpartition("-")[2])
-
-
-def _stands(directory):
-    last = newest(directory)
-    return f" The last good checkpoint is {last}." if last else " There is no checkpoint yet."
 
 
 def _sha256(path):

@@ -96,7 +96,7 @@ def train(
             model.compile(jit_compile=jit_compile)
     best = None
     if best_metric is not None:
-        best = parts.Best(best_metric, best_mode, model, dataset, batch_size)
+        best = parts.Best(best_metric, best_mode, model, dataset)
     held_out = best is not None and best.held_out
     if identity is None:
         more = {"labelled_batch_size": labelled_batch_size, "validation_held_out": held_out or None}
@@ -124,11 +124,16 @@ def train(
         start = _begin(model, dataset, run, say)
         if best is not None:
             best.resume(run.checkpoints)
-        _check_agreement(strategy, start)
+        _check_agreement(strategy, start, run.path)
         if start >= steps:
             say.line(f"Already at step {start} of {steps}: nothing to do in {run.path}.")
             return {}
         data = strategies.distribute(strategy, make_data(start), batch_size)
+
+        def save(step, prefix="step", extra=None):
+            few = {"keep": keep if prefix == "step" else 1, "identity": run.identity}
+            checkpoints.save(model, run.checkpoints, step, extra=extra, prefix=prefix, **few)
+
         listeners = [parts.Guard(run.checkpoints), parts.Health(say)]
         if chief:
             events = stack.enter_context(parts.Events(run.events, start))
@@ -143,17 +148,7 @@ def train(
             largest_call=steps_per_execution,
             listeners=[*listeners, say],
             best=best,
-            save=lambda step, prefix="step", extra=None: checkpoints.save(
-                model,
-                run.checkpoints,
-                step,
-                keep if prefix == "step" else 1,
-                extra,
-                identity=run.identity,
-                prefix=prefix,
-            )
-            if chief
-            else None,
+            save=save if chief else None,
         )
         stack.callback(say.close)
         stack.enter_context(conductor.signals())
@@ -176,15 +171,16 @@ class Conductor(keras.callbacks.Callback):
         listeners: objects with any of `on_call(step, logs, rate)`, `on_log(step, record)`,
             `on_sample(step)`, `on_checkpoint(step)`.
         best: `callbacks.Best` or None.
-        save: callable (step, prefix, extra) that writes a checkpoint.
+        save: callable (step, prefix, extra) that writes a checkpoint; None but in the chief.
     """
 
     def __init__(self, start, steps, batch_size, cadence, largest_call, listeners, best, save):
         super().__init__()
         self.step, self.steps, self.batch_size, self.cadence = start, steps, batch_size, cadence
-        self.largest_call, self.listeners, self.best, self.save = largest_call, listeners, best, save
+        self.largest_call, self.listeners = largest_call, listeners
+        self.best, self.save = best, save
         self.logs = {}
-        self._signal = None
+        self._signal, self._agree = None, None
         self._calls = 0
         self._n = 1  # the first call traces: one step, so that its time misleads nobody
         self._since_log = _Stopwatch()
@@ -192,7 +188,7 @@ class Conductor(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def signals(self):
-        """SIGTERM and the first Ctrl-C ask for a checkpoint and an end; the second Ctrl-C is Python's."""
+        """SIGTERM and the first Ctrl-C ask for a checkpoint and an end; a second one ends at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -211,6 +207,7 @@ class Conductor(keras.callbacks.Callback):
     def train_function(self, model):
         """What `fit` calls with its iterator: the next n steps, and their logs as Python floats."""
         strategy, names = model.distribute_strategy, []
+        self._agree = strategies.agreement(strategy)
 
         def replica_step(data):
             logs = model.train_step(data)
@@ -254,10 +251,10 @@ class Conductor(keras.callbacks.Callback):
             self._seconds_per_step = seconds / self._n
         self._tell("on_call", self.step, self.logs, self.batch_size * self._since_log.rate())
         self._do_what_is_due()
-        if self._signal is not None:
-            self._terminate()
+        self._n, asked = self._agree(self._next_call(), self._signal)
+        if asked is not None:
+            self._terminate(asked)
         self.model.stop_training = self.step >= self.steps
-        self._n = self._next_call()
 
     def _do_what_is_due(self):
         logs_due = self._due("log")
@@ -275,18 +272,19 @@ class Conductor(keras.callbacks.Callback):
 
     def _checkpoint(self):
         with _disk_full():
-            self.save(self.step)
-            if self.best is not None:
+            if self.save:
+                self.save(self.step)
+            if self.best is not None:  # in every worker: evaluation may be collective
                 score = self.best.score(self.step, self.logs)
-                if score is not None:
+                if score is not None and self.save:
                     self.save(self.step, "best", {self.best.metric: score})
         self._tell("on_checkpoint", self.step)
 
-    def _terminate(self):
+    def _terminate(self, number):
         if not self._due("checkpoint"):
             self._checkpoint()
-        name = signal.Signals(self._signal).name
-        raise stops.Terminated(f"{name}: stopped at step {self.step}, checkpoint written.", self._signal)
+        message = f"{signal.Signals(number).name}: stopped at step {self.step}, checkpoint written."
+        raise stops.Terminated(message, number)
 
     def _due(self, what):
         every = self.cadence[what]
@@ -356,15 +354,18 @@ def _begin(model, dataset, run, say):
     return int(_host(model.step))
 
 
-def _check_agreement(strategy, start):
+def _check_agreement(strategy, start, run_dir):
     """Workers that do not share the run directory would train different models as one."""
     if not strategies.is_multi_worker(strategy):
         return
-    total = strategy.reduce(
-        "SUM", strategy.run(lambda: tf.constant(start, tf.float32)), axis=None
-    )
-    if int(total) != start * strategy.num_replicas_in_sync:
-        raise ValueError(refusal("run_dir", "the same step in every worker (a shared folder)", start))
+
+    @tf.function
+    def sum_of_steps():
+        return strategy.reduce("SUM", strategy.run(lambda: tf.constant(start, tf.int64)), axis=None)
+
+    if int(sum_of_steps()) != start * strategy.num_replicas_in_sync:
+        expected = "a folder that all workers share (they start at different steps)"
+        raise ValueError(refusal("run_dir", expected, str(run_dir)))
 
 
 def _host(variable):
@@ -377,5 +378,3 @@ def _whole(name, value, least):
     if value < least:
         raise ValueError(refusal(name, f"an int >= {least}", value))
     return int(value)
-
-

@@ -1,9 +1,9 @@
 """A run directory: who it belongs to, who may write in it now. Loads no TensorFlow.
 
-    flags.cfg        resolved flags: the run can be repeated from it
-    identity.json    method, hyper-parameters, data, batch size, seed, precision
-    metrics.jsonl    one JSON object a log interval
-    checkpoints/  samples/  events/
+flags.cfg        resolved flags: the run can be repeated from it
+identity.json    method, hyper-parameters, data, batch size, seed, precision
+metrics.jsonl    one JSON object a log interval
+checkpoints/  samples/  events/
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Run:
 
     def __init__(self, path, identity, flags_text=None):
         self.path = check_writable(path)
-        self.identity = json.loads(json.dumps(identity))  # as it will be read back: tuples are lists
+        self.identity = _as_read(identity)
         self._flags_text = flags_text
         self._lock = None
 
@@ -97,17 +97,9 @@ def check_writable(path):
     path = pathlib.Path(path)
     nearest = path
     while not os.path.lexists(nearest) and nearest != nearest.parent:
-        try:
-            nearest.stat()
-        except NotADirectoryError:  # below a file
-            pass
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise _refused(path, error) from error
         nearest = nearest.parent
     if not nearest.is_dir():
-        expected = "a directory" if nearest == path else f"a place for a directory ({nearest} is a file)"
+        expected = "a directory" if nearest == path else f"no file on the way ({nearest} is one)"
         raise ValueError(refusal("run_dir", expected, str(path)))
     try:
         tempfile.TemporaryFile(dir=nearest).close()
@@ -137,10 +129,10 @@ def check_identity(run_dir, identity):
     """Refuses, in one line that names what differs, the directory of another run."""
     if not (pathlib.Path(run_dir) / IDENTITY).exists():
         if checkpoints.newest(pathlib.Path(run_dir) / "checkpoints"):
-            expected = "a new directory or that of a run (this one has checkpoints, no identity.json)"
+            expected = "the directory of a run (it has checkpoints, but no identity.json)"
             raise ValueError(refusal("run_dir", expected, str(run_dir)))
         return
-    old, new = read_identity(run_dir), json.loads(json.dumps(identity))
+    old, new = read_identity(run_dir), _as_read(identity)
     differences = list(_differences(_flat(old), _flat(new), _defaults(new.get("method"))))
     if differences:
         listed = "; ".join(differences[:6]) + ("; ..." if len(differences) > 6 else "")
@@ -170,6 +162,11 @@ def _refused(path, error):
     return ValueError(refusal("run_dir", expected, str(path)))
 
 
+def _as_read(value):
+    """As it comes back from a JSON file: tuples are lists."""
+    return json.loads(json.dumps(value))
+
+
 def _flat(tree):
     """Hyper-parameters beside the other entries, under the names that users know."""
     top = {name: value for name, value in tree.items() if name != "hyper_parameters"}
@@ -187,7 +184,7 @@ def _defaults(method):
         found = registry.hyper_parameters(method)
     except (ValueError, AttributeError, ImportError):
         return {}
-    return json.loads(json.dumps({name: entry.default for name, entry in found.items()}))
+    return _as_read({name: entry.default for name, entry in found.items()})
 
 
 def _differences(old, new, defaults):

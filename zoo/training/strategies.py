@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 
 import keras
 import tensorflow as tf
@@ -41,7 +42,7 @@ def make(name):
 
 
 def check_tf_config(text):
-    """Refuses a `TF_CONFIG` that `MultiWorkerMirroredStrategy` would misread or wait on for ever."""
+    """Refuses a `TF_CONFIG` that TensorFlow would misread, or wait on for ever."""
 
     def refuse(expected):
         raise ValueError(refusal("TF_CONFIG", expected, text))
@@ -49,7 +50,9 @@ def check_tf_config(text):
     try:
         config = json.loads(text or "")
     except ValueError:
-        refuse('JSON such as {"cluster": {"worker": ["host:port"]}, "task": {"type": "worker", "index": 0}}')
+        refuse(
+            'JSON: {"cluster": {"worker": ["host:port"]}, "task": {"type": "worker", "index": 0}}'
+        )
     cluster = config.get("cluster") if isinstance(config, dict) else None
     task = config.get("task") if isinstance(config, dict) else None
     if not isinstance(cluster, dict) or not cluster or not set(cluster) <= {"chief", "worker"}:
@@ -82,6 +85,30 @@ def is_chief(strategy):
     return resolver.task_id == 0 and (resolver.task_type == "chief" or "chief" not in kinds)
 
 
+def agreement(strategy):
+    """Callable (n, signal_number) -> (the chief's n, a signal that some worker got or None).
+
+    Collectives are matched by their iteration of the loop they are in, so workers whose graph calls
+    ran different numbers of steps would wait for each other for ever.
+    """
+    if not is_multi_worker(strategy):
+        return lambda n, signal_number: (n, signal_number)
+
+    @tf.function
+    def chiefs(vector):
+        def mine(vector):
+            first = tf.distribute.get_replica_context().replica_id_in_sync_group == 0
+            return tf.stack([tf.where(first, vector[0], 0), vector[1]])
+
+        return strategy.reduce("SUM", strategy.run(mine, args=(vector,)), axis=None)
+
+    def agree(n, signal_number):
+        n, asked = chiefs(tf.constant([n, int(signal_number is not None)])).numpy()
+        return int(n), (signal_number or signal.SIGTERM) if asked else None
+
+    return agree
+
+
 def distribute(strategy, make_dataset, batch_size):
     """What `fit` reads: step s is the same global batch under every strategy.
 
@@ -98,11 +125,13 @@ def distribute(strategy, make_dataset, batch_size):
         expected = f"a multiple of the number of replicas, {replicas}"
         raise ValueError(refusal("batch_size", expected, batch_size))
     if not is_multi_worker(strategy):
-        return strategy.experimental_distribute_dataset(_unsharded(make_dataset(workers=1, worker=0)))
+        dataset = _unsharded(make_dataset(workers=1, worker=0))
+        return strategy.experimental_distribute_dataset(dataset)
 
     def of_worker(context):
-        dataset = make_dataset(workers=context.num_input_pipelines, worker=context.input_pipeline_id)
-        local = replicas // context.num_input_pipelines
+        workers = context.num_input_pipelines
+        dataset = make_dataset(workers=workers, worker=context.input_pipeline_id)
+        local = replicas // workers
         if local > 1:
             dataset = dataset.rebatch(batch_size // replicas, drop_remainder=True)
         return _unsharded(dataset)

@@ -1,0 +1,43 @@
+"""Ten SGD steps of one run on one device, on two logical CPUs, or as one of two worker processes.
+
+python replicas.py STRATEGY RUN_DIR [METHOD]
+"""
+
+import sys
+
+import keras
+import tensorflow as tf
+
+import zoo
+from zoo.training import strategies
+
+
+def main(strategy, run_dir, method="ali"):
+    """Trains; the result is the checkpoint of step 10."""
+    if strategy == "mirrored":
+        cpu, two = (
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * 2,
+        )
+        tf.config.set_logical_device_configuration(cpu, two)
+    chosen = strategies.make(strategy)
+    assert chosen.num_replicas_in_sync == (1 if strategy == "none" else 2)
+    data = zoo.data.load("digits")
+    with chosen.scope():
+        model = zoo.create(method, image_shape=data.image_shape, latent_dim=4)
+        model.compile({player: keras.optimizers.SGD(0.01) for player in model.PLAYERS})
+    zoo.training.train(
+        model,
+        data,
+        run_dir,
+        steps=10,
+        batch_size=20,
+        checkpoint_every=5,
+        log_every=4,
+        sample_every=10,
+        best_metric=f"{next(iter(model.PLAYERS))}_loss",
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

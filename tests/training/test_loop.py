@@ -1,0 +1,270 @@
+"""The run loop: exact resume and cadence, and every way a run can stop."""
+
+import io
+import json
+import math
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+import zoo.data
+from zoo.training import callbacks, checkpoints, loop, stops
+
+HERE = pathlib.Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def data():
+    return zoo.data.load("gaussian_ring")
+
+
+def a_model(**changes):
+    return zoo.create("vae", image_shape=(2,), latent_dim=2, decoder_output="normal", **changes)
+
+
+class At(keras.callbacks.Callback):
+    """Calls `act(model)` after the first graph call that reaches `step`."""
+
+    def __init__(self, step, act):
+        super().__init__()
+        self._at, self._act = step, act
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._at is not None and int(self.model.step.value) >= self._at:
+            self._at = None
+            self._act(self.model)
+
+
+def run(data, run_dir, steps=30, model=None, **changes):
+    model = model or a_model()
+    settings = {"checkpoint_every": 10, "log_every": 5, "sample_every": 0, "progress": False}
+    logs = loop.train(model, data, run_dir, steps=steps, batch_size=20, **settings | changes)
+    return model, logs
+
+
+def state(model):
+    return {name: variable.value.numpy().tobytes() for name, variable in model.state.items()}
+
+
+def lines(run_dir):
+    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def unbroken(data, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("runs") / "unbroken"
+    model, logs = run(data, run_dir, sample_every=15)
+    return run_dir, model, logs
+
+
+def test_a_run_leaves_logs_checkpoints_pictures_and_events(unbroken):
+    run_dir, model, logs = unbroken
+    records = lines(run_dir)
+    assert [record["step"] for record in records] == [5, 10, 15, 20, 25, 30]
+    assert set(records[-1]) == {"step", "seconds", "images_per_second", *model.log_names}
+    assert all(math.isfinite(value) for record in records for value in record.values())
+    assert records[-1]["model_loss"] == pytest.approx(logs["model_loss"], rel=1e-6)
+    assert sorted(p.name for p in (run_dir / "checkpoints").iterdir()) == [
+        f"step-{step:08d}" for step in (10, 20, 30)
+    ]
+    assert sorted(p.name for p in (run_dir / "samples").iterdir()) == [
+        "panels-00000015.png",
+        "panels-00000030.png",
+    ]
+
+
+def test_events_are_what_tensorboard_reads(unbroken):
+    run_dir, model, _ = unbroken
+    (path,) = (run_dir / "events").iterdir()
+    records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    events = [tf.compat.v1.Event.FromString(record) for record in records]
+    scalars = [e.step for e in events for v in e.summary.value if v.tag == "model_loss"]
+    images = [e.step for e in events for v in e.summary.value if v.tag == "panels"]
+    assert events[0].file_version == "brain.Event:2"
+    assert events[1].session_log.status == tf.compat.v1.SessionLog.START
+    assert (scalars, images) == ([5, 10, 15, 20, 25, 30], [15, 30])
+
+
+def test_logs_are_means_over_their_interval(data, tmp_path, unbroken):
+    run(data, tmp_path / "fine", log_every=1)
+    fine = [record["model_loss"] for record in lines(tmp_path / "fine")]
+    coarse = [record["model_loss"] for record in lines(unbroken[0])]
+    assert len(fine) == 30
+    np.testing.assert_allclose(np.reshape(fine, (6, 5)).mean(axis=1), coarse, rtol=1e-5)
+
+
+def test_continued_with_another_cadence_ends_with_the_same_bits(data, tmp_path, unbroken):
+    run(data, tmp_path, steps=12, checkpoint_every=0, log_every=7)
+    model, _ = run(data, tmp_path, checkpoint_every=4, log_every=3, steps_per_execution=2)
+    assert state(model) == state(unbroken[1])
+
+
+def test_one_step_a_call_or_many_give_the_same_bits(data, tmp_path, unbroken):
+    model, _ = run(data, tmp_path, steps_per_execution=1)
+    assert state(model) == state(unbroken[1])
+
+
+def test_restore_gives_the_model_of_a_run(unbroken):
+    run_dir, model, _ = unbroken
+    twin = zoo.restore(run_dir)
+    assert twin.compiled and state(twin) == state(model)
+    with pytest.raises(FileNotFoundError, match="best checkpoint"):
+        zoo.restore(run_dir, which="best")
+    with pytest.raises(ValueError, match="one of best, newest"):
+        zoo.restore(run_dir, which="bets")
+
+
+def test_nothing_to_do_at_the_end(data, unbroken, capsys):
+    before = (unbroken[0] / "metrics.jsonl").read_bytes()
+    assert run(data, unbroken[0], progress=True)[1] == {}
+    assert "Already at step 30 of 30" in capsys.readouterr().out
+    assert (unbroken[0] / "metrics.jsonl").read_bytes() == before
+
+
+def test_sigterm_writes_a_checkpoint_and_no_line_is_twice(data, tmp_path, unbroken):
+    terminate = At(13, lambda model: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(stops.Terminated, match="SIGTERM") as error:
+        run(data, tmp_path, callbacks=[terminate], steps_per_execution=1)
+    assert error.value.exit_code == 143 and signal.getsignal(signal.SIGTERM) == before
+    reached = checkpoints.read(checkpoints.newest(tmp_path / "checkpoints"))[0]["step"]
+    assert 13 <= reached <= 14
+    with open(tmp_path / "metrics.jsonl", "a") as file:  # as a run killed later leaves it
+        file.write('{"step": 15, "seconds": 1.0}\n{"step": 20, "seco')
+    model, _ = run(data, tmp_path)
+    assert [record["step"] for record in lines(tmp_path)] == [5, 10, 15, 20, 25, 30]
+    seconds = [record["seconds"] for record in lines(tmp_path)]
+    assert seconds == sorted(seconds)
+    assert state(model) == state(unbroken[1])
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_checkpoint(data, tmp_path):
+    def spoil(model):
+        variable = next(iter(model.players.values()))[0]
+        variable.assign(variable * np.nan)
+
+    with pytest.raises(stops.Diverged, match=r"by step 1\d: .*model_loss is nan.*0010\.") as error:
+        run(data, tmp_path, callbacks=[At(12, spoil)], steps_per_execution=1, log_every=20)
+    assert error.value.exit_code == 1 and "\n" not in str(error.value)
+    assert checkpoints.newest(tmp_path / "checkpoints").name == "step-00000010"
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(data, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    fill = At(11, lambda model: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, hard)))
+    try:
+        with pytest.raises(stops.DiskFull, match="No space") as error:
+            run(data, tmp_path, callbacks=[fill])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert error.value.exit_code == 1 and "\n" not in str(error.value)
+    newest = checkpoints.newest(tmp_path / "checkpoints")
+    assert checkpoints.read(newest)[0]["step"] == 10
+    assert not list((tmp_path / "checkpoints").glob(".tmp*"))
+
+
+def test_the_best_checkpoint_is_the_one_with_the_lowest_loss(data, tmp_path):
+    run(data, tmp_path, best_metric="model_loss", log_every=10)
+    records = {record["step"]: record["model_loss"] for record in lines(tmp_path)}
+    (path,) = (tmp_path / "checkpoints").glob("best-*")
+    manifest = checkpoints.read(path)[0]
+    assert manifest["step"] == min(records, key=records.get)
+    assert manifest["extra"]["model_loss"] == pytest.approx(min(records.values()), rel=1e-6)
+    assert int(zoo.restore(tmp_path, which="best").step.value) == manifest["step"]
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"steps": -1}, "`steps`"),
+        ({"log_every": 0}, "`log_every`"),
+        ({"keep": 0}, "`keep`"),
+        ({"seed": -1}, "`seed`"),
+        ({"best_metric": "mode_loss"}, "Did you mean 'model_loss'"),
+        ({"best_metric": "model_loss", "best_mode": "most"}, "`best_mode`"),
+    ],
+)
+def test_bad_arguments_are_refused_before_the_directory_is_made(data, tmp_path, changes, words):
+    with pytest.raises(ValueError, match=words) as error:
+        run(data, tmp_path / "run", **changes)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_validation_metric_is_chosen_on_rows_held_out_of_training(data, tmp_path):
+    run(data, tmp_path, best_metric="val_model_loss")
+    assert json.loads((tmp_path / "identity.json").read_text())["validation_held_out"] is True
+    best, batches = zoo.restore(tmp_path, which="best"), data.batches("validation", 500)
+    score = best.evaluate(batches, verbose=0, return_dict=True)["model_loss"]
+    kept = checkpoints.read(checkpoints.newest(tmp_path / "checkpoints", "best"))[0]["extra"]
+    assert score == pytest.approx(kept["val_model_loss"], rel=1e-5)
+    assert len(lines(tmp_path)) == 6
+
+
+def test_a_validation_metric_needs_a_validation_split():
+    bare = types.SimpleNamespace(name="bare", splits=("train",))
+    with pytest.raises(ValueError, match="bare has no validation split"):
+        callbacks.Best("val_model_loss", "auto", a_model(), bare)
+
+
+def test_another_run_is_refused(data, unbroken):
+    with pytest.raises(ValueError, match="learning_rate: 0.001 in the run, 0.002 now"):
+        run(data, unbroken[0], model=a_model(learning_rate=0.002))
+
+
+@pytest.mark.slow
+def test_killed_at_random_all_methods_end_with_the_bits_of_an_unbroken_run(tmp_path):
+    command = [sys.executable, HERE / "killed.py", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("equal arrays") == 3
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_bar_on_a_terminal_is_one_line():
+    out = Terminal()
+    bar = callbacks.Progress(6000, out=out)
+    bar.on_call(1, {"d_loss": 1.4}, 100.0)
+    bar.on_call(1200, {"d_loss": 1.3123}, 12345.4)
+    bar.on_log(1200, {})
+    assert "\n" not in out.getvalue()
+    last = out.getvalue().rpartition("\x1b[K")[2]
+    assert last.startswith("step 1200/6000 [==>       ] d_loss 1.312 · 12,345 images/s · ETA ")
+    bar.close()
+    assert out.getvalue().endswith("\n")
+
+
+def test_the_bar_elsewhere_is_a_line_a_log_interval():
+    out = io.StringIO()
+    bar = callbacks.Progress(10, out=out)
+    for step in range(1, 11):
+        bar.on_call(step, {}, 1.0)
+        if step % 5 == 0:
+            bar.on_log(step, {})
+    assert [line[:10] for line in out.getvalue().splitlines()] == ["step  5/10", "step 10/10"]
+
+
+def test_health_warns_once_an_episode(capsys):
+    health = callbacks.Health(callbacks.Progress(10, out=io.StringIO()), patience=3)
+    for step, accuracy in enumerate([1.0, 1.0, 0.9, 1.0, 1.0, 1.0, 1.0]):
+        health.on_log(step, {"discriminator_accuracy": accuracy, "generator_loss": 2.0})
+    warned = capsys.readouterr().err
+    assert warned.count("\n") == 1 and "step 5" in warned
+    for step in (7, 8):
+        health.on_log(step, {"generator_loss": 1e4})
+    warned = capsys.readouterr().err
+    assert warned.count("\n") == 1 and "generator_loss explodes" in warned

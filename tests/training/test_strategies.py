@@ -1,0 +1,93 @@
+"""Strategies: what TF_CONFIG may say; one replica, two devices and two processes train alike."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from zoo.training import checkpoints, strategies
+
+HERE = pathlib.Path(__file__).parent
+
+
+def test_unknown_name():
+    with pytest.raises(ValueError, match="Did you mean 'mirrored'"):
+        strategies.make("miror")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "{",
+        "[]",
+        '{"cluster": {}}',
+        '{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"]}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "0"}}',
+    ],
+)
+def test_malformed_tf_config_is_refused_in_one_line(text, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if text is not None:
+        monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ValueError, match="Invalid `TF_CONFIG`") as error:
+        strategies.make("multi_worker")
+    assert "\n" not in str(error.value)
+
+
+def start(strategy, run_dir, **environment):
+    command = [sys.executable, HERE / "replicas.py", strategy, run_dir]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, env=os.environ | environment, **pipes)
+
+
+def free_ports(n):
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(n)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+@pytest.mark.slow
+def test_one_replica_two_devices_and_two_processes_end_with_the_same_weights(tmp_path):
+    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+    workers = [
+        start(
+            "multi_worker",
+            tmp_path / "multi_worker",
+            TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
+        )
+        for index in range(2)
+    ]
+    try:
+        outputs = [process.communicate(timeout=120)[0] for process in workers]
+        assert [process.returncode for process in workers] == [0, 0], outputs
+        for strategy in ("none", "mirrored"):
+            process = start(strategy, tmp_path / strategy)
+            workers.append(process)
+            output = process.communicate(timeout=120)[0]
+            assert process.returncode == 0, output
+    finally:
+        for process in workers:
+            process.kill()
+    ends = {
+        path.name: checkpoints.read(path / "checkpoints" / "step-00000010")[1]
+        for path in tmp_path.iterdir()
+    }
+    assert sorted(ends) == ["mirrored", "multi_worker", "none"]
+    assert "step 10/10" in outputs[0] and "step" not in outputs[1]  # the chief alone speaks
+    for name, expected in ends["none"].items():
+        for other in ("mirrored", "multi_worker"):
+            np.testing.assert_allclose(ends[other][name], expected, rtol=0, atol=1e-5, err_msg=name)
