@@ -41,6 +41,15 @@ class Implicit(tfd.Distribution):
             name=name,
         )
 
+    def within(self, context):
+        """The same distribution, its function called inside of `context()`."""
+
+        def function(noise):
+            with context():
+                return self.function(noise)
+
+        return Implicit(function, self.noise_dim, self._batch, self._event)
+
     def _batch_shape_tensor(self):
         return tf.reshape(tf.cast(self._batch, tf.int32), [1])
 
@@ -54,8 +63,13 @@ class Implicit(tfd.Distribution):
         return tf.TensorShape(self._event)
 
     def _sample_n(self, n, seed=None):
-        shape = [n, self._batch, self.noise_dim]
-        noise = tf.random.stateless_normal(shape, tfp.random.sanitize_seed(seed), alg="philox")
+        noise = tf.random.stateless_normal(
+            [n, self._batch, self.noise_dim], tfp.random.sanitize_seed(seed), alg="philox"
+        )
+        return self._many(noise)
+
+    def _many(self, noise):
+        """[n, B, noise_dim] -> [n, B, *event_shape]."""
         return tf.map_fn(self.function, noise)
 
     def _mean(self, draws=10):

@@ -12,7 +12,6 @@ import contextlib
 import contextvars
 import dataclasses
 import functools
-import secrets
 from typing import Literal
 
 import keras
@@ -435,6 +434,12 @@ class GenerativeModel(keras.Model):
             logs = {name: tf.reshape(value, [1]) for name, value in logs.items()}
         return logs
 
+    def export(self, export_dir, version=None):
+        """Writes a versioned SavedModel, as `zoo.export` does, and returns its path."""
+        from zoo import serving  # the room imports this module
+
+        return serving.export(self, export_dir, version)
+
     # --- verbs -------------------------------------------------------------------------------------------------------
 
     @property
@@ -493,19 +498,19 @@ class GenerativeModel(keras.Model):
             seed: int; the same seed gives the same samples, row i whatever n. None draws a new one.
         """
         self._must("sample")
-        if not isinstance(n, int) or isinstance(n, bool):
-            raise TypeError(refusal("n", "an int >= 1", n))
-        if n < 1:
-            raise ValueError(refusal("n", "an int >= 1", n))
+        n = checks.count(n)
         return self._by_rows("sample_rows", n, _row_seeds(n, seed), y=self._labels(y, n))
 
     def encode(self, x, y=None, level=1, part="z"):
         """q(z|x), a TFP distribution with batch shape [B]."""
         self._must("encode")
-        self._levels(level, part)
+        checks.level(level, self.levels, part)
         x, y = self._x(x), self._labels(y, len(x))
         with self.inference():
-            return self.posterior(x) if y is None else self.posterior(x, y)
+            q = self._posterior(x, y)
+        if isinstance(q, distributions.Implicit):  # its network runs when it is sampled
+            q = q.within(self.inference)
+        return q
 
     def decode(self, z, y=None):
         """p(x|z), a TFP distribution over [B, *image_shape]."""
@@ -513,7 +518,7 @@ class GenerativeModel(keras.Model):
         z = tf.convert_to_tensor(checks.latents(z, self.latent_dim))
         y = self._labels(y, len(z))
         with self.inference():
-            return self.likelihood(z) if y is None else self.likelihood(z, y)
+            return self._likelihood(z, y)
 
     def reconstruct(self, x, y=None, level=1, seed=None):
         """Mean of p(x|z) at the mean of q(z|x), or at a draw from it if it is known by samples alone.
@@ -522,7 +527,7 @@ class GenerativeModel(keras.Model):
             [B, *image_shape].
         """
         self._must("reconstruct")
-        self._levels(level)
+        checks.level(level, self.levels)
         x = self._x(x)
         rows = _row_seeds(len(x), seed)
         return self._by_rows("reconstruct_rows", len(x), x, rows, y=self._labels(y, len(x)), level=level)
@@ -537,8 +542,7 @@ class GenerativeModel(keras.Model):
             seed: of the importance samples.
         """
         self._must("log_prob")
-        if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1:
-            raise ValueError(refusal("samples", "an int >= 1", samples))
+        samples = checks.count(samples, "samples")
         x = self._x(x)
         rows = _row_seeds(len(x), seed)
         return self._by_rows("log_prob_rows", len(x), x, rows, y=self._labels(y, len(x)), samples=samples)
@@ -618,15 +622,7 @@ class GenerativeModel(keras.Model):
         return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
 
     def _must(self, verb):
-        if verb not in self.capabilities:
-            have = ", ".join(sorted(self.capabilities))
-            raise ValueError(f"{self.method} cannot {verb}: expected one of {have}. Received: verb={verb!r}.")
-
-    def _levels(self, level, part="z"):
-        if level not in range(1, self.levels + 1):
-            raise ValueError(refusal("level", f"an int in [1, {self.levels}]", level))
-        if part != "z":
-            raise unknown("part", part, ["z"])
+        checks.capability(verb, self.capabilities, self.method)
 
     def _x(self, x):
         return tf.convert_to_tensor(checks.images(x, self.image_shape))
@@ -645,11 +641,7 @@ def _entered(phase):
 
 
 def _row_seeds(n, seed):
-    if seed is None:
-        seed = secrets.randbits(62)
-    if not isinstance(seed, int) or isinstance(seed, bool):
-        raise TypeError(refusal("seed", "an int or None", seed))
-    return seeds.row_seeds(n, seed)
+    return seeds.row_seeds(n, checks.seed(seed))
 
 
 def _image_shape(shape):
