@@ -1,0 +1,121 @@
+"""The smallest case of every method, on images and on vectors, without loading TensorFlow.
+
+A method is covered as soon as its file lies in `zoo/methods/`. Where the defaults do not suffice, its own test,
+`tests/methods/test_<method>.py`, says so in a literal that is read, not imported:
+
+    CONFORMANCE = {
+        "images": {"num_classes": 10},                          # constructor arguments
+        "vectors": None,                                        # not for vectors
+        "data": {"labels": 20},                                 # arguments of zoo.data.load
+        "train": {"labelled_batch_size": 4},                    # arguments of zoo.training.train
+    }
+"""
+
+import ast
+import functools
+
+import zoo
+from tests.helpers import ROOT
+
+METHODS = zoo.list_methods()
+SOURCES = {"images": "digits", "vectors": "gaussian_ring"}
+SMALL = {"latent_dim": 3}
+# Everything that leaves a trace in a model's state.
+ALL = {
+    "ema_decay": 0.5,
+    "clip_norm": 1.0,
+    "lr_schedule": "linear",
+    "decay_from": 1,
+    "decay_steps": 8,
+}
+
+
+def test_file(method):
+    """The test of one method, which holds its descriptor."""
+    return ROOT / "tests" / "methods" / f"test_{method}.py"
+
+
+test_file.__test__ = False
+
+
+@functools.cache
+def descriptor(method):
+    """The method's `CONFORMANCE`, or {}."""
+    path = test_file(method)
+    for node in ast.parse(path.read_text()).body if path.exists() else ():
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONFORMANCE":
+            return ast.literal_eval(node.value)
+    return {}
+
+
+def families(method):
+    """The kinds of data that the method takes."""
+    return [family for family in SOURCES if descriptor(method).get(family, {}) is not None]
+
+
+CASES = [(method, family) for method in METHODS for family in families(method)]
+
+
+@functools.cache
+def data(method, family=None):
+    """The case's `zoo.data.Dataset`."""
+    family = family or families(method)[0]
+    own = descriptor(method).get("data", {}) if family == "images" else {}
+    return zoo.data.load(SOURCES[family], **own)
+
+
+def make(method, family=None, **changes):
+    """A new model for the case's data."""
+    family = family or families(method)[0]
+    own = descriptor(method).get(family, {})
+    shape = data(method, family).image_shape
+    return zoo.create(method, image_shape=shape, **{**SMALL, **own, **changes})
+
+
+def train(model, run_dir, steps=4, **changes):
+    """Trains on the case's data; returns the last logs."""
+    family = "images" if len(model.image_shape) == 3 else "vectors"
+    settings = {"batch_size": 8, "checkpoint_every": 2, "log_every": 2, "sample_every": 0}
+    own = descriptor(model.method).get("train", {}) if family == "images" else {}
+    return zoo.training.train(
+        model,
+        data(model.method, family),
+        run_dir,
+        steps=steps,
+        progress=False,
+        **{**settings, **own, **changes},
+    )
+
+
+def sgd(model, rate=0.05):
+    """Plain SGD for every player: Adam would magnify the last bits of gradients near zero."""
+    import keras
+
+    model.compile({player: keras.optimizers.SGD(rate) for player in model.PLAYERS})
+    return model
+
+
+def batches(method, family, count=1, batch_size=8):
+    """The first training batches of the case, dicts of tensors."""
+    own = descriptor(method).get("train", {}) if family == "images" else {}
+    names = {key: own[key] for key in ("labelled_batch_size",) if key in own}
+    return list(data(method, family).train(batch_size, 0, **names).take(count))
+
+
+def inputs(model, rows=5):
+    """{"x", "z", "seed"[, "y"]}: arrays for the row-wise verbs."""
+    import numpy as np
+
+    from zoo import seeds
+
+    random = np.random.default_rng(1)
+    fed = {
+        "x": random.integers(0, 2, size=(rows, *model.image_shape)).astype(np.float32),
+        "z": random.normal(size=(rows, model.latent_dim)).astype(np.float32),
+        "seed": seeds.row_seeds(rows, 7).numpy(),
+    }
+    if model.conditional and model.num_attributes is not None:
+        fed["y"] = random.integers(0, 2, size=(rows, model.num_attributes)).astype(np.float32)
+    elif model.conditional:
+        fed["y"] = (np.arange(rows) % model.num_classes).astype(np.int32)
+    return fed

@@ -1,0 +1,94 @@
+"""Every config parses, names only what exists, builds; those on built-in data train."""
+
+import functools
+import math
+import re
+import sys
+
+import pytest
+
+import zoo
+from tests import helpers
+from tests.conformance import cases
+
+sys.path.insert(0, str(helpers.ROOT / "tools"))  # a tool finds `common` beside it
+import common
+
+CONFIGS = sorted((helpers.ROOT / "configs").glob("*/*.cfg"))
+BUILT_IN = ("digits", "gaussian_grid", "gaussian_ring")
+# What zoo.data.load would say, without the data.
+IMAGE_SHAPES = {
+    "mnist": (28, 28, 1),
+    "fashion_mnist": (28, 28, 1),
+    "binarized_mnist": (28, 28, 1),
+    "stacked_mnist": (28, 28, 3),
+    "cifar10": (32, 32, 3),
+    "svhn_cropped": (32, 32, 3),
+    "svhn_extra": (32, 32, 3),
+    "celeb_a": (64, 64, 3),
+    "imagenet_resized": (64, 64, 3),
+}
+
+
+def name(path):
+    return f"{path.parent.name}-{path.stem}"
+
+
+def parse(path):
+    """The flags of a config; `common.parse` refuses names that it does not know."""
+    return common.parse(["train.py", f"--flagfile={path}"], common.RUN_FLAGS)
+
+
+@functools.cache
+def load(dataset, binarise, labels, label_seed):
+    return zoo.data.load(dataset, binarise=binarise, labels=labels, label_seed=label_seed)
+
+
+def build(flags, image_shape):
+    return zoo.create(flags.method, image_shape=image_shape, **flags.hyper_parameters)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=name)
+def test_parses(path):
+    flags, text = parse(path), path.read_text()
+    common.check_run(flags)
+    assert flags.method == path.parent.name and flags.method in cases.METHODS
+    assert path.stem.split("-")[0] == flags.dataset.split(":")[0]
+    assert not flags.given & {"run_dir", "seed", "data_dir"}
+    header = text[: text.index("\n--")]
+    assert f"results/{flags.method}-{path.stem}.json" in header
+    assert f"--flagfile=configs/{flags.method}/{path.name}" in header
+    assert flags.hyper_parameters["network"] in ("auto", *re.findall(r"\w+", header))
+    if flags.best_metric is not None:
+        cls = zoo.registry.get(flags.method)
+        logs = *cls.LOGS, *(f"{player}_loss" for player in cls.PLAYERS)
+        assert flags.best_metric.removeprefix("val_") in logs
+
+
+@pytest.mark.parametrize("path", [p for p in CONFIGS if parse(p).dataset not in BUILT_IN], ids=name)
+def test_builds_for_its_data(path):
+    flags = parse(path)
+    prefix, _, _ = flags.dataset.partition(":")
+    if prefix not in IMAGE_SHAPES:
+        pytest.skip(f"the shape of {flags.dataset} is not known without the data")
+    shape = IMAGE_SHAPES[prefix]
+    if flags.image_size is not None:
+        shape = (flags.image_size, flags.image_size, shape[-1])
+    model = build(flags, shape)
+    assert model.image_shape == shape and model.capabilities >= {"sample"}
+    assert all(model.players.values())
+
+
+@pytest.mark.parametrize("path", [p for p in CONFIGS if parse(p).dataset in BUILT_IN], ids=name)
+def test_trains_two_steps(path):
+    flags = parse(path)
+    dataset = load(flags.dataset, flags.binarise, flags.labels, flags.label_seed)
+    model = build(flags, dataset.image_shape)
+    model.compile(run_eagerly=True)  # traced by the other properties
+    model.adapt(dataset.arrays("train", limit=500)["x"])
+    options = {"labelled_batch_size": flags.labelled_batch_size} if flags.labels else {}
+    for batch in dataset.train(flags.batch_size, 0, **options).take(2):
+        logs = model.train_step(batch)
+    assert int(model.step) == 2
+    assert set(logs) == set(model.log_names)
+    assert all(math.isfinite(float(value)) for value in logs.values()), logs

@@ -1,0 +1,111 @@
+"""What the tests of several rooms share."""
+
+import contextlib
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def arrays(model):
+    """{path: array}: all that a checkpoint of the model holds."""
+    return {path: variable.value.numpy() for path, variable in model.state.items()}
+
+
+def assert_same_bits(found, expected):
+    """Two states, {path: array}, are equal to the bit."""
+    assert sorted(found) == sorted(expected)
+    differ = [path for path in expected if found[path].tobytes() != expected[path].tobytes()]
+    assert not differ, f"{len(differ)} of {len(expected)} differ: {differ[:5]}"
+
+
+def assert_close(found, expected, tolerance=1e-5, message=""):
+    """Two arrays, or {name: array}, are equal to a tolerance, absolute and relative."""
+    if not isinstance(expected, dict):
+        found, expected = {"": found}, {"": expected}
+    assert sorted(found) == sorted(expected), message
+    for name, value in expected.items():
+        np.testing.assert_allclose(
+            np.asarray(found[name]),
+            np.asarray(value),
+            rtol=tolerance,
+            atol=tolerance,
+            err_msg=f"{message} {name}",
+        )
+
+
+@contextlib.contextmanager
+def refused(*kinds, match=None):
+    """The block raises one of `kinds` with a message of one line."""
+    with pytest.raises(kinds or (ValueError, TypeError), match=match) as error:
+        yield error
+    assert "\n" not in str(error.value)
+
+
+def start_python(script, *arguments, **environment):
+    """Starts a script in a process of its own that finds the repository's packages."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, str(script), *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(*processes, timeout=300):
+    """Waits for processes; fails with what they printed unless all exit with 0."""
+    try:
+        outputs = [process.communicate(timeout=timeout)[0] for process in processes]
+        codes = [process.returncode for process in processes]
+        assert not any(codes), "\n".join(o for o, code in zip(outputs, codes) if code)
+        return outputs
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def free_ports(count):
+    """Ports of this machine that nobody listens on."""
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+def cc_answers(version, fed, folder):
+    """Answers of all signatures of an export through the C++ loader, in a process of its own.
+
+    Args:
+        version: directory of one version.
+        fed: {input: array}; each signature takes those that it knows.
+        folder: for the request and the answer.
+
+    Returns:
+        {"verb/output": array}.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    content = (pathlib.Path(version) / "saved_model.pb").read_bytes()
+    signatures = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0].signature_def
+    request = {}
+    for verb, signature in signatures.items():
+        if verb in ("serving_default", "__saved_model_init_op"):
+            continue
+        for name, tensor in signature.inputs.items():
+            request[tensor.name] = fed[name]
+        for name, tensor in signature.outputs.items():
+            request[f"fetch:{verb}/{name}"] = tensor.name
+    files = folder / "request.npz", folder / "answer.npz"
+    np.savez(files[0], **request)
+    finish(start_python(ROOT / "tests" / "serving" / "cc_loader.py", version, *files))
+    with np.load(files[1]) as answer:
+        return dict(answer)
