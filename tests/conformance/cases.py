@@ -1,13 +1,13 @@
 """The smallest case of every method, on images and on vectors, without loading TensorFlow.
 
-A method is covered as soon as its file lies in `zoo/methods/`. Where the defaults do not suffice, its own test,
-`tests/methods/test_<method>.py`, says so in a literal that is read, not imported:
+A method is covered as soon as its file lies in `zoo/methods/`. Where the defaults do not suffice,
+its own test, `tests/methods/test_<method>.py`, says so in a literal that is read, not imported:
 
     CONFORMANCE = {
-        "images": {"num_classes": 10},                          # constructor arguments
-        "vectors": None,                                        # not for vectors
-        "data": {"labels": 20},                                 # arguments of zoo.data.load
-        "train": {"labelled_batch_size": 4},                    # arguments of zoo.training.train
+        "images": {"num_classes": 10},  # constructor arguments
+        "vectors": None,  # not for vectors
+        "data": {"labels": 20},  # arguments of zoo.data.load
+        "train": {"labelled_batch_size": 4},  # arguments of zoo.training.train
     }
 """
 

@@ -1,4 +1,4 @@
-"""The same bits: after `.keras`, after a stop, in another process; and other bits for another seed."""
+"""The same bits: after `.keras`, after a stop, in another process."""
 
 import json
 import math
