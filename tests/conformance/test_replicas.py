@@ -15,23 +15,28 @@ STEPS = 10
 SETTINGS = {"clip_norm": 1.0, "ema_decay": 0.5}
 
 
-def ten_steps(method, run_dir):
-    """{path: array} after ten steps under the current strategy."""
-    with tf.distribute.get_strategy().scope():
+def ten_steps(method, run_dir, strategy):
+    """Trains; the newest checkpoint holds the result."""
+    with strategy.scope():
         model = cases.sgd(cases.make(method, **SETTINGS))
     cases.train(model, run_dir, STEPS, log_every=5, checkpoint_every=0)
+
+
+def result(run_dir):
+    """{path: array} after the last step."""
     return checkpoints.read(checkpoints.newest(run_dir / "checkpoints"))[1]
 
 
 @pytest.fixture(scope="session")
 def one(method, tmp_path_factory):
-    return ten_steps(method, tmp_path_factory.mktemp("one") / method)
+    run_dir = tmp_path_factory.mktemp("one") / method
+    ten_steps(method, run_dir, tf.distribute.get_strategy())
+    return result(run_dir)
 
 
 def test_two_devices_are_one(method, one, two_cpus, tmp_path):
-    with tf.distribute.MirroredStrategy(two_cpus).scope():
-        found = ten_steps(method, tmp_path)
-    helpers.assert_close(found, one)
+    ten_steps(method, tmp_path, tf.distribute.MirroredStrategy(two_cpus))
+    helpers.assert_close(result(tmp_path), one)
 
 
 @pytest.fixture(scope="module")
@@ -55,5 +60,4 @@ def two_processes(tmp_path_factory):
 
 @pytest.mark.slow
 def test_two_processes_are_one(method, one, two_processes):
-    newest = checkpoints.newest(two_processes / method / "checkpoints")
-    helpers.assert_close(checkpoints.read(newest)[1], one)
+    helpers.assert_close(result(two_processes / method), one)

@@ -15,9 +15,8 @@ def main(folder):
     strategy = strategies.make("multi_worker")  # before anything else of TensorFlow
     from tests.conformance import test_replicas
 
-    with strategy.scope():
-        for method in cases.METHODS:
-            test_replicas.ten_steps(method, pathlib.Path(folder) / method)
+    for method in cases.METHODS:
+        test_replicas.ten_steps(method, pathlib.Path(folder) / method, strategy)
 
 
 if __name__ == "__main__":
