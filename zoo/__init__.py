@@ -18,7 +18,17 @@ _HOMES = {
     "export": "zoo.serving",
     "load": "zoo.serving",
 }
-_ROOMS = ("data", "distributions", "losses", "metrics", "networks", "pictures", "registry", "serving", "training")
+_ROOMS = (
+    "data",
+    "distributions",
+    "losses",
+    "metrics",
+    "networks",
+    "pictures",
+    "registry",
+    "serving",
+    "training",
+)
 
 __all__ = ["create", "data", "export", "list_methods", "load", "restore"]
 

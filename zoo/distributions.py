@@ -1,6 +1,7 @@
 """Network outputs become TFP distributions: priors, posteriors, likelihoods, and draws from them.
 
-Parameters are cast to float32 first: log-probabilities and scales are islands of full precision in bfloat16 models.
+Parameters are cast to float32 first: log-probabilities and scales are islands of full precision in
+bfloat16 models.
 """
 
 import math
@@ -25,7 +26,8 @@ class Implicit(tfd.Distribution):
         batch_size: B, int or scalar tensor.
         event_shape: tuple of ints.
 
-    `mean()` is the average of `draws` samples from a fixed seed; `log_prob` raises `NotImplementedError`.
+    `mean()` is the average of `draws` samples from a fixed seed; `log_prob` raises
+    `NotImplementedError`.
     """
 
     def __init__(self, function, noise_dim, batch_size, event_shape, name="Implicit"):
@@ -85,8 +87,8 @@ class DiscretisedLogistic(tfd.Distribution):
         loc: [...], in units of x.
         scale: [...], > 0, in units of x.
 
-    `log_prob` is the log of the probability *mass* of round(255 x), nats. `mean` is the mean of the logistic clipped
-    to [0, 1], which is within half a level of the exact one.
+    `log_prob` is the log of the probability *mass* of round(255 x), nats. `mean` is the mean of the
+    logistic clipped to [0, 1], which is within half a level of the exact one.
 
     Reference: Salimans et al., PixelCNN++, arXiv 1701.05517, equation 2, with one component.
     """
@@ -118,7 +120,8 @@ class DiscretisedLogistic(tfd.Distribution):
         half = 0.5 / (LEVELS - 1)
         upper = (level / (LEVELS - 1) + half - self.loc) / self.scale
         lower = (level / (LEVELS - 1) - half - self.loc) / self.scale
-        # log(F(u) - F(l)) = log F(u) + log(1 - F(l)) + log(1 - exp(l - u)), exact and free of cancellation.
+        # log(F(u) - F(l)) = log F(u) + log(1 - F(l)) + log(1 - exp(l - u)), exact and free of
+        # cancellation.
         inside = -tf.nn.softplus(-upper) - tf.nn.softplus(lower) + tfp.math.log1mexp(upper - lower)
         at_top = tf.where(level >= LEVELS - 1, -tf.nn.softplus(lower), inside)
         return tf.where(level <= 0, -tf.nn.softplus(-upper), at_top)
@@ -136,7 +139,7 @@ class DiscretisedLogistic(tfd.Distribution):
         return self.scale * (tf.nn.softplus(below) - tf.nn.softplus(above))
 
 
-# --- network outputs -> distributions --------------------------------------------------------------------------------
+# --- network outputs -> distributions -------------------------------------------------------------
 
 
 def standard_normal(dimensions):
@@ -150,7 +153,7 @@ def uniform(dimensions):
 
 
 def diagonal_normal(outputs):
-    """q(z|x) = N(loc, diag(scale^2)) from [B, 2 d]: loc, log scale (Dumoulin et al., ALI, section 2.1)."""
+    """q(z|x) = N(loc, diag(scale^2)) from [B, 2 d]: loc, log scale (ALI, section 2.1)."""
     loc, log_scale = tf.split(tf.cast(outputs, tf.float32), 2, axis=-1)
     return tfd.Independent(tfd.Normal(loc, tf.exp(log_scale)), 1)
 
@@ -181,13 +184,14 @@ def scaled_normal(outputs):
 def discretised_logistic(outputs):
     """p(x|z) on 256 levels from [B, H, W, 2 C]: logit of loc, log of scale in units of x."""
     loc, log_scale = tf.split(tf.cast(outputs, tf.float32), 2, axis=-1)
-    # A scale below 1/8 level has all its mass in one level: nothing is lost by the bound, and exp stays finite.
+    # A scale below 1/8 level has all its mass in one level: nothing is lost by the bound, and exp
+    # stays finite.
     scale = tf.exp(tf.maximum(log_scale - 2.0, math.log(0.125 / (LEVELS - 1))))
     return _pixels(DiscretisedLogistic(tf.sigmoid(loc), scale))
 
 
 def to_data(outputs):
-    """Network outputs in the data's range, float32: sigmoid for images [B, H, W, C], as they are for vectors [B, D]."""
+    """Network outputs in the data's range, float32: sigmoid for images, unchanged vectors."""
     outputs = tf.cast(outputs, tf.float32)
     return outputs if outputs.shape.rank == 2 else tf.sigmoid(outputs)
 
@@ -195,8 +199,8 @@ def to_data(outputs):
 def set_output_bias(decoder, x):
     """Sets a decoder's output bias so that its first outputs are near the mean of a batch x.
 
-    The log-odds of the mean of each pixel (clipped to [0.01, 0.99]), or the mean for vectors. Networks without
-    `set_output_bias` (one's own) are left alone.
+    The log-odds of the mean of each pixel (clipped to [0.01, 0.99]), or the mean for vectors.
+    Networks without `set_output_bias` (one's own) are left alone.
 
     Reference: Dumoulin et al., ALI, appendix A.
     """
@@ -214,11 +218,11 @@ def _pixels(distribution):
     return tfd.Independent(distribution, distribution.batch_shape.rank - 1)
 
 
-# --- draws -----------------------------------------------------------------------------------------------------------
+# --- draws ----------------------------------------------------------------------------------------
 
 
 def draw(distribution, seed, batch_size=None):
-    """This replica's rows of a reparameterised sample for the global batch (see `seeds.replica_rows`).
+    """This replica's rows of a reparameterised sample for the global batch.
 
     Args:
         distribution: batch shape [B], or [] together with `batch_size`.
@@ -230,7 +234,9 @@ def draw(distribution, seed, batch_size=None):
     """
     if isinstance(distribution, Implicit):
         shape = [distribution._batch, distribution.noise_dim]
-        noise = seeds.replica_rows(lambda n: tf.random.stateless_normal([n, *shape], seed, alg="philox"))
+        noise = seeds.replica_rows(
+            lambda n: tf.random.stateless_normal([n, *shape], seed, alg="philox")
+        )
         return distribution.function(noise)
     if distribution.batch_shape.rank == 0:
         return seeds.replica_rows(lambda n: distribution.sample([n, batch_size], seed=seed))
@@ -270,7 +276,9 @@ def sample_rows(distribution, row_seeds, place, n=None):
 
     def one_row(row):
         of_row = rebuild(family, {name: value[None] for name, value in row[0].items()})
-        return tf.squeeze(of_row.sample(shape, seed=seeds.split_row(row[1], place)), axis=len(shape))
+        return tf.squeeze(
+            of_row.sample(shape, seed=seeds.split_row(row[1], place)), axis=len(shape)
+        )
 
     return tf.map_fn(one_row, (parameters, row_seeds), fn_output_signature=spec)
 
@@ -290,7 +298,7 @@ def is_deterministic(distribution):
     return isinstance(inner, (tfd.Deterministic, tfd.VectorDeterministic))
 
 
-# --- the closed list that exports can rebuild ------------------------------------------------------------------------
+# --- the closed list that exports can rebuild -----------------------------------------------------
 
 _FAMILIES = {
     "normal": (tfd.Normal, ("loc", "scale")),
@@ -313,11 +321,13 @@ def describe(distribution):
     for family, (cls, names) in _FAMILIES.items():
         if isinstance(inner, cls):
             return family, {name: tf.convert_to_tensor(getattr(inner, name)) for name in names}
-    raise TypeError(f"No family for {type(inner).__name__}; the closed list holds {', '.join(_FAMILIES)}.")
+    raise TypeError(
+        f"No family for {type(inner).__name__}; the closed list holds {', '.join(_FAMILIES)}."
+    )
 
 
 def rebuild(family, parameters):
-    """The distribution that `describe` described; `ValueError` for a family outside the closed list."""
+    """The distribution that `describe` described; `ValueError` for any other family."""
     if family == "vector_deterministic":
         return tfd.VectorDeterministic(parameters["loc"])
     if family not in _FAMILIES:

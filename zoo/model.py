@@ -33,15 +33,17 @@ class _Phase:
     calls: dict = dataclasses.field(default_factory=dict)
 
 
-# Not an attribute of the model: replicas are traced in threads of their own, and a context variable is per thread.
+# Not an attribute of the model: replicas are traced in threads of their own, and a context variable
+# is per thread.
 _PHASE = contextvars.ContextVar("phase", default=None)
 
 
 class GenerativeModel(keras.Model):
     """A generative model as players of a game.
 
-    A method sets `PLAYERS`, makes its networks in `make_networks`, and defines `train_step` and the distributions it
-    has: `posterior(x)` q(z|x), `likelihood(z)` p(x|z), `prior` p(z). The verbs follow from these.
+    A method sets `PLAYERS`, makes its networks in `make_networks`, and defines `train_step` and the
+    distributions it has: `posterior(x)` q(z|x), `likelihood(z)` p(x|z), `prior` p(z). The verbs
+    follow from these.
 
     Class attributes:
         PLAYERS: {player: roles of its networks}.
@@ -57,7 +59,8 @@ class GenerativeModel(keras.Model):
         learning_rate: of Adam, for players without one of their own, > 0.
         beta_1: of Adam, in [0, 1).
         beta_2: of Adam, in [0, 1).
-        lr_schedule: "constant"; "linear" or "exponential" decay from step `decay_from` over `decay_steps`.
+        lr_schedule: "constant"; "linear" or "exponential" decay from step `decay_from` over
+            `decay_steps`.
         decay_from: first step of the decay, >= 0.
         decay_steps: length of the decay; it ends at 1 % of the learning rate, >= 0.
         init_stddev: of Gaussian initial weights; None leaves it to the network's table, > 0.
@@ -66,7 +69,8 @@ class GenerativeModel(keras.Model):
         num_classes: of labels `y`, for methods that use them, >= 2.
         num_attributes: of float attribute vectors `y`.
         dtype: Keras dtype policy, such as "mixed_bfloat16".
-        **own: the method's hyper-parameters, and networks of one's own by role (`encoder=keras.Model(...)`).
+        **own: the method's hyper-parameters, and networks of one's own by role
+            (`encoder=keras.Model(...)`).
 
     Raises:
         ValueError: a value out of range, an unknown argument, network or role.
@@ -106,7 +110,11 @@ class GenerativeModel(keras.Model):
         **own,
     ):
         super().__init__(name=name, dtype=dtype)
-        values = {k: v for k, v in locals().items() if k not in ("self", "own", "dtype", "name", "__class__")} | own
+        values = {
+            k: v
+            for k, v in locals().items()
+            if k not in ("self", "own", "dtype", "name", "__class__")
+        } | own
         self.image_shape = _image_shape(values.pop("image_shape"))
         self.num_attributes = values.pop("num_attributes")
         declared = registry.hyper_parameters(type(self))
@@ -118,12 +126,14 @@ class GenerativeModel(keras.Model):
             setattr(self, argument, declared[argument].check(value))
         self._declared = tuple(declared)
         if self.num_classes is not None and not self.CONDITIONAL:
-            raise ValueError(refusal("num_classes", f"None, as {self.method} uses no labels", self.num_classes))
+            raise ValueError(
+                refusal("num_classes", f"None, as {self.method} uses no labels", self.num_classes)
+            )
         self.networks = {}
         self.make_networks()
         self._made()
 
-    # --- what a method defines ---------------------------------------------------------------------------------------
+    # --- what a method defines --------------------------------------------------------------------
 
     def make_networks(self):
         """Calls `self.make(role, ...)` for each role of `PLAYERS`."""
@@ -135,13 +145,13 @@ class GenerativeModel(keras.Model):
         return distributions.standard_normal(self.latent_dim)
 
     def adapt(self, x):
-        """Data-dependent initialisation from one batch, called once before step 0; nothing by default."""
+        """Data-dependent initialisation from one batch, before step 0; nothing by default."""
 
     def losses_of(self, x):
-        """{player: loss} of one batch, without updates, for `test_step`; methods with one phase call it."""
+        """{player: loss} of one batch, for `test_step`: all phases, without updates."""
         raise NotImplementedError
 
-    # --- construction ------------------------------------------------------------------------------------------------
+    # --- construction -----------------------------------------------------------------------------
 
     def make(self, role, *inputs, outputs=None):
         """Makes the network of a role, from the table, or as the caller passed it.
@@ -178,17 +188,32 @@ class GenerativeModel(keras.Model):
         for role in self.networks:
             count = len(owners.get(role, ()))
             if count == 0 and self.networks[role].trainable_variables:
-                raise ValueError(refusal("PLAYERS", f"an owner of the network {role!r}", self.PLAYERS))
+                raise ValueError(
+                    refusal("PLAYERS", f"an owner of the network {role!r}", self.PLAYERS)
+                )
             if count > 1 and role not in self.SHARED:
-                raise ValueError(refusal("SHARED", f"{role!r}, which {' and '.join(owners[role])} share", self.SHARED))
-        counter = {"initializer": "zeros", "dtype": "int64", "trainable": False, "aggregation": "only_first_replica"}
+                raise ValueError(
+                    refusal(
+                        "SHARED", f"{role!r}, which {' and '.join(owners[role])} share", self.SHARED
+                    )
+                )
+        counter = {
+            "initializer": "zeros",
+            "dtype": "int64",
+            "trainable": False,
+            "aggregation": "only_first_replica",
+        }
         self.step = self.add_weight(name="step", **counter)
         self.play_counter = self.add_weight(name="play_counter", **counter)
         self._averages = []
         if self.ema_decay is not None:
             for variable in self._trained:
                 average = self.add_weight(
-                    name="average", shape=variable.shape, dtype=variable.dtype, trainable=False, aggregation="mean"
+                    name="average",
+                    shape=variable.shape,
+                    dtype=variable.dtype,
+                    trainable=False,
+                    aggregation="mean",
                 )
                 average.assign(variable)
                 self._averages.append(average)
@@ -208,7 +233,7 @@ class GenerativeModel(keras.Model):
 
     @property
     def hyper_parameters(self):
-        """The constructor's arguments, JSON-able; `zoo.create(model.method, **hyper_parameters)` makes a twin."""
+        """The constructor's arguments, JSON-able: `create(method, **them)` makes a twin."""
         own = {name: getattr(self, name) for name in self._declared}
         data = {"image_shape": self.image_shape, "num_attributes": self.num_attributes}
         return data | own | {"dtype": self.dtype_policy.name}
@@ -223,24 +248,29 @@ class GenerativeModel(keras.Model):
 
     @property
     def state(self):
-        """{path: variable}: everything a checkpoint holds, in an order that depends on the configuration alone."""
+        """{path: variable}: all that a checkpoint holds, in an order fixed by the configuration."""
         rooms = {f"networks/{role}": network.variables for role, network in self.networks.items()}
         rooms["averages"] = self._averages
         rooms |= {f"optimizers/{player}": o.variables for player, o in self.optimizers.items()}
         found = {"step": self.step, "play_counter": self.play_counter}
         for room, variables in rooms.items():
-            # Slots are named after Keras' own layer names, which count per process: their order alone is stable.
+            # Slots are named after Keras' own layer names, which count per process: their order
+            # alone is stable.
             found |= {f"{room}/{i:03d}": v for i, v in enumerate(variables)}
         return found
 
-    # --- Keras -------------------------------------------------------------------------------------------------------
+    # --- Keras ------------------------------------------------------------------------------------
 
-    def compile(self, optimizers=None, *, jit_compile="auto", run_eagerly=False, steps_per_execution=1):
+    def compile(
+        self, optimizers=None, *, jit_compile="auto", run_eagerly=False, steps_per_execution=1
+    ):
         """Prepares training.
 
         Args:
-            optimizers: {player: keras optimizer} to replace the default Adams; players left out keep theirs.
-            jit_compile: True, False, or "auto": XLA on accelerators only (on CPUs it slows convolutions down).
+            optimizers: {player: keras optimizer} to replace the default Adams; players left out
+                keep theirs.
+            jit_compile: True, False, or "auto": XLA on accelerators only (on CPUs it slows
+                convolutions down).
             run_eagerly: whether steps run without tracing, for debugging.
             steps_per_execution: batches a call of the traced step.
         """
@@ -248,11 +278,15 @@ class GenerativeModel(keras.Model):
         for player in given:
             if player not in self.PLAYERS:
                 raise unknown("optimizers", player, self.PLAYERS)
-        self.optimizers = {player: given.get(player) or self._adam(player) for player in self.PLAYERS}
+        self.optimizers = {
+            player: given.get(player) or self._adam(player) for player in self.PLAYERS
+        }
         for player, variables in self.players.items():
             self.optimizers[player].build(variables)
         if jit_compile == "auto":
-            jit_compile = bool(tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("TPU"))
+            jit_compile = bool(
+                tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("TPU")
+            )
         self._compile_arguments = {
             "jit_compile": jit_compile,
             "run_eagerly": run_eagerly,
@@ -275,10 +309,15 @@ class GenerativeModel(keras.Model):
     def compile_from_config(self, config):
         config = dict(config)
         saved = config.pop("optimizers", {})
-        self.compile({k: keras.saving.deserialize_keras_object(o) for k, o in saved.items()}, **config)
+        self.compile(
+            {k: keras.saving.deserialize_keras_object(o) for k, o in saved.items()}, **config
+        )
 
     def get_config(self):
-        given = {role: keras.saving.serialize_keras_object(network) for role, network in self._given.items()}
+        given = {
+            role: keras.saving.serialize_keras_object(network)
+            for role, network in self._given.items()
+        }
         return {**self.hyper_parameters, **given, "name": self.name}
 
     @classmethod
@@ -312,18 +351,20 @@ class GenerativeModel(keras.Model):
         batch = self.as_batch(data)
         phase = _Phase(seeds.fold(self.seed, "test", self.step.value), training=False)
         with _entered(phase):
-            self._track({f"{player}_loss": loss for player, loss in self.losses_of(batch["x"]).items()})
+            self._track(
+                {f"{player}_loss": loss for player, loss in self.losses_of(batch["x"]).items()}
+            )
         return self._logs()
 
     def _symbolic_build(self, *args, **kwargs):
-        """Nothing: the model is built, and building it again fails under several workers (keras issue 20585)."""
+        """Nothing: the model is built, and under several workers this fails (keras issue 20585)."""
 
     _maybe_symbolic_build = _symbolic_build
 
-    # --- the game ----------------------------------------------------------------------------------------------------
+    # --- the game ---------------------------------------------------------------------------------
 
     def as_batch(self, data):
-        """The batch as a dict with `x` (float32), whatever `fit` was given: an array, (x, y) or a dict."""
+        """The batch as a dict with float32 `x`; `fit` may be given an array, (x, y) or a dict."""
         if isinstance(data, (tuple, list)):
             data = dict(zip(("x", "y"), data))
         elif not isinstance(data, dict):
@@ -337,11 +378,11 @@ class GenerativeModel(keras.Model):
         return batch | {"x": tf.cast(x, tf.float32)}
 
     def play(self, phase, *arguments):
-        """Runs one phase: its losses on one tape, then one simultaneous update of each player it returns.
+        """Runs one phase: losses on one tape, then one simultaneous update of each player.
 
         Args:
-            phase: callable `(*arguments) -> {player: loss}`, a loss being [B] per example, averaged over the global
-                batch, or a scalar per replica, averaged over replicas.
+            phase: callable `(*arguments) -> {player: loss}`, a loss being [B] per example, averaged
+                over the global batch, or a scalar per replica, averaged over replicas.
         """
         context = _Phase(seeds.fold(self.seed, "play", self.play_counter.value), training=True)
         with _entered(context), tf.GradientTape(persistent=True) as tape:
@@ -349,14 +390,16 @@ class GenerativeModel(keras.Model):
             objectives = {player: self._objective(loss) for player, loss in losses.items()}
         players = self.players
         # All gradients before any update: the players move at once.
-        gradients = {player: tape.gradient(objectives[player], players[player]) for player in objectives}
+        gradients = {
+            player: tape.gradient(objectives[player], players[player]) for player in objectives
+        }
         for player, gradient in gradients.items():
             self._update(player, gradient, players[player])
         self._track({f"{player}_loss": loss for player, loss in losses.items()})
         self.play_counter.assign_add(1)
 
     def _objective(self, loss):
-        """This replica's share of the mean over the global batch: gradients are summed over replicas."""
+        """This replica's share of the global mean: gradients are summed over replicas."""
         replicas, _ = seeds.replica()
         if loss.shape.rank not in (0, 1):
             raise ValueError(refusal("loss.shape", "[B] or []", loss.shape))
@@ -367,11 +410,15 @@ class GenerativeModel(keras.Model):
         pairs = [(g, v) for g, v in zip(gradients, variables) if g is not None]
         if len(pairs) < len(variables):
             missing = [v.path for g, v in zip(gradients, variables) if g is None]
-            raise ValueError(refusal("phase", f"a loss of {player} that reaches all its variables", missing))
+            raise ValueError(
+                refusal("phase", f"a loss of {player} that reaches all its variables", missing)
+            )
         gradients, variables = zip(*pairs)
         if self.clip_norm is not None:
             replicas, _ = seeds.replica()
-            if replicas > 1:  # the norm of the whole gradient; the optimizer will sum the shares again
+            if (
+                replicas > 1
+            ):  # the norm of the whole gradient; the optimizer will sum the shares again
                 gradients = tf.distribute.get_replica_context().all_reduce("SUM", list(gradients))
             gradients, _ = tf.clip_by_global_norm(list(gradients), self.clip_norm)
             gradients = [g / replicas for g in gradients]
@@ -388,16 +435,19 @@ class GenerativeModel(keras.Model):
         return 1.0 - 0.99 * done if self.lr_schedule == "linear" else 0.01**done
 
     def draw(self, distribution, place, batch_of=None):
-        """A reparameterised sample, [B, *event_shape]: noise of (seed, place, play counter, global row).
+        """A reparameterised sample: noise of (seed, place, play counter, global row).
 
         Args:
             distribution: a TFP distribution, such as q(z|x).
             place: name of this draw, unique in its phase.
-            batch_of: a tensor whose first axis gives B, for distributions without a batch, such as p(z).
+            batch_of: a tensor whose first axis gives B, for distributions without a batch, such as
+                p(z).
         """
         phase = _PHASE.get()
         if phase is None:
-            raise RuntimeError("`draw` belongs to a phase: call it from a function given to `play`.")
+            raise RuntimeError(
+                "`draw` belongs to a phase: call it from a function given to `play`."
+            )
         batch_size = None if batch_of is None else tf.shape(batch_of)[0]
         return distributions.draw(distribution, seeds.fold(phase.seed, place), batch_size)
 
@@ -412,7 +462,7 @@ class GenerativeModel(keras.Model):
         return network(*inputs, training=phase.training, seed=seeds.fold(phase.seed, role, call))
 
     def log(self, **values):
-        """Averages values ([B] or scalar) into the logs named in `LOGS`; free while nothing is compiled."""
+        """Averages values ([B] or scalar) into the logs named in `LOGS`."""
         self._track(values)
 
     def _track(self, values):
@@ -440,7 +490,7 @@ class GenerativeModel(keras.Model):
 
         return serving.export(self, export_dir, version)
 
-    # --- verbs -------------------------------------------------------------------------------------------------------
+    # --- verbs ------------------------------------------------------------------------------------
 
     @property
     def capabilities(self):
@@ -521,7 +571,7 @@ class GenerativeModel(keras.Model):
             return self._likelihood(z, y)
 
     def reconstruct(self, x, y=None, level=1, seed=None):
-        """Mean of p(x|z) at the mean of q(z|x), or at a draw from it if it is known by samples alone.
+        """Mean of p(x|z) at the mean of q(z|x), or at a draw from an implicit q(z|x).
 
         Returns:
             [B, *image_shape].
@@ -530,7 +580,9 @@ class GenerativeModel(keras.Model):
         checks.level(level, self.levels)
         x = self._x(x)
         rows = _row_seeds(len(x), seed)
-        return self._by_rows("reconstruct_rows", len(x), x, rows, y=self._labels(y, len(x)), level=level)
+        return self._by_rows(
+            "reconstruct_rows", len(x), x, rows, y=self._labels(y, len(x)), level=level
+        )
 
     def log_prob(self, x, y=None, samples=1, seed=None):
         """log p(x), or the bound that `density` names, [B] nats.
@@ -545,7 +597,9 @@ class GenerativeModel(keras.Model):
         samples = checks.count(samples, "samples")
         x = self._x(x)
         rows = _row_seeds(len(x), seed)
-        return self._by_rows("log_prob_rows", len(x), x, rows, y=self._labels(y, len(x)), samples=samples)
+        return self._by_rows(
+            "log_prob_rows", len(x), x, rows, y=self._labels(y, len(x)), samples=samples
+        )
 
     def classify(self, x):
         """Logits of the classes, [B, num_classes]."""
@@ -554,13 +608,14 @@ class GenerativeModel(keras.Model):
         return self._by_rows("classify_rows", len(x), x)
 
     def features(self, x):
-        """{name: hidden layer of the encoder, [B, ...]} in inference mode, from the first to the last."""
+        """{name: hidden layer of the encoder, [B, ...]}, first to last, in inference mode."""
         self._must("encode")
         with self.inference():
             hidden = self.networks["encoder"].trace(self._x(x))
         return {f"row_{i}": layer for i, layer in enumerate(hidden)}
 
-    # Row by row: traceable, unchecked; row i of the outputs depends on row i of the inputs alone. Exports use these.
+    # Row by row: traceable, unchecked; row i of the outputs depends on row i of the inputs alone.
+    # Exports use these.
 
     def sample_rows(self, seeds_, y=None):
         """x, [B, *image_shape], from int64 seeds [B]: z ~ p(z), then the mean of p(x|z)."""
@@ -569,7 +624,7 @@ class GenerativeModel(keras.Model):
             return self._likelihood(z, y).mean()
 
     def encode_rows(self, x, seeds_, y=None):
-        """{"loc", "scale"} of a Gaussian q(z|x), or {"value"}: the code, drawn if it is known by samples alone."""
+        """{"loc", "scale"} of a Gaussian q(z|x), or {"value"}: the code, drawn if implicit."""
         with self.inference():
             q = self._posterior(x, y)
             family, parameters = distributions.describe(q)

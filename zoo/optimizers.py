@@ -6,7 +6,8 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("zoo")
 class FusedAdam(keras.optimizers.Adam):
-    """`keras.optimizers.Adam`, its update done by one kernel instead of a dozen passes over each variable.
+    """`keras.optimizers.Adam`, its update done by one kernel instead of a dozen passes over each
+    variable.
 
     The same slots, the same configuration, the same update to rounding:
 
@@ -19,7 +20,11 @@ class FusedAdam(keras.optimizers.Adam):
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
         m, v = self._momentums[index], self._velocities[index]
-        if self.amsgrad or isinstance(gradient, tf.IndexedSlices) or not hasattr(variable, "handle"):
+        if (
+            self.amsgrad
+            or isinstance(gradient, tf.IndexedSlices)
+            or not hasattr(variable, "handle")
+        ):
             super().update_step(gradient, variable, learning_rate)
             return
         dtype = variable.dtype
@@ -41,4 +46,8 @@ class FusedAdam(keras.optimizers.Adam):
 def _handle(slot, variable):
     """The slot's resource on the device of `variable`, which may be one replica's copy."""
     slot = slot.value
-    return slot.handle if not hasattr(slot, "_get_on_device_or_primary") else slot._get_on_device_or_primary().handle
+    return (
+        slot.handle
+        if not hasattr(slot, "_get_on_device_or_primary")
+        else slot._get_on_device_or_primary().handle
+    )

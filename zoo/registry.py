@@ -1,8 +1,8 @@
 """Methods by name, and their hyper-parameters, read from the source with `ast`.
 
-A method is a file in `zoo/methods/` that holds one public class; its name is the file's. Names, defaults, types
-and meanings come from the constructors' signatures and `Args:` sections, so that `--help` need not load TensorFlow.
-A method outside the package is named `package.module:Class`.
+A method is a file in `zoo/methods/` that holds one public class; its name is the file's. Names,
+defaults, types and meanings come from the constructors' signatures and `Args:` sections, so that
+`--help` need not load TensorFlow. A method outside the package is named `package.module:Class`.
 """
 
 import ast
@@ -33,7 +33,8 @@ class HyperParameter:
         choices: the accepted strings, or None.
         items: kind of a tuple's items, or None.
         help: its meaning, from the docstring.
-        minimum, maximum: bounds read from "in [a, b]", "in [a, b)", ">= a" or "> a" at the end of the help, or None.
+        minimum, maximum: bounds read from "in [a, b]", "in [a, b)", ">= a" or "> a" at the end of
+            the help, or None.
         above, below: whether `minimum` or `maximum` itself is refused.
     """
 
@@ -57,7 +58,9 @@ class HyperParameter:
         elif self.kind == "tuple":
             words = f"a tuple of {self.items}"
         else:
-            words = {"int": "an int", "float": "a float", "bool": "a bool", "str": "a string"}[self.kind]
+            words = {"int": "an int", "float": "a float", "bool": "a bool", "str": "a string"}[
+                self.kind
+            ]
         if self.minimum is not None and self.maximum is not None:
             words += f" in [{self.minimum:g}, {self.maximum:g}{')' if self.below else ']'}"
         elif self.minimum is not None:
@@ -73,7 +76,9 @@ class HyperParameter:
                 return {"true": True, "1": True, "false": False, "0": False}[text.strip().lower()]
             if self.kind == "tuple":
                 cast = {"int": int, "float": float, "str": str}[self.items]
-                return self.check(tuple(cast(item) for item in text.strip("()[] ").split(",") if item.strip()))
+                return self.check(
+                    tuple(cast(item) for item in text.strip("()[] ").split(",") if item.strip())
+                )
             return self.check({"int": int, "float": float, "str": str}[self.kind](text))
         except (KeyError, ValueError) as error:
             if str(error).startswith("Invalid"):
@@ -142,19 +147,21 @@ def create(method, **arguments):
 
 
 def hyper_parameters(method):
-    """{name: HyperParameter} of a method (name or class), its base classes' included, without loading TensorFlow."""
+    """{name: HyperParameter} of a method (name or class), its base classes' included."""
     return dict(_hyper_parameters(method))
 
 
 def name_of(cls):
-    """The registry's name of a method's class: "ali", or `package.module:Class` outside the package."""
+    """The registry's name of a class: "ali", or `package.module:Class` outside the package."""
     package, _, module = cls.__module__.rpartition(".")
     return module if package == "zoo.methods" else f"{cls.__module__}:{cls.__qualname__}"
 
 
 def reference(method):
     """The `Reference:` paragraph of the method's docstring, on one line."""
-    match = re.search(r"Reference:\s*\n?(.*?)(?:\n\s*\n|\Z)", ast.get_docstring(_method_class(method)) or "", re.S)
+    match = re.search(
+        r"Reference:\s*\n?(.*?)(?:\n\s*\n|\Z)", ast.get_docstring(_method_class(method)) or "", re.S
+    )
     return " ".join(match.group(1).split()) if match else ""
 
 
@@ -168,17 +175,23 @@ def _hyper_parameters(method):
     found = {}
     lineage = _lineage(method) if isinstance(method, str) else _class_lineage(method)
     for node in reversed(lineage):  # the base class first, so that a method may change a default
-        init = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+        init = next(
+            (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
+        )
         if init is None:
             continue
-        helps = _argument_helps(ast.get_docstring(node) or "") | _argument_helps(ast.get_docstring(init) or "")
+        helps = _argument_helps(ast.get_docstring(node) or "") | _argument_helps(
+            ast.get_docstring(init) or ""
+        )
         for argument, default in zip(init.args.kwonlyargs, init.args.kw_defaults):
             name = argument.arg
             if argument.annotation is None or default is None:  # what the data or Keras decide
                 continue
             inherited = found.get(name)
             text = helps.get(name) or (inherited.help if inherited else "")
-            found[name] = _hyper_parameter(name, argument.annotation, ast.literal_eval(default), text)
+            found[name] = _hyper_parameter(
+                name, argument.annotation, ast.literal_eval(default), text
+            )
     return found
 
 
@@ -283,7 +296,9 @@ def _class_lineage(cls):
     nodes = []
     for base in cls.__mro__:
         tree = ast.parse(pathlib.Path(inspect.getsourcefile(base)).read_text())
-        nodes += [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == base.__name__][:1]
+        nodes += [
+            n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == base.__name__
+        ][:1]
         if base.__name__ == _BASE:
             return nodes
     raise TypeError(refusal("method", f"a subclass of {_BASE}", cls))

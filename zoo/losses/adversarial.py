@@ -24,7 +24,7 @@ def discriminator(logits_data, logits_model):
 
 
 def minimax_generator(logits_model):
-    """log(1 - D(model)), [B] nats: the generator's side of the minimax game; its gradient dies as D wins.
+    """log(1 - D(model)), [B] nats: the generator's side of the game; dies as D wins.
 
     Reference: Goodfellow et al., arXiv 1406.2661, equation 1.
     """

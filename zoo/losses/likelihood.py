@@ -13,7 +13,8 @@ def negative_elbo(log_likelihood, kl, beta=1.0):
         kl: [B], KL(q(z|x) || p(z)), analytic or by sampling.
         beta: weight of the KL term, Python float or scalar tensor.
 
-    Reference: Kingma and Welling, arXiv 1312.6114, equation 3; beta: Higgins et al., beta-VAE, equation 4.
+    Reference: Kingma and Welling, arXiv 1312.6114, equation 3; beta: Higgins et al., beta-VAE,
+        equation 4.
     """
     tf.debugging.assert_rank(log_likelihood, 1)
     tf.debugging.assert_rank(kl, 1)

@@ -10,18 +10,20 @@ from zoo.model import GenerativeModel
 
 
 class ALI(GenerativeModel):
-    """Adversarially learned inference: one discriminator of pairs, encoder and decoder with swapped labels.
+    """Adversarially learned inference: encoder and decoder against a discriminator of pairs.
 
     *Game*: min over encoder and decoder, max over D of
         E_{q(x) q(z|x)} log D(x, z) + E_{p(z) p(x|z)} log(1 - D(x, z)),
-        played as in the paper with D ascending it and encoder and decoder descending it with the labels swapped.
-    *Players*: discriminator; generator (encoder and decoder), both updated at once from one minibatch.
+        played as in the paper with D ascending it and encoder and decoder descending it with the
+        labels swapped.
+    *Players*: discriminator; generator (encoder and decoder), both updated at once from one
+        minibatch.
     *Capabilities*: sample, encode, decode, reconstruct.
     *Result*: results/ali-*.json.
 
     Args:
-        encoder_output: "normal" gives a Gaussian q(z|x); "implicit" concatenates noise to the encoder's input, as in
-            the paper's toy.
+        encoder_output: "normal" gives a Gaussian q(z|x); "implicit" concatenates noise to the
+            encoder's input, as in the paper's toy.
         decoder_output: "deterministic", or "normal" with standard deviation `decoder_stddev`.
         decoder_stddev: of a normal p(x|z), > 0.
         noise_dim: of an implicit encoder, None for `latent_dim`, >= 1.
@@ -30,8 +32,10 @@ class ALI(GenerativeModel):
         **base: see `zoo.model.GenerativeModel`.
 
     Reference:
-        Dumoulin, Belghazi, Poole, Mastropietro, Lamb, Arjovsky, Courville: Adversarially learned inference,
-        arXiv 1606.00704, algorithm 1 and section 2.3; Donahue, Krahenbuhl, Darrell: BiGAN, arXiv 1605.09782.
+        Dumoulin, Belghazi, Poole, Mastropietro, Lamb, Arjovsky, Courville: Adversarially learned
+            inference,
+        arXiv 1606.00704, algorithm 1 and section 2.3; Donahue, Krahenbuhl, Darrell: BiGAN, arXiv
+        1605.09782.
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("encoder", "decoder")}
@@ -68,7 +72,7 @@ class ALI(GenerativeModel):
         self.make("discriminator", self.image_shape, (d,))
 
     def adapt(self, x):
-        """Output bias of the decoder: the log-odds (vectors: the mean) of the batch's mean (the paper's code)."""
+        """Output bias of the decoder from the batch's mean (appendix A)."""
         distributions.set_output_bias(self.decoder, x)
 
     def train_step(self, data):
@@ -90,7 +94,7 @@ class ALI(GenerativeModel):
     losses_of = game
 
     def discriminate(self, x_q, z_q, x_p, z_p):
-        """Logits [B], [B] of the two joints, in one batch: the paper's batch statistics span both."""
+        """Logits [B], [B] of the two joints, in one batch: batch statistics span both."""
         pairs = tf.concat([x_q, x_p], axis=0), tf.concat([z_q, z_p], axis=0)
         return tf.split(self.apply("discriminator", *pairs), 2)
 

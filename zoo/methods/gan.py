@@ -13,7 +13,8 @@ class GAN(GenerativeModel):
     """Generative adversarial network: a discriminator, then a generator, in turn.
 
     *Game*: min over G, max over D of  E_x log D(x) + E_z log(1 - D(G(z))).
-    *Players*: discriminator and generator (the decoder), updated one after the other, each on noise of its own.
+    *Players*: discriminator and generator (the decoder), updated one after the other, each on noise
+        of its own.
     *Capabilities*: sample, decode.
     *Result*: results/gan-*.json.
 
@@ -25,8 +26,8 @@ class GAN(GenerativeModel):
         **base: see `zoo.model.GenerativeModel`.
 
     Reference:
-        Goodfellow et al.: Generative adversarial nets, arXiv 1406.2661, equation 1 and algorithm 1. Here all updates
-        of one step see the same minibatch of data.
+        Goodfellow et al.: Generative adversarial nets, arXiv 1406.2661, equation 1 and algorithm 1.
+        Here all updates of one step see the same minibatch of data.
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("decoder",)}

@@ -14,12 +14,13 @@ class VAE(GenerativeModel):
 
     *Game*: max over encoder and decoder of  E_{q(z|x)} log p(x|z) - beta KL(q(z|x) || p(z)).
     *Players*: model (encoder and decoder).
-    *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound: ELBO with one sample, IWAE with k).
+    *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound: ELBO with one
+        sample, IWAE with k).
     *Result*: results/vae-*.json.
 
     Args:
-        decoder_output: p(x|z): "bernoulli" for binary pixels, "discretised_logistic" for 256 levels, or "normal" with
-            standard deviation `decoder_stddev`, a density.
+        decoder_output: p(x|z): "bernoulli" for binary pixels, "discretised_logistic" for 256
+            levels, or "normal" with standard deviation `decoder_stddev`, a density.
         decoder_stddev: of a normal p(x|z), > 0.
         beta: weight of the KL term, >= 0.
         kl: "analytic", or "monte_carlo" from the posterior sample.
@@ -28,8 +29,9 @@ class VAE(GenerativeModel):
         **base: see `zoo.model.GenerativeModel`.
 
     Reference:
-        Kingma and Welling: Auto-encoding variational Bayes, arXiv 1312.6114, equations 3 and 10; beta: Higgins et al.,
-        beta-VAE, ICLR 2017, equation 4; the bound with k samples: Burda et al., IWAE, arXiv 1509.00519, equation 8.
+        Kingma and Welling: Auto-encoding variational Bayes, arXiv 1312.6114, equations 3 and 10;
+        beta: Higgins et al., beta-VAE, ICLR 2017, equation 4; the bound with k samples: Burda et
+        al., IWAE, arXiv 1509.00519, equation 8.
     """
 
     PLAYERS = {"model": ("encoder", "decoder")}
@@ -64,7 +66,11 @@ class VAE(GenerativeModel):
     def make_networks(self):
         maps = 2 if self.decoder_output == "discretised_logistic" else 1
         self.make("encoder", self.image_shape, outputs=(2 * self.latent_dim,))
-        self.make("decoder", (self.latent_dim,), outputs=(*self.image_shape[:-1], maps * self.image_shape[-1]))
+        self.make(
+            "decoder",
+            (self.latent_dim,),
+            outputs=(*self.image_shape[:-1], maps * self.image_shape[-1]),
+        )
 
     def adapt(self, x):
         """Output bias of the decoder from the batch's mean."""
@@ -102,7 +108,9 @@ class VAE(GenerativeModel):
             z = distributions.sample_rows(q, seeds_, "z", n=samples)  # [B, k, d]
             p = self.likelihood(tf.reshape(z, [-1, self.latent_dim]))
             log_likelihood = tf.reshape(p.log_prob(tf.repeat(x, samples, axis=0)), [-1, samples])
-            log_ratio = self.prior.log_prob(z) - tf.transpose(q.log_prob(tf.transpose(z, [1, 0, 2])))
+            log_ratio = self.prior.log_prob(z) - tf.transpose(
+                q.log_prob(tf.transpose(z, [1, 0, 2]))
+            )
             return likelihood.iwae_bound(log_likelihood + log_ratio)
 
     def posterior(self, x):

@@ -1,4 +1,4 @@
-"""Networks by role, from the papers' tables or by one rule for any image size. No idea of losses."""
+"""Networks by role, from the papers' tables or by one rule for any image size."""
 
 from zoo.errors import refusal, unknown
 from zoo.networks import auto, tables
@@ -12,9 +12,7 @@ def list_tables():
     return sorted(tables.TABLES)
 
 
-def make(
-    network, role, *, image_shape, latent_dim, inputs, outputs, init_stddev, init_seed, dtype
-):
+def make(network, role, *, image_shape, latent_dim, inputs, outputs, init_stddev, init_seed, dtype):
     """The network of a role, unbuilt.
 
     Args:

@@ -7,12 +7,15 @@ from zoo.networks.tables.table import Table
 def table(image_shape, latent_dim):
     """Networks for data of this shape.
 
-    Vectors: the networks of ALI's toy (arXiv 1606.00704, section 4.6): 400 ReLU units with batch normalisation, and
+    Vectors: the networks of ALI's toy (arXiv 1606.00704, section 4.6): 400 ReLU units with batch
+        normalisation, and
     a discriminator of three maxout layers of 200 units with 5 pieces.
 
-    Images: each convolution 4x4 of stride 2 halves height and width (rounded up) and doubles the maps, from 32,
-    until the smaller side is at most 4; then one dense layer of 256 units. The decoder mirrors it. The
-    discriminator has the encoder's trunk without batch normalisation, two dense layers on z and two on the pair.
+    Images: each convolution 4x4 of stride 2 halves height and width (rounded up) and doubles the
+        maps, from 32,
+    until the smaller side is at most 4; then one dense layer of 256 units. The decoder mirrors it.
+    The discriminator has the encoder's trunk without batch normalisation, two dense layers on z and
+    two on the pair.
     """
     return _vectors() if len(image_shape) == 1 else _images(image_shape)
 
@@ -22,7 +25,11 @@ def _vectors():
     maxout = [dense(1000, activation="maxout", pieces=5)] * 3
     return Table(
         roles={
-            "encoder": (dense(400, **hidden), dense(400, **hidden), dense(None, activation="linear")),
+            "encoder": (
+                dense(400, **hidden),
+                dense(400, **hidden),
+                dense(None, activation="linear"),
+            ),
             "decoder": (*[dense(400, **hidden)] * 4, dense(None, activation="linear")),
             "discriminator": {"x": (), "z": (), "joint": (*maxout, dense(1, activation="linear"))},
         },
@@ -38,9 +45,7 @@ def _images(image_shape):
         sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
         maps.append(32 * 2 ** len(maps))
     hidden = {"norm": True, "padding": "same"}
-    up = [
-        deconv(m, 4, 2, size=size, **hidden) for m, size in zip(maps[-2::-1], sizes[-2:0:-1])
-    ]
+    up = [deconv(m, 4, 2, size=size, **hidden) for m, size in zip(maps[-2::-1], sizes[-2:0:-1])]
     return Table(
         roles={
             "encoder": (
@@ -53,7 +58,9 @@ def _images(image_shape):
                 dense(sizes[-1][0] * sizes[-1][1] * maps[-1], norm=True),
                 Reshape((*sizes[-1], maps[-1])),
                 *up,
-                deconv(None, 4, 2, padding="same", size=sizes[0], activation="linear", bias="untied"),
+                deconv(
+                    None, 4, 2, padding="same", size=sizes[0], activation="linear", bias="untied"
+                ),
             ),
             "discriminator": {
                 "x": (*[conv(m, 4, 2, padding="same") for m in maps], dense(256)),

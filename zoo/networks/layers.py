@@ -18,7 +18,8 @@ class Maxout(keras.layers.Layer):
         self.pieces = pieces
 
     def call(self, x):
-        # Channels k, k + C, k + 2C, ... form a group: slices of whole blocks are cheaper than an inner axis.
+        # Channels k, k + C, k + 2C, ... form a group: slices of whole blocks are cheaper than an
+        # inner axis.
         blocks = tf.split(x, self.pieces, axis=-1)
         largest = blocks[0]
         for block in blocks[1:]:
@@ -46,8 +47,8 @@ class BatchNorm(keras.layers.Layer):
 
         y = gamma (x - mean) / sqrt(variance + epsilon) + beta
 
-    On one replica it is one fused kernel; on several, sums are all-reduced. Population statistics are moving
-    averages with `momentum`, used when not training.
+    On one replica it is one fused kernel; on several, sums are all-reduced. Population statistics
+    are moving averages with `momentum`, used when not training.
 
     Args:
         momentum: of the moving averages (ALI's code: 0.95).
@@ -80,7 +81,9 @@ class BatchNorm(keras.layers.Layer):
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
         if not training:
             mean = tf.convert_to_tensor(self.moving_mean)
-            inverse = gamma * tf.math.rsqrt(tf.convert_to_tensor(self.moving_variance) + self.epsilon)
+            inverse = gamma * tf.math.rsqrt(
+                tf.convert_to_tensor(self.moving_variance) + self.epsilon
+            )
             return x * tf.cast(inverse, x.dtype) + tf.cast(beta - mean * inverse, x.dtype)
         normalise = self._fused if seeds.replica()[0] == 1 else self._synchronised
         y, mean, variance = normalise(x, gamma, beta)
@@ -90,8 +93,11 @@ class BatchNorm(keras.layers.Layer):
 
     def _fused(self, x, gamma, beta):
         maps = x if x.shape.rank == 4 else x[:, None, None, :]
-        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(maps, gamma, beta, epsilon=self.epsilon)
-        # The kernel reports the unbiased variance; the moving average keeps the biased one, as `_synchronised`.
+        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            maps, gamma, beta, epsilon=self.epsilon
+        )
+        # The kernel reports the unbiased variance; the moving average keeps the biased one, as
+        # `_synchronised`.
         count = tf.cast(tf.size(maps) / maps.shape[-1], tf.float32)
         return tf.reshape(y, tf.shape(x)), mean, variance * (count - 1.0) / count
 

@@ -1,4 +1,4 @@
-"""Noise layers that take their seed as an argument: the same noise on one replica as on n, and after a resume."""
+"""Noise layers called with a seed: the same noise on one replica as on n, and after a resume."""
 
 import keras
 import tensorflow as tf

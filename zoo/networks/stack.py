@@ -22,7 +22,8 @@ class Row:
 
     Attributes:
         op: "dense", "conv" or "deconv".
-        units: outputs (before maxout), or None for as many as the role asks: the network's last row.
+        units: outputs (before maxout), or None for as many as the role asks: the network's last
+            row.
         kernel, stride, padding: of convolutions.
         norm: batch normalisation, which replaces the bias.
         dropout: fraction of the *inputs* dropped while training.
@@ -77,14 +78,15 @@ class Stack(keras.layers.Layer):
 
     Args:
         rows: `Row` and `Reshape` objects.
-        output_shape: shape of one output example, or None for what the rows give. A row without units gets as
-            many as this shape needs.
+        output_shape: shape of one output example, or None for what the rows give. A row without
+            units gets as many as this shape needs.
         slope: of the leaky ReLUs.
         init_stddev: of the Gaussian initial weights, or None for He (Glorot for linear rows).
         init_seed: int; layer i of the stack draws from a fold of it.
         momentum, epsilon: of the batch normalisation.
 
-    Call with `(x, extra=None, training=False, seed=None)`; `seed` (int32 [2]) feeds the noise layers.
+    Call with `(x, extra=None, training=False, seed=None)`; `seed` (int32 [2]) feeds the noise
+    layers.
     """
 
     def __init__(
@@ -118,7 +120,11 @@ class Stack(keras.layers.Layer):
         self.result_shape = self.example_shape or shape
         if _size(shape) != _size(self.result_shape):
             raise ValueError(
-                refusal("rows", f"a network that ends in {self.result_shape} for inputs {tuple(x_shape[1:])}", shape)
+                refusal(
+                    "rows",
+                    f"a network that ends in {self.result_shape} for inputs {tuple(x_shape[1:])}",
+                    shape,
+                )
             )
         self.built = True
 
@@ -130,7 +136,9 @@ class Stack(keras.layers.Layer):
         """Outputs of every row, the last one in the network's output shape."""
         outputs, x = [], tf.cast(x, self.compute_dtype)
         for i, block in enumerate(self.blocks):
-            row_seed = seeds.fold(seed, i) if seed is not None and block.noisy and training else None
+            row_seed = (
+                seeds.fold(seed, i) if seed is not None and block.noisy and training else None
+            )
             x = block(x, extra if block.joined else None, training=training, seed=row_seed)
             outputs.append(x)
         if outputs and x.shape[1:] != self.result_shape:
@@ -138,9 +146,11 @@ class Stack(keras.layers.Layer):
         return outputs
 
     def set_output_bias(self, value):
-        """Sets the last row's bias (broadcast), for data-dependent initialisation."""
+        """Sets the last row's bias from a value for each output; a bias that pixels share gets their mean."""
         bias = self.blocks[-1].bias
-        bias.assign(tf.broadcast_to(tf.reshape(value, value.shape[-len(bias.shape) :]), bias.shape))
+        if _size(value.shape) != _size(bias.shape):
+            value = tf.reduce_mean(tf.reshape(value, (-1, value.shape[-1])), axis=0)
+        bias.assign(tf.reshape(value, bias.shape))
 
     def get_config(self):
         rows = [{"row": type(row).__name__, **dataclasses.asdict(row)} for row in self.rows]
@@ -157,13 +167,19 @@ class Stack(keras.layers.Layer):
 
 
 class _Block(keras.layers.Layer):
-    """One row's layers in order: join, noise, linear map, bias or batch normalisation, non-linearity."""
+    """One row's layers: join, noise, linear map, bias or normalisation, non-linearity."""
 
     def __init__(self, stack, index, row, shape, joined):
         super().__init__(name=f"row_{index}", dtype=stack.dtype_policy)
         self.row, self.joined = row, joined
         self.input_example = shape
-        self.noises, self.linear, self.norm, self.untied, self.activation = [], None, None, None, None
+        self.noises, self.linear, self.norm, self.untied, self.activation = (
+            [],
+            None,
+            None,
+            None,
+            None,
+        )
         if isinstance(row, Reshape):
             self.output_example = tuple(row.shape)
             return
@@ -217,7 +233,9 @@ class _Block(keras.layers.Layer):
         if extra is not None:
             extra = tf.cast(extra, x.dtype)
             if x.shape.rank == 4:
-                extra = tf.broadcast_to(extra[:, None, None, :], (*tf.unstack(tf.shape(x)[:3]), extra.shape[-1]))
+                extra = tf.broadcast_to(
+                    extra[:, None, None, :], (*tf.unstack(tf.shape(x)[:3]), extra.shape[-1])
+                )
             x = tf.concat([x, extra], axis=-1)
         for k, noise in enumerate(self.noises):
             x = noise(x, training=training, seed=None if seed is None else seeds.fold(seed, k))
@@ -233,11 +251,11 @@ class _Block(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("zoo")
 class Pair(keras.layers.Layer):
-    """A discriminator of pairs, [B, ...] x [B, d] -> logits [B]: trunks on x and on z, then a joint network.
+    """A discriminator of pairs (x, z) -> logits [B]: trunks on x and on z, then a joint network.
 
     Args:
-        x, z, joint: `Stack`s; `joint` sees the two trunks' outputs, flattened and concatenated. z may be None: then
-            it is a discriminator of x alone.
+        x, z, joint: `Stack`s; `joint` sees the two trunks' outputs, flattened and concatenated. z
+            may be None: then it is a discriminator of x alone.
     """
 
     def __init__(self, x, z, joint, **kwargs):
@@ -264,11 +282,16 @@ class Pair(keras.layers.Layer):
 
     def get_config(self):
         stacks = {"x": self.x, "z": self.z, "joint": self.joint}
-        return {**super().get_config(), **{k: keras.saving.serialize_keras_object(v) for k, v in stacks.items()}}
+        return {
+            **super().get_config(),
+            **{k: keras.saving.serialize_keras_object(v) for k, v in stacks.items()},
+        }
 
     @classmethod
     def from_config(cls, config):
-        stacks = {k: keras.saving.deserialize_keras_object(config.pop(k)) for k in ("x", "z", "joint")}
+        stacks = {
+            k: keras.saving.deserialize_keras_object(config.pop(k)) for k in ("x", "z", "joint")
+        }
         return cls(**stacks, **config)
 
 

@@ -188,7 +188,7 @@ class Conductor(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def signals(self):
-        """SIGTERM and the first Ctrl-C ask for a checkpoint and an end; the second ends at once."""
+        """SIGTERM and the first Ctrl-C ask for a checkpoint and an end; a second ends at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

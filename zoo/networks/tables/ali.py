@@ -1,9 +1,10 @@
 """The networks of Dumoulin et al., Adversarially learned inference, arXiv 1606.00704.
 
-Tables 3 to 6 of its appendix, and two networks of this zoo's for MNIST and the 8x8 digits, which the paper has not.
-Convolutions are without padding; batch-normalised rows have no bias; initial weights are N(0, 0.01^2). The tables
-print widths before maxout, which halves them. Where the authors' code differs from the tables, the tables are followed
-(code: dropout of CIFAR-10's D(x) on three of its five inputs, none of SVHN's first rows normalised).
+Tables 3 to 6 of its appendix, and two networks of this zoo's for MNIST and the 8x8 digits, which
+the paper has not. Convolutions are without padding; batch-normalised rows have no bias; initial
+weights are N(0, 0.01^2). The tables print widths before maxout, which halves them. Where the
+authors' code differs from the tables, the tables are followed (code: dropout of CIFAR-10's D(x) on
+three of its five inputs, none of SVHN's first rows normalised).
 """
 
 from zoo.networks.stack import Reshape, conv, deconv, dense
@@ -147,7 +148,8 @@ ALI_MNIST = Table(
             deconv(None, 5, 2, **_SAME, **_LINEAR),
         ),
         "discriminator": {
-            # Noise and dropout keep the discriminator beatable: without them its accuracy stays at 99 %.
+            # Noise and dropout keep the discriminator beatable: without them its accuracy stays at
+            # 99 %.
             "x": (
                 conv(32, 5, 2, noise=0.1, **_SAME),
                 conv(64, 5, 2, dropout=0.2, **_SAME),
@@ -188,7 +190,11 @@ ALI_DIGITS = Table(
                 dense(256, dropout=0.2),
             ),
             "z": (dense(256, dropout=0.1), dense(256, dropout=0.2)),
-            "joint": (dense(256, dropout=0.2), dense(256, dropout=0.2), dense(1, activation="linear")),
+            "joint": (
+                dense(256, dropout=0.2),
+                dense(256, dropout=0.2),
+                dense(1, activation="linear"),
+            ),
         },
     },
     image_shape=(8, 8, 1),

@@ -8,8 +8,8 @@ class Table:
     """Networks by role, and what they share.
 
     Attributes:
-        roles: {role: rows}; a discriminator's rows are {"x": rows, "z": rows, "joint": rows}, of which a
-            discriminator of x alone leaves z out.
+        roles: {role: rows}; a discriminator's rows are {"x": rows, "z": rows, "joint": rows}, of
+            which a discriminator of x alone leaves z out.
         image_shape: the data it is made for, or None for any.
         slope: of the leaky ReLUs.
         init_stddev: of the Gaussian initial weights, or None for He's.

@@ -1,0 +1,263 @@
+"""Measures training on this machine: time, arithmetic, share of the ceiling, memory, input.
+
+    python tools/benchmark.py
+    python tools/benchmark.py --methods=ali --precisions=float32 --rounds=9
+
+For each method and precision, in a process of its own: the bare training step, the step inside
+Keras' `fit`, the input pipeline alone, and, in turn with them, the fastest 5x5 convolution that
+this machine does. Machines are noisy, so the ratios within one run are what counts.
+
+GFLOP are 2 per multiply-add of the convolutions and matrix products in the traced step, forward and
+backward, dead nodes left out; everything else is not counted.
+"""
+
+import json
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import common
+
+from zoo import data
+
+FLAGS = (
+    common.flag("methods", "tuple", ("vae", "gan", "ali"), "which methods"),
+    common.flag("precisions", "tuple", ("float32", "mixed_bfloat16"), "which precisions"),
+    common.flag("network", "str", "ali_mnist", "table of networks, for 28x28 images"),
+    common.flag("batch_size", "int", 100, "examples a step", minimum=1),
+    common.flag("latent_dim", "int", 64, "dimensions of z", minimum=1),
+    common.flag("rounds", "int", 5, "rounds; figures are medians over them", minimum=1),
+    common.flag("seconds", "float", 1.5, "time of each measurement in a round", minimum=0.01),
+    common.flag("threads", "int", None, "threads of TensorFlow; None means one a core", minimum=1),
+    common.flag("case", "str", None, "METHOD:PRECISION, measured in this process; prints JSON"),
+    common.flag("write", "bool", False, "also write the table to BUILD.md"),
+    common.DATA_DIR,
+)
+SHAPE = (28, 28, 1)
+CEILING_SHAPES = ((28, 64), (14, 128), (14, 256))  # side, maps in and out, batch 100, 5x5
+MARKS = ("<!-- bench:begin -->", "<!-- bench:end -->")
+
+
+def run(flags):
+    """All cases, each in a process of its own, then the table."""
+    if flags.case is not None:
+        print(json.dumps(measure(flags, *flags.case.split(":"))))
+        return
+    cases = []
+    for precision in flags.precisions:
+        for method in flags.methods:
+            options = [f"--{n}={getattr(flags, n)}" for n in ("rounds", "seconds", "batch_size")]
+            options += [f"--network={flags.network}", f"--latent_dim={flags.latent_dim}"]
+            options += [
+                f"--{n}={getattr(flags, n)}" for n in ("threads", "data_dir") if getattr(flags, n)
+            ]
+            done = subprocess.run(
+                [sys.executable, __file__, f"--case={method}:{precision}", *options],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+            cases.append(json.loads(done.stdout.splitlines()[-1]))
+            print(f"measured {method} in {precision}", file=sys.stderr)
+    text = table(cases, flags)
+    print(text)
+    if flags.write:
+        path = common.ROOT / "BUILD.md"
+        before, _, rest = path.read_text().partition(MARKS[0])
+        _, _, after = rest.partition(MARKS[1])
+        path.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
+
+
+def measure(flags, method, precision):
+    """One case: medians over interleaved rounds."""
+    common.load()
+    import tensorflow as tf
+
+    import zoo
+    from zoo import training
+
+    if flags.threads:
+        training.set_threads(flags.threads)
+    batch = flags.batch_size
+    source = _source(flags)
+    model = zoo.create(
+        method,
+        image_shape=SHAPE,
+        latent_dim=flags.latent_dim,
+        network=flags.network,
+        dtype=precision,
+    )
+    model.compile()
+    stream = source.train(batch, 0)
+    x = next(iter(stream))["x"]
+    model.adapt(x)
+    bare = tf.function(lambda: model.train_step({"x": x}), autograph=False)
+    counted = operations(bare.get_concrete_function().graph)
+    shape, ceiling = fastest_convolution("bfloat16" if "bfloat16" in precision else "float32")
+    feed = iter(stream)
+    draw = tf.function(lambda: next(feed)["x"], autograph=False)
+    fitted = _Fit(model, stream)
+    samples = {"ceiling": [], "bare": [], "fit": [], "input": []}
+    for call in (ceiling.call, bare, draw):
+        call()
+    fitted(2)
+    for _ in range(flags.rounds):
+        samples["ceiling"].append(_seconds(ceiling.call, flags.seconds))
+        samples["bare"].append(_seconds(bare, flags.seconds))
+        samples["fit"].append(fitted(max(2, int(flags.seconds / samples["bare"][-1]))))
+        samples["input"].append(_seconds(draw, flags.seconds / 3))
+    median = {name: statistics.median(values) for name, values in samples.items()}
+    of_ceiling = [
+        (counted / b) / (ceiling.operations / c)
+        for b, c in zip(samples["bare"], samples["ceiling"])
+    ]
+    return {
+        "method": method,
+        "precision": precision,
+        "milliseconds": 1e3 * median["bare"],
+        "images_per_second": batch / median["bare"],
+        "gflop": counted / 1e9,
+        "gflops": counted / median["bare"] / 1e9,
+        "ceiling": ceiling.operations / median["ceiling"] / 1e9,
+        "ceiling_shape": shape,
+        "share": statistics.median(of_ceiling),
+        "fit": statistics.median(f / b for f, b in zip(samples["fit"], samples["bare"])),
+        "input_images_per_second": batch / median["input"],
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "data": source.name,
+    }
+
+
+class _Fit:
+    """Seconds a step inside of `model.fit`, the first step of a call left out."""
+
+    def __init__(self, model, stream):
+        import keras
+
+        class Clock(keras.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                self.times.append(time.perf_counter())
+
+        self.model, self.stream, self.clock = model, stream, Clock()
+
+    def __call__(self, steps):
+        self.clock.times = []
+        options = {"verbose": 0, "shuffle": False, "callbacks": [self.clock]}
+        self.model.fit(self.stream, steps_per_epoch=steps + 1, **options)
+        first, last = self.clock.times[0], self.clock.times[-1]
+        return (last - first) / steps
+
+
+class Convolution:
+    """A 5x5 convolution, [100, side, side, maps] -> the same shape."""
+
+    def __init__(self, side, maps, dtype):
+        import tensorflow as tf
+
+        x = tf.cast(tf.random.stateless_normal([100, side, side, maps], [0, 0]), dtype)
+        w = tf.cast(tf.random.stateless_normal([5, 5, maps, maps], [0, 1]), dtype)
+        self.call = tf.function(lambda: tf.nn.conv2d(x, w, 1, "SAME")[0, 0, 0, 0])
+        self.operations = 2 * 100 * side**2 * 25 * maps**2
+
+
+def fastest_convolution(dtype):
+    """(its shape in words, the fastest `Convolution`) of `CEILING_SHAPES`, on a short trial."""
+    tried = []
+    for side, maps in CEILING_SHAPES:
+        convolution = Convolution(side, maps, dtype)
+        convolution.call()
+        rate = convolution.operations / _seconds(convolution.call, 0.5)
+        tried.append((rate, f"100x{side}x{side}x{maps}, 5x5, {maps} maps", convolution))
+    return max(tried, key=lambda each: each[0])[1:]
+
+
+def operations(graph):
+    """2 per multiply-add of the convolutions and products that the graph's results need."""
+    needed, stack = set(), [t.op for t in graph.outputs] + list(graph.control_outputs)
+    while stack:
+        op = stack.pop()
+        if op not in needed:
+            needed.add(op)
+            stack += [t.op for t in op.inputs] + list(op.control_inputs)
+    return sum(_operations(op) for op in needed)
+
+
+def _operations(op):
+    size = lambda shape: shape.num_elements()  # noqa: E731
+    if op.type == "Conv2D":
+        return 2 * size(op.outputs[0].shape) * size(op.inputs[1].shape[:3])
+    if op.type == "Conv2DBackpropInput":
+        return 2 * size(op.inputs[2].shape) * size(op.inputs[1].shape[:3])
+    if op.type == "Conv2DBackpropFilter":
+        return 2 * size(op.inputs[2].shape) * size(op.outputs[0].shape[:3])
+    if op.type == "MatMul":
+        inner = op.inputs[0].shape[0 if op.get_attr("transpose_a") else 1]
+        return 2 * size(op.outputs[0].shape) * inner
+    return 0
+
+
+def _seconds(call, at_least):
+    """Seconds a call, over as many calls as take `at_least` seconds."""
+    count, began = 0, time.perf_counter()
+    while time.perf_counter() - began < at_least:
+        result = call()
+        count += 1
+    for leaf in result.values() if isinstance(result, dict) else [result]:
+        leaf.numpy()  # wait for the last one
+    return (time.perf_counter() - began) / count
+
+
+def _source(flags):
+    """MNIST where it is at hand; else uint8 noise of its size, which costs the pipeline the same."""
+    try:
+        return data.load("mnist", data_dir=flags.data_dir)
+    except FileNotFoundError:
+        import numpy as np
+
+        folder = tempfile.mkdtemp()
+        path = pathlib.Path(folder, "noise.npz")
+        noise = np.random.default_rng(0).integers(0, 256, (60_000, *SHAPE), dtype=np.uint8)
+        np.savez(path, x=noise)
+        return data.load(f"npz:{path}")
+
+
+def table(cases, flags):
+    """The cases as a Markdown table, and what it was measured on."""
+    import os
+
+    heads = ("method", "precision", "ms a step", "images/s", "GFLOP a step", "GFLOP/s")
+    heads += ("of the ceiling", "`fit` / bare step", "input / consumption", "peak memory")
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for c in cases:
+        cells = (
+            c["method"],
+            c["precision"],
+            f"{c['milliseconds']:.1f}",
+            f"{c['images_per_second']:,.0f}",
+            f"{c['gflop']:.1f}",
+            f"{c['gflops']:.0f}",
+            f"{100 * c['share']:.0f} %",
+            f"{c['fit']:.3f}",
+            f"{c['input_images_per_second'] / c['images_per_second']:.0f}",
+            f"{c['peak_mb']:,.0f} MB",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    ceilings = {c["precision"]: c for c in cases}.values()
+    notes = "; ".join(
+        f"{c['precision']} {c['ceiling']:.0f} GFLOP/s ({c['ceiling_shape']})" for c in ceilings
+    )
+    cores = flags.threads or os.cpu_count()
+    lines += [
+        "",
+        f"Batch {flags.batch_size}, network {flags.network}, data {cases[0]['data']}, "
+        f"{cores} threads. Ceiling: {notes}.",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(common.main(run, FLAGS))
