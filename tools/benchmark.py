@@ -187,7 +187,7 @@ def operations(graph):
 
 
 def _operations(op):
-    size = lambda shape: shape.num_elements()  # noqa: E731
+    size = lambda shape: shape.num_elements()
     if op.type == "Conv2D":
         return 2 * size(op.outputs[0].shape) * size(op.inputs[1].shape[:3])
     if op.type == "Conv2DBackpropInput":
@@ -212,7 +212,7 @@ def _seconds(call, at_least):
 
 
 def _source(flags):
-    """MNIST where it is at hand; else uint8 noise of its size, which costs the pipeline the same."""
+    """MNIST where it is at hand, else uint8 noise of its size: the pipeline does the same work."""
     try:
         return data.load("mnist", data_dir=flags.data_dir)
     except FileNotFoundError:

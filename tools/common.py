@@ -44,7 +44,7 @@ def flag(name, kind, default, help, **bounds):
         kind: "int", "float", "bool", "str" or "tuple" (of strings, separated by commas).
         default: value without the flag.
         help: its meaning.
-        **bounds: `choices`, `minimum`, `maximum`, `exclusive` of `HyperParameter`.
+        **bounds: `choices`, `minimum`, `maximum`, `above`, `below` of `HyperParameter`.
     """
     items = "str" if kind == "tuple" else None
     return HyperParameter(
