@@ -16,7 +16,7 @@ from tests.conformance import cases
 HERE = pathlib.Path(__file__).parent
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fresh(train_once, tmp_path_factory):
     """Folder of what a fresh process loaded and trained, for all methods in one process."""
     folder = tmp_path_factory.mktemp("fresh")

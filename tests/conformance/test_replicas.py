@@ -39,7 +39,7 @@ def test_two_devices_are_one(method, one, two_cpus, tmp_path):
     helpers.assert_close(result(tmp_path), one)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def two_processes(tmp_path_factory):
     """Run directories that two workers trained together, every method in turn."""
     folder = tmp_path_factory.mktemp("workers")
