@@ -121,7 +121,7 @@ def get(method):
         module, _, name = method.partition(":")
         try:
             return getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError, ValueError) as error:
             expected = "an importable package.module:Class"
             raise ValueError(refusal("method", expected, method, str(error))) from None
     _source(method)
