@@ -39,7 +39,7 @@ def run(kind, steps=20, gradient_dtype="float32", **settings):
 def test_equals_keras_adam_over_20_steps(settings):
     weights, slots = run(FusedAdam, **settings)
     expected_weights, expected_slots = run(keras.optimizers.Adam, **settings)
-    # The kernel's 1 - beta_2 is a float32, 5e-5 off at 0.999: half of it in each of 20 steps of about lr.
+    # The kernel's 1 - beta_2 is a float32, 5e-5 off at 0.999: half that in each step of about lr.
     tolerance = 5e-4 * settings["learning_rate"]
     for ours, keras_ in zip(weights, expected_weights):
         np.testing.assert_allclose(ours, keras_, rtol=1e-6, atol=tolerance)
