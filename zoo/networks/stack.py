@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from zoo import seeds
 from zoo.errors import refusal
-from zoo.networks.layers import BatchNorm, Maxout, UntiedBias
+from zoo.networks.layers import BatchNorm, Conv2D, Conv2DTranspose, Maxout, UntiedBias
 from zoo.networks.noise import Dropout, GaussianNoise
 
 
@@ -146,7 +146,7 @@ class Stack(keras.layers.Layer):
         return outputs
 
     def set_output_bias(self, value):
-        """Sets the last row's bias from a value for each output; a bias that pixels share gets their mean."""
+        """Sets the last row's bias from a value an output; pixels that share one get the mean."""
         bias = self.blocks[-1].bias
         if _size(value.shape) != _size(bias.shape):
             value = tf.reduce_mean(tf.reshape(value, (-1, value.shape[-1])), axis=0)
@@ -263,12 +263,15 @@ class Pair(keras.layers.Layer):
         self.x, self.z, self.joint = x, z, joint
 
     def build(self, x_shape, z_shape=None):
-        self.x.build(x_shape)
-        width = _size(self.x.result_shape)
+        def built(stack, shape):  # one from a config is built already
+            if not stack.built:
+                stack.build(shape)
+            return _size(stack.result_shape)
+
+        width = built(self.x, x_shape)
         if self.z is not None:
-            self.z.build(z_shape)
-            width += _size(self.z.result_shape)
-        self.joint.build((None, width))
+            width += built(self.z, z_shape)
+        built(self.joint, (None, width))
         self.built = True
 
     def call(self, x, z=None, training=False, seed=None):
@@ -314,7 +317,7 @@ def _linear(row, shape, stack, last, initializer, dtype):
         units = _size(result) if row.op == "dense" or len(result) == 1 else result[-1]
     if row.op == "dense":
         return keras.layers.Dense(units, **options)
-    kinds = {"conv": keras.layers.Conv2D, "deconv": keras.layers.Conv2DTranspose}
+    kinds = {"conv": Conv2D, "deconv": Conv2DTranspose}
     return kinds[row.op](units, row.kernel, row.stride, row.padding, **options)
 
 
