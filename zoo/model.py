@@ -373,8 +373,15 @@ class GenerativeModel(keras.Model):
         x = batch["x"]
         if x.dtype == tf.uint8:
             x = tf.cast(x, tf.float32) / 255.0
-        if x.shape[1:] != self.image_shape:
-            x = tf.reshape(x, (-1, *self.image_shape))
+        shape = tf.TensorShape(x.shape)[1:]
+        one_map = len(self.image_shape) == 3 and self.image_shape[-1] == 1
+        if one_map and shape.rank == 2:
+            x, shape = x[..., None], shape + (1,)
+        if not shape.is_compatible_with(self.image_shape):
+            # A reshape would make rows of [B, 4] into twice as many of [2 B, 2].
+            expected = f"[B, {', '.join(map(str, self.image_shape))}]"
+            raise ValueError(refusal("x.shape", expected, tuple(x.shape)))
+        x = tf.ensure_shape(x, (None, *self.image_shape))
         return batch | {"x": tf.cast(x, tf.float32)}
 
     def play(self, phase, *arguments):
