@@ -1,0 +1,578 @@
+"""The game: who moves, when, by how much; the verbs; round trips."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+from zoo import distributions, seeds
+from zoo.methods.ali import ALI
+from zoo.methods.gan import GAN
+from zoo.methods.vae import VAE
+from zoo.model import GenerativeModel, _entered, _Phase
+from zoo.networks.stack import Pair, Stack, dense
+
+D = 2  # data and latents
+
+
+def stack(units, seed, *hidden):
+    rows = (*hidden, dense(units, activation="linear"))
+    return Stack(rows, init_seed=seed, init_stddev=0.5)
+
+
+def hidden():
+    return dense(8, activation="tanh")
+
+
+def ali(**options):
+    discriminator = Pair(Stack(()), Stack(()), stack(1, 3, hidden()))
+    return ALI(
+        image_shape=(D,),
+        latent_dim=D,
+        encoder=stack(2 * D, 1, hidden()),
+        decoder=stack(D, 2, hidden()),
+        discriminator=discriminator,
+        **options,
+    )
+
+
+def gan(**options):
+    discriminator = Pair(Stack(()), None, stack(1, 3, hidden()))
+    return GAN(
+        image_shape=(D,),
+        latent_dim=D,
+        decoder=stack(D, 2, hidden()),
+        discriminator=discriminator,
+        **options,
+    )
+
+
+def vae(**options):
+    return VAE(
+        image_shape=(D,),
+        latent_dim=options.pop("latent_dim", D),
+        encoder=stack(2 * D, 1, hidden()),
+        decoder=stack(D, 2, hidden()),
+        decoder_output="normal",
+        **options,
+    )
+
+
+MAKERS = {"ali": ali, "gan": gan, "vae": vae}
+
+
+def batch(n=16, seed=0):
+    return np.random.default_rng(seed).standard_normal((n, D)).astype(np.float32)
+
+
+def sgd(model, rate=0.1, **options):
+    """Compiles with plain SGD for every player."""
+    model.compile({player: keras.optimizers.SGD(rate) for player in model.PLAYERS}, **options)
+    return model
+
+
+def weights(model):
+    return {player: [v.numpy() for v in variables] for player, variables in model.players.items()}
+
+
+def same(a, b):
+    return all(np.array_equal(i, j) for i, j in zip(a, b, strict=True))
+
+
+# --- the game -------------------------------------------------------------------------------------
+
+
+def test_a_phase_moves_its_player_alone():
+    model = sgd(gan())
+    before = weights(model)
+    model.play(model.discriminator_phase, tf.constant(batch()))
+    after = weights(model)
+    assert same(after["generator"], before["generator"])
+    assert not any(
+        np.array_equal(a, b) for a, b in zip(after["discriminator"], before["discriminator"])
+    )
+    model.play(model.generator_phase, tf.constant(batch()))
+    last = weights(model)
+    assert same(last["discriminator"], after["discriminator"])
+    assert not same(last["generator"], after["generator"])
+    assert int(model.play_counter) == 2
+    assert int(model.step) == 0
+
+
+@pytest.mark.parametrize("ratio", [1, 3])
+def test_the_ratio_of_updates(ratio):
+    model = gan(discriminator_steps=ratio)
+    model.compile()
+    model.fit(batch(8), batch_size=4, epochs=2, verbose=0)  # 4 steps
+    assert int(model.optimizers["discriminator"].iterations) == 4 * ratio
+    assert int(model.optimizers["generator"].iterations) == 4
+    assert int(model.step) == 4
+    assert int(model.play_counter) == 4 * (ratio + 1)
+
+
+def by_hand(model, x):
+    """{player: gradients} of the next play, at the weights as they are."""
+    phase = _Phase(seeds.fold(model.seed, "play", model.play_counter.value), training=True)
+    with _entered(phase), tf.GradientTape(persistent=True) as tape:
+        losses = {player: tf.reduce_mean(loss) for player, loss in model.game(x).items()}
+    players = model.players
+    return {p: [g.numpy() for g in tape.gradient(losses[p], players[p])] for p in players}
+
+
+def test_ali_moves_both_players_at_once():
+    x = tf.constant(batch())
+    model, in_turn = sgd(ali()), sgd(ali())
+    before, gradients = weights(model), by_hand(model, x)
+    model.play(model.game, x)
+    after = weights(model)
+    for player in before:  # w - 0.1 g, both gradients taken before either update
+        for w, g, now in zip(before[player], gradients[player], after[player], strict=True):
+            np.testing.assert_allclose(now, w - 0.1 * g, atol=1e-6)
+    # In turn, the generator would answer the discriminator's new weights: another step.
+    for variable, value in zip(in_turn.players["discriminator"], after["discriminator"]):
+        variable.assign(value)
+    others = by_hand(in_turn, x)["generator"]
+    assert max(np.abs(a - b).max() for a, b in zip(others, gradients["generator"])) > 1e-4
+
+
+def test_ali_costs_2_ln_2_at_logits_0():
+    model = ali()
+    model.compile()
+    for variable in model.players["discriminator"]:
+        variable.assign(tf.zeros_like(variable))
+    logs = model.test_step(batch())
+    np.testing.assert_allclose(logs["discriminator_loss"], 2 * np.log(2.0), rtol=1e-6)
+    np.testing.assert_allclose(logs["generator_loss"], 2 * np.log(2.0), rtol=1e-6)
+    np.testing.assert_allclose(logs["discriminator_accuracy"], 0.5)
+
+
+def test_noise_differs_from_play_to_play_and_from_seed_to_seed():
+    def logs(seed):
+        model = sgd(ali(seed=seed), rate=0.0)
+        x = tf.constant(batch())
+        return [
+            float(by_hand(model, x)["generator"][0][0, 0]),
+            model.play(model.game, x),
+            float(by_hand(model, x)["generator"][0][0, 0]),
+        ]
+
+    first, _, second = logs(0)
+    assert first != second
+    again, _, _ = logs(0)
+    assert first == again
+    assert logs(1)[0] != first
+
+
+class Toy(GenerativeModel):
+    """Two networks; the tests say who owns them."""
+
+    PLAYERS = {"one": ("encoder",), "two": ("decoder",)}
+
+    def make_networks(self):
+        self.make("encoder", (D,), outputs=(2 * D,))
+        self.make("decoder", (D,), outputs=(D,))
+
+
+def test_every_network_has_an_owner():
+    class Orphan(Toy):
+        PLAYERS = {"one": ("encoder",)}
+
+    class Shared(Toy):
+        PLAYERS = {"one": ("encoder",), "two": ("encoder", "decoder")}
+
+    class Meant(Shared):
+        SHARED = ("encoder",)
+
+    with pytest.raises(ValueError, match="an owner of the network 'decoder'"):
+        Orphan(image_shape=(D,), latent_dim=D)
+    with pytest.raises(ValueError, match="'encoder', which one and two share"):
+        Shared(image_shape=(D,), latent_dim=D)
+    players = Meant(image_shape=(D,), latent_dim=D).players
+    assert len(players["two"]) > len(players["one"]) > 0
+
+
+def test_a_loss_must_reach_all_its_players_variables():
+    class Halved(VAE):
+        def bound(self, x):
+            return {"model": tf.reduce_sum(self.posterior(x).mean(), axis=1)}  # no decoder
+
+    model = Halved(image_shape=(D,), latent_dim=D, encoder=stack(2 * D, 1), decoder=stack(D, 2))
+    model.compile()
+    with pytest.raises(ValueError, match="a loss of model that reaches all its variables"):
+        model.play(model.bound, tf.constant(batch()))
+
+
+def test_losses_are_averaged_over_examples():
+    model = sgd(vae())
+    with pytest.raises(ValueError, match="loss.shape"):
+        model.play(
+            lambda x: {"model": tf.reduce_sum(model.decoder(x), axis=1, keepdims=True)}, batch()
+        )
+    before = model.decoder.variables[-1].numpy()
+    bias = lambda x: {"model": tf.reduce_sum(model.decoder(model.encoder(x)[:, :D]), axis=1)}
+    model.play(bias, tf.constant(batch(16)))
+    # The loss is a sum of outputs for each example: its mean's gradient at the output bias is 1.
+    np.testing.assert_allclose(model.decoder.variables[-1], before - 0.1, atol=1e-6)
+
+
+def test_clip_norm_bounds_each_players_step():
+    model = sgd(ali(clip_norm=1e-3), rate=1.0)
+    before = weights(model)
+    model.play(model.game, tf.constant(batch()))
+    for player, now in weights(model).items():
+        step = np.sqrt(sum(np.sum((a - b) ** 2) for a, b in zip(now, before[player])))
+        np.testing.assert_allclose(step, 1e-3, rtol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "schedule, factors",
+    # decay_from 2, decay_steps 4: at step s, k = clip((s - 2) / 4): 1 - 0.99 k, or 0.01^k.
+    [
+        ("linear", [1, 1, 1, 0.7525, 0.505, 0.2575, 0.01, 0.01]),
+        ("exponential", [1, 1, 1, 0.01**0.25, 0.1, 0.01**0.75, 0.01, 0.01]),
+    ],
+)
+def test_schedules_end_at_one_per_cent(schedule, factors):
+    model = gan(lr_schedule=schedule, decay_from=2, decay_steps=4, generator_learning_rate=0.5)
+    model.compile()
+    step = tf.function(model.train_step)
+    for factor in factors:
+        step(tf.constant(batch()))
+        rates = {player: float(o.learning_rate) for player, o in model.optimizers.items()}
+        np.testing.assert_allclose(rates["discriminator"], 2e-4 * factor, rtol=1e-4)
+        np.testing.assert_allclose(rates["generator"], 0.5 * factor, rtol=1e-4)
+
+
+def test_moving_average_by_hand_and_in_the_verbs():
+    model = sgd(ali(ema_decay=0.75))
+    first = [v.numpy() for v in model.encoder.trainable_variables]
+    model.train_step(batch())
+    second = [v.numpy() for v in model.encoder.trainable_variables]
+    twin = ali()
+    # From the initial weights: 3/4 of them and 1/4 of the new ones.
+    for variable, a, b in zip(twin.encoder.trainable_variables, first, second, strict=True):
+        variable.assign(0.75 * a + 0.25 * b)
+    x = batch(4)
+    np.testing.assert_allclose(model.encode(x).mean(), twin.encode(x).mean(), atol=1e-5)
+    assert np.abs(model.encoder(x)[:, :D] - model.encode(x).mean()).max() > 1e-5
+    averages = dict(zip((v.path for v in model._trained), model._averages))
+    for variable, now in zip(twin.decoder.trainable_variables, model.decoder.trainable_variables):
+        variable.assign(averages[now.path])
+    np.testing.assert_allclose(model.sample(4, seed=0), twin.sample(4, seed=0), atol=1e-5)
+    np.testing.assert_allclose(model.decode(x).mean(), twin.decode(x).mean(), atol=1e-5)
+    np.testing.assert_allclose(model.reconstruct(x, seed=0), twin.reconstruct(x, seed=0), atol=1e-5)
+    for variable, value in zip(model.encoder.trainable_variables, second):
+        np.testing.assert_array_equal(variable, value)  # the verbs leave the weights alone
+
+
+# --- data -----------------------------------------------------------------------------------------
+
+
+def test_as_batch():
+    model = vae()
+    x, y = batch(4), np.arange(4)
+    for data in (x, (x,), (x, y), {"x": x}, {"x": x, "y": y}, tf.constant(x)):
+        np.testing.assert_array_equal(model.as_batch(data)["x"], x)
+    np.testing.assert_array_equal(model.as_batch((x, y))["y"], y)
+    assert model.as_batch({"x": x, "x_labelled": 3})["x_labelled"] == 3
+    assert model.as_batch(x.astype(np.float64))["x"].dtype == tf.float32
+
+
+def test_as_batch_of_images():
+    model = zoo.create("vae", image_shape=(4, 4, 1), latent_dim=2)
+    bytes_ = np.arange(32, dtype=np.uint8).reshape(2, 4, 4) * 8
+    for data in (bytes_, tf.constant(bytes_)):
+        scaled = model.as_batch(data)["x"]
+        assert scaled.shape == (2, 4, 4, 1)
+        np.testing.assert_allclose(scaled[..., 0], bytes_ / 255, rtol=1e-6)
+
+
+def test_as_batch_refuses_another_shape():
+    # Four values a row are not two rows of two.
+    with pytest.raises(ValueError, match=r"x.shape"):
+        vae().as_batch(np.zeros([6, 2 * D], np.float32))
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ({"learning_rat": 0.1}, ValueError, "learning_rat=.*|Did you mean 'learning_rate'"),
+        (
+            {"latent_dim": 0},
+            ValueError,
+            "Invalid `latent_dim`: expected an int >= 1. Received: latent_dim=0",
+        ),
+        ({"latent_dim": 2.0}, TypeError, "latent_dim=2.0"),
+        ({"beta_1": 1.0}, ValueError, r"a float in \[0, 1\). Received: beta_1=1.0"),
+        ({"learning_rate": 0.0}, ValueError, "learning_rate=0.0"),
+        ({"network": 3}, TypeError, "network=3"),
+        ({"kl": "analytc"}, ValueError, "Did you mean 'analytic'"),
+        ({"num_classes": 10}, ValueError, "num_classes=10"),
+        ({"image_shape": (0,)}, ValueError, r"image_shape=\(0,\)"),
+        ({"image_shape": (4, 4)}, ValueError, r"image_shape=\(4, 4\)"),
+        ({"image_shape": 4}, TypeError, "image_shape=4"),
+        ({"ema_decay": 1.0}, ValueError, "ema_decay=1.0"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(arguments, error, message):
+    with pytest.raises(error, match=message) as told:
+        zoo.create("vae", **({"image_shape": (D,)} | arguments))
+    assert type(told.value) is error
+    assert "\n" not in str(told.value)
+
+
+def test_optimizers_by_player():
+    model = gan(generator_learning_rate=0.25)
+    model.compile({"discriminator": keras.optimizers.SGD(0.5)})
+    assert isinstance(model.optimizers["discriminator"], keras.optimizers.SGD)
+    assert float(model.optimizers["generator"].learning_rate) == 0.25
+    assert float(model.optimizers["generator"].beta_1) == 0.5
+    with pytest.raises(ValueError, match="Did you mean 'discriminator'"):
+        model.compile({"discriminater": keras.optimizers.SGD(0.5)})
+
+
+# --- verbs ----------------------------------------------------------------------------------------
+
+VERBS = {
+    "ali": {"sample", "encode", "decode", "reconstruct"},
+    "gan": {"sample", "decode"},
+    "vae": {"sample", "encode", "decode", "reconstruct", "log_prob"},
+}
+
+
+@pytest.mark.parametrize("method", VERBS)
+def test_capabilities_and_missing_verbs(method):
+    model = MAKERS[method]()
+    assert model.capabilities == VERBS[method]
+    assert model.density == ("lower_bound" if method == "vae" else None)
+    x = batch(3)
+    for verb in ("encode", "decode", "reconstruct", "log_prob", "classify"):
+        if verb in VERBS[method]:
+            assert getattr(model, verb)(x) is not None
+            continue
+        have = ", ".join(sorted(VERBS[method]))
+        with pytest.raises(ValueError, match=f"^{method} cannot {verb}: expected one of {have}."):
+            getattr(model, verb)(x)
+
+
+@pytest.mark.parametrize("method", VERBS)
+def test_samples_are_a_function_of_the_seed_and_the_row(method):
+    model = MAKERS[method]()
+    x = model.sample(16, seed=3)
+    assert x.shape == (16, D)
+    np.testing.assert_array_equal(model.sample(16, seed=3), x)
+    np.testing.assert_allclose(model.sample(8, seed=3), x[:8], atol=1e-6)
+    assert np.abs(model.sample(16, seed=4) - x).max() > 1e-3
+    assert np.abs(model.sample(16) - model.sample(16)).max() > 1e-3  # None draws a new one
+    for n, error in ((0, ValueError), (2.0, TypeError), (True, TypeError)):
+        with pytest.raises(error, match=f"expected an int >= 1. Received: n={n}"):
+            model.sample(n)
+    with pytest.raises(ValueError, match="unconditional"):
+        model.sample(2, y=[0, 1])
+
+
+def test_more_rows_than_a_chunk():
+    model = gan()
+    x = model.sample(600, seed=0)  # chunks of 512
+    assert x.shape == (600, D)
+    np.testing.assert_allclose(model.sample(520, seed=0), x[:520], atol=1e-6)
+
+
+def test_verbs_refuse_bad_data():
+    model = vae()
+    with pytest.raises(ValueError, match="x.shape"):
+        model.encode(np.zeros([2, D + 1], np.float32))
+    with pytest.raises(ValueError, match="NaN"):
+        model.reconstruct(np.full([2, D], np.nan, np.float32))
+    with pytest.raises(ValueError, match="samples=0"):
+        model.log_prob(batch(2), samples=0)
+    with pytest.raises(ValueError, match="level=2"):
+        model.encode(batch(2), level=2)
+
+
+def test_the_bound_rises_with_samples_and_its_rows_are_independent():
+    model = vae(decoder_stddev=0.5)
+    x = np.repeat(batch(1), 400, axis=0)
+    one, ten = model.log_prob(x, seed=0).numpy(), model.log_prob(x, samples=20, seed=0).numpy()
+    assert one.shape == (400,)
+    assert ten.mean() > one.mean() + 0.1
+    np.testing.assert_allclose(model.log_prob(x[:7], samples=20, seed=0), ten[:7], atol=1e-4)
+
+
+def linear_vae(stddev, **options):
+    """p(x|z) = N(W z + b, stddev^2 I), q(z|x) = N(A x + c, s^2): it holds the exact posterior."""
+    rows = lambda units: Stack((dense(units, activation="linear"),), init_stddev=0.3)
+    return VAE(
+        image_shape=(D,),
+        latent_dim=1,
+        encoder=rows(2),
+        decoder=rows(D),
+        decoder_output="normal",
+        decoder_stddev=stddev,
+        **options,
+    )
+
+
+_W, _STDDEV = np.array([1.2, -0.7]), 0.5
+
+
+def test_log_prob_is_the_evidence_at_the_exact_posterior():
+    # x ~ N(0, w w' + s^2 I). Posterior: precision 1 + w.w / s^2, mean (w.x / s^2) / precision.
+    model = linear_vae(_STDDEV)
+    precision = 1 + _W @ _W / _STDDEV**2
+    loc = (_W / _STDDEV**2 / precision)[:, None]
+    kernel = np.concatenate([loc, np.zeros([D, 1])], axis=1)
+    model.encoder.set_weights([kernel, np.array([0.0, -0.5 * np.log(precision)])])
+    model.decoder.set_weights([_W[None], np.zeros(D)])
+    x = batch(5)
+    covariance = np.outer(_W, _W) + _STDDEV**2 * np.eye(D)
+    squares = np.einsum("bi,ij,bj->b", x, np.linalg.inv(covariance), x)
+    evidence = -0.5 * (squares + np.log(np.linalg.det(2 * np.pi * covariance)))
+    for samples in (1, 4):
+        np.testing.assert_allclose(model.log_prob(x, samples=samples), evidence, atol=1e-4)
+
+
+def test_vae_reaches_the_truth_on_a_gaussian():
+    # Minus the entropy of N(0, C), C = w w' + s^2 I: no mean log-likelihood is above it.
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((4000, 1)) * _W + _STDDEV * rng.standard_normal((4000, D))
+    x = x.astype(np.float32)
+    covariance = np.outer(_W, _W) + _STDDEV**2 * np.eye(D)
+    truth = -0.5 * np.log(np.linalg.det(2 * np.pi * np.e * covariance))
+    model = linear_vae(_STDDEV, learning_rate=0.02)
+    model.compile(steps_per_execution=20)
+    model.fit(x, batch_size=200, epochs=15, verbose=0)
+    assert abs(float(np.mean(model.log_prob(x, seed=0))) - truth) < 0.1
+
+
+# --- Keras ----------------------------------------------------------------------------------------
+
+
+def test_fit_validates_and_stops_early():
+    model = vae()
+    model.compile()
+    seen = []
+    stop = keras.callbacks.EarlyStopping(monitor="val_model_loss", mode="min", min_delta=1e9)
+    record = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(dict(logs))
+    )
+    history = model.fit(
+        batch(16),
+        validation_data=(batch(8, seed=1), None),
+        batch_size=8,
+        epochs=5,
+        verbose=0,
+        callbacks=[stop, record],
+    )
+    assert len(history.history["model_loss"]) == len(seen) == 2  # the second is no better by 1e9
+    names = set(model.log_names)
+    assert names == {"model_loss", "reconstruction_loss", "kl"}
+    assert set(seen[0]) == names | {f"val_{name}" for name in names}
+    for logs in seen:  # negative ELBO = reconstruction + KL, in training and in validation
+        for side in ("", "val_"):
+            total = logs[f"{side}reconstruction_loss"] + logs[f"{side}kl"]
+            np.testing.assert_allclose(logs[f"{side}model_loss"], total, rtol=1e-4)
+
+
+def test_validation_leaves_everything_as_it_was():
+    model = ali()
+    model.compile()
+    before = {k: v.numpy() for k, v in model.state.items()}
+    model.evaluate(batch(16), batch_size=8, verbose=0)
+    assert all(np.array_equal(v.numpy(), before[k]) for k, v in model.state.items())
+
+
+@pytest.mark.parametrize("method", VERBS)
+def test_saved_models_train_on_as_if_never_saved(method, tmp_path):
+    options = {} if method == "vae" else {"ema_decay": 0.9}
+    model = MAKERS[method](**options)
+    first = next(iter(model.PLAYERS))
+    model.compile({first: keras.optimizers.SGD(0.01, momentum=0.9)})
+    model.fit(batch(32), batch_size=8, shuffle=False, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.hyper_parameters == model.hyper_parameters
+    assert list(again.state) == list(model.state)
+    for path, variable in model.state.items():
+        np.testing.assert_array_equal(again.state[path], variable, err_msg=path)
+    assert {p: type(o) for p, o in again.optimizers.items()} == {
+        p: type(o) for p, o in model.optimizers.items()
+    }
+    np.testing.assert_array_equal(again.sample(3, seed=0), model.sample(3, seed=0))
+    for one in (model, again):
+        one.fit(batch(8, seed=2), batch_size=8, shuffle=False, verbose=0)
+    assert int(again.step) == 5
+    for path, variable in model.state.items():
+        np.testing.assert_allclose(again.state[path], variable, atol=1e-7, err_msg=path)
+
+
+def test_a_twin_from_its_hyper_parameters():
+    model = zoo.create("vae", image_shape=(D,), latent_dim=3, seed=5, kl="monte_carlo")
+    twin = zoo.create(model.method, **model.hyper_parameters)
+    assert twin.hyper_parameters == model.hyper_parameters
+    assert same(weights(twin)["model"], weights(model)["model"])
+    other = zoo.create("vae", **(model.hyper_parameters | {"seed": 6}))
+    assert not same(weights(other)["model"], weights(model)["model"])
+
+
+def test_a_keras_model_of_ones_own(tmp_path):
+    encoder = keras.Sequential([keras.Input((D,)), keras.layers.Dense(2 * D)])
+    model = VAE(
+        image_shape=(D,),
+        latent_dim=D,
+        encoder=encoder,
+        decoder=stack(D, 2),
+        decoder_output="normal",
+    )
+    model.compile()
+    model.fit(batch(16), batch_size=8, verbose=0)
+    assert model.networks["encoder"] is encoder
+    assert model.encode(batch(3)).mean().shape == (3, D)
+    model.save(tmp_path / "own.keras")
+    again = keras.models.load_model(tmp_path / "own.keras")
+    np.testing.assert_array_equal(again.encode(batch(3)).mean(), model.encode(batch(3)).mean())
+
+
+def test_bfloat16_computes_log_probs_in_float32():
+    model = zoo.create(
+        "vae", image_shape=(D,), latent_dim=D, decoder_output="normal", dtype="mixed_bfloat16"
+    )
+    model.compile()
+    logs = model.train_step(tf.constant(batch()))
+    assert np.isfinite(float(logs["model_loss"]))
+    assert model.encoder(batch(2)).dtype == tf.bfloat16
+    assert {v.dtype for v in model.encoder.variables} == {"float32"}
+    assert model.log_prob(batch(2)).dtype == tf.float32
+    assert model.sample(2).dtype == tf.float32
+
+
+def test_one_step_under_xla():
+    model = sgd(vae(), jit_compile=True)
+    x, before = batch(8), weights(model)["model"]
+    # The KL term has no noise (XLA draws other numbers): (loc^2 + scale^2 - 1) / 2 - ln scale.
+    q = model.encode(x)
+    kl = np.sum((q.mean() ** 2 + q.variance() - 1) / 2 - np.log(q.stddev()), axis=1).mean()
+    history = model.fit(x, batch_size=8, verbose=0).history
+    np.testing.assert_allclose(history["kl"][0], kl, rtol=1e-4)
+    assert int(model.step) == 1
+    assert not same(weights(model)["model"], before)
+
+
+def test_warm_up_of_the_kl_term():
+    model = sgd(vae(kl_warm_up_steps=4, beta=2.0), rate=0.0)
+    for step in range(6):
+        assert float(model.warm_up()) == min(step / 4, 1.0)
+        logs = {k: float(v) for k, v in model.train_step(tf.constant(batch())).items()}
+        [t.reset_state() for t in model.metrics]
+        weight = 2.0 * min(step / 4, 1.0)
+        expected = logs["reconstruction_loss"] + weight * logs["kl"]
+        np.testing.assert_allclose(logs["model_loss"], expected, rtol=1e-4)
+
+
+def test_draw_belongs_to_a_phase():
+    with pytest.raises(RuntimeError, match="given to `play`"):
+        vae().draw(distributions.standard_normal(2), "z")
