@@ -129,8 +129,11 @@ class DiscretisedLogistic(tfd.Distribution):
     def _sample_n(self, n, seed=None):
         shape = tf.concat([[n], tf.shape(self.loc + self.scale)], axis=0)
         seed = tfp.random.sanitize_seed(seed)
-        tiny = 1e-7
-        uniform = tf.random.stateless_uniform(shape, seed, tiny, 1.0 - tiny, alg="philox")
+        return self.from_uniform(tf.random.stateless_uniform(shape, seed, alg="philox"))
+
+    def from_uniform(self, uniform):
+        """The sample that a number in [0, 1) stands for: the inverse of F, clipped and rounded."""
+        uniform = tf.clip_by_value(uniform, 1e-7, 1.0 - 1e-7)
         x = self.loc + self.scale * (tf.math.log(uniform) - tf.math.log1p(-uniform))
         return tf.round(tf.clip_by_value(x, 0.0, 1.0) * (LEVELS - 1)) / (LEVELS - 1)
 
@@ -220,6 +223,12 @@ def _pixels(distribution):
 
 # --- draws ----------------------------------------------------------------------------------------
 
+# All noise is Philox's, named: the default generator is another one inside of XLA.
+_NOISE = {
+    "normal": lambda shape, seed: tf.random.stateless_normal(shape, seed, alg="philox"),
+    "uniform": lambda shape, seed: tf.random.stateless_uniform(shape, seed, alg="philox"),
+}
+
 
 def draw(distribution, seed, batch_size=None):
     """This replica's rows of a reparameterised sample for the global batch.
@@ -232,15 +241,11 @@ def draw(distribution, seed, batch_size=None):
     Returns:
         [B, *event_shape].
     """
-    if isinstance(distribution, Implicit):
-        shape = [distribution._batch, distribution.noise_dim]
-        noise = seeds.replica_rows(
-            lambda n: tf.random.stateless_normal([n, *shape], seed, alg="philox")
-        )
-        return distribution.function(noise)
-    if distribution.batch_shape.rank == 0:
-        return seeds.replica_rows(lambda n: distribution.sample([n, batch_size], seed=seed))
-    return seeds.replica_rows(lambda n: distribution.sample(n, seed=seed))
+    if is_deterministic(distribution):
+        return distribution.mean()
+    kind, shape, transform = _reparameterised(distribution)
+    rows = distribution.batch_shape_tensor()[0] if batch_size is None else batch_size
+    return transform(seeds.replica_rows(lambda n: _NOISE[kind]([n, rows, *shape], seed)))
 
 
 def sample_rows(distribution, row_seeds, place, n=None):
@@ -258,38 +263,47 @@ def sample_rows(distribution, row_seeds, place, n=None):
     if is_deterministic(distribution):
         value = distribution.mean()
         return value if n is None else tf.repeat(value[:, None], n, axis=1)
-    shape = [] if n is None else [n]
-    if isinstance(distribution, Implicit):
-        noise = normal_rows(row_seeds, place, [*shape, distribution.noise_dim])
-        if n is None:
-            return distribution.function(noise)
-        columns = [distribution.function(noise[:, k]) for k in range(n)]
-        return tf.stack(columns, axis=1)
-    spec = tf.TensorSpec(tf.TensorShape(shape).concatenate(distribution.event_shape), tf.float32)
-    if distribution.batch_shape.rank == 0:
-        return tf.map_fn(
-            lambda seed: distribution.sample(shape, seed=seeds.split_row(seed, place)),
-            row_seeds,
-            fn_output_signature=spec,
-        )
-    family, parameters = describe(distribution)
-
-    def one_row(row):
-        of_row = rebuild(family, {name: value[None] for name, value in row[0].items()})
-        return tf.squeeze(
-            of_row.sample(shape, seed=seeds.split_row(row[1], place)), axis=len(shape)
-        )
-
-    return tf.map_fn(one_row, (parameters, row_seeds), fn_output_signature=spec)
+    kind, shape, transform = _reparameterised(distribution)
+    noise = noise_rows(row_seeds, place, shape if n is None else [n, *shape], kind)
+    if n is None:
+        return transform(noise)
+    noise = tf.unstack(noise, num=n, axis=1) if _is_implicit(distribution) else [_swap(noise)]
+    samples = [transform(each) for each in noise]
+    return tf.stack(samples, axis=1) if _is_implicit(distribution) else _swap(samples[0])
 
 
-def normal_rows(row_seeds, place, shape):
-    """N(0, 1) noise [B, *shape], row i from `row_seeds[i]` alone."""
+def noise_rows(row_seeds, place, shape, kind="normal"):
+    """Noise [B, *shape], row i from `row_seeds[i]` alone: "normal", or "uniform" on [0, 1)."""
     return tf.map_fn(
-        lambda seed: tf.random.stateless_normal(shape, seeds.split_row(seed, place), alg="philox"),
+        lambda seed: _NOISE[kind](shape, seeds.split_row(seed, place)),
         row_seeds,
         fn_output_signature=tf.TensorSpec(shape, tf.float32),
     )
+
+
+def _reparameterised(distribution):
+    """(kind of noise, its shape for one row, noise [..., B, *shape] -> sample)."""
+    if _is_implicit(distribution):
+        return "normal", [distribution.noise_dim], distribution.function
+    inner, shape = distribution.distribution, distribution.event_shape.as_list()
+    if isinstance(inner, tfd.Normal):
+        return "normal", shape, lambda noise: inner.loc + inner.scale * noise
+    if isinstance(inner, tfd.Uniform):
+        return "uniform", shape, lambda noise: inner.low + (inner.high - inner.low) * noise
+    if isinstance(inner, tfd.Bernoulli):
+        return "uniform", shape, lambda noise: tf.cast(noise < inner.probs_parameter(), tf.float32)
+    if isinstance(inner, DiscretisedLogistic):
+        return "uniform", shape, inner.from_uniform
+    raise TypeError(f"No reparameterisation is known for {type(inner).__name__}.")
+
+
+def _is_implicit(distribution):
+    return isinstance(distribution, Implicit)
+
+
+def _swap(x):
+    """Exchanges the first two axes."""
+    return tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
 
 
 def is_deterministic(distribution):

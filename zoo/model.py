@@ -337,7 +337,12 @@ class GenerativeModel(keras.Model):
     @property
     def log_names(self):
         """Keys of the logs that `train_step` returns."""
-        return (*(f"{player}_loss" for player in self.PLAYERS), *self.LOGS)
+        norms = (f"{player}_gradient_norm" for player in self.PLAYERS)
+        return (*self._loss_names, *self.LOGS, *norms)
+
+    @property
+    def _loss_names(self):
+        return tuple(f"{player}_loss" for player in self.PLAYERS)
 
     def call(self, inputs, training=False):
         """x -> reconstruction; for models without inference z -> mean of p(x|z)."""
@@ -354,7 +359,7 @@ class GenerativeModel(keras.Model):
             self._track(
                 {f"{player}_loss": loss for player, loss in self.losses_of(batch["x"]).items()}
             )
-        return self._logs()
+        return self._logs((*self._loss_names, *self.LOGS))
 
     def _symbolic_build(self, *args, **kwargs):
         """Nothing: the model is built, and under several workers this fails (keras issue 20585)."""
@@ -421,14 +426,15 @@ class GenerativeModel(keras.Model):
                 refusal("phase", f"a loss of {player} that reaches all its variables", missing)
             )
         gradients, variables = zip(*pairs)
+        replicas, _ = seeds.replica()
+        if self.clip_norm is not None and replicas > 1:  # the optimizer will sum the shares again
+            summed = tf.distribute.get_replica_context().all_reduce("SUM", list(gradients))
+            gradients = [g / replicas for g in summed]
+        norm = tf.linalg.global_norm(gradients) * replicas  # unclipped: the mean replica's
         if self.clip_norm is not None:
-            replicas, _ = seeds.replica()
-            if (
-                replicas > 1
-            ):  # the norm of the whole gradient; the optimizer will sum the shares again
-                gradients = tf.distribute.get_replica_context().all_reduce("SUM", list(gradients))
-            gradients, _ = tf.clip_by_global_norm(list(gradients), self.clip_norm)
-            gradients = [g / replicas for g in gradients]
+            scale = tf.minimum(1.0, self.clip_norm / tf.maximum(norm, 1e-12))
+            gradients = [g * tf.cast(scale, g.dtype) for g in gradients]
+        self._track({f"{player}_gradient_norm": norm})
         if self.lr_schedule != "constant":
             own = getattr(self, f"{player}_learning_rate", None)
             rate = self.learning_rate if own is None else own
@@ -484,8 +490,8 @@ class GenerativeModel(keras.Model):
                 average.assign(average * self.ema_decay + variable * (1.0 - self.ema_decay))
         return self._logs()
 
-    def _logs(self):
-        logs = {name: tracker.result() for name, tracker in self._trackers.items()}
+    def _logs(self, names=None):
+        logs = {name: self._trackers[name].result() for name in names or self._trackers}
         if isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
             # Keras cannot reduce scalars over workers (keras issue 20585).
             logs = {name: tf.reshape(value, [1]) for name, value in logs.items()}

@@ -86,7 +86,9 @@ def test_swapped_generator_is_the_discriminator_with_labels_swapped():
 def test_accuracy():
     # Both right, data wrong, model wrong, both wrong; logit 0 decides for "model".
     data, model = tf.constant([2.0, -2.0, 2.0, -2.0, 0.0]), tf.constant([-1.0, -1.0, 1.0, 1.0, 0.0])
-    np.testing.assert_array_equal(adversarial.accuracy(data, model), [1.0, 0.5, 0.5, 0.0, 0.5])
+    found = adversarial.accuracies(data, model)
+    np.testing.assert_array_equal(found["discriminator_accuracy_data"], [1, 0, 1, 0, 0])
+    np.testing.assert_array_equal(found["discriminator_accuracy_model"], [1, 1, 0, 0, 1])
 
 
 # --- likelihood -----------------------------------------------------------------------------------

@@ -261,7 +261,7 @@ def test_the_bar_elsewhere_is_a_line_a_log_interval():
 def test_health_warns_once_an_episode(capsys):
     health = callbacks.Health(callbacks.Progress(10, out=io.StringIO()), patience=3)
     for step, accuracy in enumerate([1.0, 1.0, 0.9, 1.0, 1.0, 1.0, 1.0]):
-        health.on_log(step, {"discriminator_accuracy": accuracy, "generator_loss": 2.0})
+        health.on_log(step, {"discriminator_accuracy_data": accuracy, "generator_loss": 2.0})
     warned = capsys.readouterr().err
     assert warned.count("\n") == 1 and "step 5" in warned
     for step in (7, 8):

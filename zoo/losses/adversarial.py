@@ -49,7 +49,12 @@ def swapped_generator(logits_q, logits_p):
     return discriminator(logits_p, logits_q)
 
 
-def accuracy(logits_data, logits_model):
-    """Share of right decisions, [B] in {0, 1/2, 1}: 1/2 at equilibrium."""
-    right = tf.cast(logits_data > 0, tf.float32) + tf.cast(logits_model <= 0, tf.float32)
-    return 0.5 * right
+def accuracies(logits_data, logits_model):
+    """What to watch of a discriminator: its share of right decisions on each side, [B] of 0 and 1.
+
+    Both are near 1/2 at equilibrium.
+    """
+    return {
+        "discriminator_accuracy_data": tf.cast(logits_data > 0, tf.float32),
+        "discriminator_accuracy_model": tf.cast(logits_model <= 0, tf.float32),
+    }

@@ -39,7 +39,7 @@ class ALI(GenerativeModel):
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("encoder", "decoder")}
-    LOGS = ("discriminator_accuracy",)
+    LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class ALI(GenerativeModel):
         z_p = self.draw(self.prior, "z_p", batch_of=x)  # p(z)
         x_p = self.draw(self.likelihood(z_p), "x_p")  # p(x|z)
         logits_q, logits_p = self.discriminate(x, z_q, x_p, z_p)
-        self.log(discriminator_accuracy=adversarial.accuracy(logits_q, logits_p))
+        self.log(**adversarial.accuracies(logits_q, logits_p))
         return {
             "discriminator": adversarial.discriminator(logits_q, logits_p),
             "generator": adversarial.swapped_generator(logits_q, logits_p),

@@ -31,7 +31,7 @@ class GAN(GenerativeModel):
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("decoder",)}
-    LOGS = ("discriminator_accuracy",)
+    LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class GAN(GenerativeModel):
     def discriminator_phase(self, x):
         x_p = tf.stop_gradient(self.generate(x))
         logits, logits_p = tf.split(self.apply("discriminator", tf.concat([x, x_p], axis=0)), 2)
-        self.log(discriminator_accuracy=adversarial.accuracy(logits, logits_p))
+        self.log(**adversarial.accuracies(logits, logits_p))
         return {"discriminator": adversarial.discriminator(logits, logits_p)}
 
     def generator_phase(self, x):

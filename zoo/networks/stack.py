@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from zoo import seeds
 from zoo.errors import refusal
-from zoo.networks.layers import BatchNorm, Maxout, UntiedBias
+from zoo.networks.layers import BatchNorm, Conv2D, Conv2DTranspose, Maxout, UntiedBias
 from zoo.networks.noise import Dropout, GaussianNoise
 
 
@@ -317,7 +317,7 @@ def _linear(row, shape, stack, last, initializer, dtype):
         units = _size(result) if row.op == "dense" or len(result) == 1 else result[-1]
     if row.op == "dense":
         return keras.layers.Dense(units, **options)
-    kinds = {"conv": keras.layers.Conv2D, "deconv": keras.layers.Conv2DTranspose}
+    kinds = {"conv": Conv2D, "deconv": Conv2DTranspose}
     return kinds[row.op](units, row.kernel, row.stride, row.padding, **options)
 
 

@@ -342,7 +342,9 @@ class Progress:
         width = len(str(self._steps))
         filled = 10 * step // self._steps
         arrow = "=" * 10 if filled >= 10 else ("=" * filled + ">").ljust(10)
-        shown = " ".join(f"{name} {value:.4g}" for name, value in logs.items())
+        shown = " ".join(
+            f"{name} {value:.4g}" for name, value in logs.items() if not name.endswith("_norm")
+        )
         parts = [f"step {step:{width}}/{self._steps} [{arrow}] {shown}", f"{rate:,.0f} images/s"]
         first_step, first_time = self._first
         if self._steps > step > first_step:
