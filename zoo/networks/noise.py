@@ -20,7 +20,7 @@ class Dropout(keras.layers.Layer):
         self.rate = rate
 
     def call(self, x, training=False, seed=None):
-        dropped = round(self.rate * 256)
+        dropped = min(round(self.rate * 256), 255)
         if not training or dropped == 0:
             return x
         kept = tf.cast(self._bytes(tf.shape(x), seed) >= dropped, x.dtype)
