@@ -40,6 +40,19 @@ def test_blocks_equal_keras(kernel, stride, kind):
         np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.parametrize("kind", ["Conv2D", "Conv2DTranspose"])
+def test_products_equal_keras(kind):
+    x = tf.random.stateless_normal([3, 4, 4, 6] if kind == "Conv2D" else [3, 1, 1, 6], [1, 2])
+    ours = getattr(layers, kind)(5, 4, bias_initializer="normal")
+    theirs = getattr(keras.layers, kind)(5, 4)
+    ours.build(x.shape)
+    theirs.build(x.shape)
+    theirs.set_weights(ours.get_weights())
+    for got, expected in zip(values_and_gradients(ours, x), values_and_gradients(theirs, x)):
+        assert got.shape == expected.shape
+        np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-4)
+
+
 def test_odd_sizes_and_many_channels_go_the_usual_way():
     layer = layers.Conv2D(4, 5, 2, "same")
     assert not layers.blockable(layer, (None, 7, 8, 1), 1)

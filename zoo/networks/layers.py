@@ -118,14 +118,19 @@ class BatchNorm(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("zoo")
 class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D`, faster on images of few channels.
+    """`keras.layers.Conv2D`, faster in two cases: same kernel, results and gradients.
+
+    A kernel as large as its input is a matrix product, and is done as one.
 
     CPU kernels crawl where the inputs have 1 to 4 channels and their gradient is wanted: there a
-    strided convolution is done as one of stride 1 on blocks of stride x stride pixels (`blocked`),
-    with the same kernel, results and gradients.
+    strided convolution is done as one of stride 1 on blocks of stride x stride pixels (`blocked`).
     """
 
     def convolution_op(self, inputs, kernel):
+        if self.padding == "valid" and inputs.shape[1:3] == kernel.shape[:2]:
+            inner = inputs.shape[1:].num_elements()
+            product = tf.reshape(inputs, [-1, inner]) @ tf.reshape(kernel, [inner, -1])
+            return product[:, None, None, :]
         if not blockable(self, inputs.shape, kernel.shape[2]):
             return super().convolution_op(inputs, kernel)
         stride = self.strides[0]
@@ -134,17 +139,23 @@ class Conv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable("zoo")
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
-    """`keras.layers.Conv2DTranspose`, faster where few channels come out (see `Conv2D`)."""
+    """`keras.layers.Conv2DTranspose`, faster from one pixel and to few channels (see `Conv2D`)."""
 
     def call(self, inputs):
         stride, kernel = self.strides[0], tf.convert_to_tensor(self.kernel)  # [k, k, out, in]
+        if self.padding == "valid" and inputs.shape[1:3] == (1, 1) and self.strides == (1, 1):
+            k, _, maps, inner = kernel.shape
+            product = tf.matmul(inputs[:, 0, 0], tf.reshape(kernel, [-1, inner]), transpose_b=True)
+            return self._biased(tf.reshape(product, [-1, k, k, maps]))
         size = [side and side * stride for side in inputs.shape[1:3]]
         if not blockable(self, (None, *size), kernel.shape[2]):
             return super().call(inputs)
         maps = kernel.shape[2] * stride**2
         shape = tf.concat([tf.shape(inputs)[:3], [maps]], axis=0)
         blocks = tf.nn.conv2d_transpose(inputs, blocked(kernel, stride), shape, 1, "SAME")
-        outputs = from_blocks(blocks, stride)
+        return self._biased(from_blocks(blocks, stride))
+
+    def _biased(self, outputs):
         return outputs + tf.convert_to_tensor(self.bias) if self.use_bias else outputs
 
 
