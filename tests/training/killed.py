@@ -1,4 +1,4 @@
-"""Runs each method unbroken, then killed and continued, and compares the last checkpoints.
+"""Runs each kind of game unbroken, then killed and continued, and compares the last checkpoints.
 
     python killed.py FOLDER
 
@@ -18,6 +18,7 @@ import time
 import zoo.data
 import zoo.model
 import zoo.training.loop
+from tests import small
 from zoo.training import checkpoints
 
 STEPS = 60
@@ -30,7 +31,7 @@ CADENCES = [  # (checkpoint, log, sample, most steps a call): the bits must not 
 ]
 
 
-def train(method, run_dir, cadence):
+def train(kind, run_dir, cadence):
     """One life of a run; returns its process id and its output as a file descriptor."""
     read, write = os.pipe()
     child = os.fork()
@@ -42,7 +43,7 @@ def train(method, run_dir, cadence):
     try:
         every, log, sample, most = cadence
         data = zoo.data.load("digits")
-        model = zoo.create(method, image_shape=data.image_shape, **SIZES)
+        model = kind(image_shape=data.image_shape, **SIZES)
         zoo.training.train(
             model,
             data,
@@ -61,9 +62,9 @@ def train(method, run_dir, cadence):
         os._exit(status)
 
 
-def live(method, run_dir, cadence, lines=None, delay=0.0):
+def live(kind, run_dir, cadence, lines=None, delay=0.0):
     """Runs to the end, or to SIGKILL `delay` seconds after `lines` lines."""
-    child, output = train(method, run_dir, cadence)
+    child, output = train(kind, run_dir, cadence)
     text = b""
     while lines is None or text.count(b"\n") < lines:
         part = os.read(output, 4096)
@@ -79,28 +80,29 @@ def live(method, run_dir, cadence, lines=None, delay=0.0):
 
 
 def main(folder):
-    """Exit 0 if all runs of a method end with the same bits."""
+    """Exit 0 if all runs of a kind end with the same bits."""
     folder = pathlib.Path(folder)
-    for method in ("vae", "gan", "ali"):
-        chance = random.Random(method)
+    for kind in small.KINDS:
+        name = kind.__name__
+        chance = random.Random(name)
         began = time.perf_counter()
-        status, text = live(method, folder / f"{method}-unbroken", CADENCES[0])
+        status, text = live(kind, folder / f"{name}-unbroken", CADENCES[0])
         assert status == 0, text
         kills = 0
         for cadence in CADENCES[1:3]:
             lines = chance.randint(1, 8)
-            status, text = live(method, folder / method, cadence, lines, chance.uniform(0, 0.05))
+            status, text = live(kind, folder / name, cadence, lines, chance.uniform(0, 0.05))
             kills += status == signal.SIGKILL
-        status, text = live(method, folder / method, CADENCES[3])
+        status, text = live(kind, folder / name, CADENCES[3])
         assert status == 0, text
         ends = [
-            checkpoints.read(folder / name / "checkpoints" / f"step-{STEPS:08d}")[1]
-            for name in (f"{method}-unbroken", method)
+            checkpoints.read(folder / run / "checkpoints" / f"step-{STEPS:08d}")[1]
+            for run in (f"{name}-unbroken", name)
         ]
         assert ends[0].keys() == ends[1].keys()
-        for name, array in ends[0].items():
-            assert array.tobytes() == ends[1][name].tobytes(), f"{method}: {name} differs"
-        print(f"{method}: {kills} kills, then {text.splitlines()[0]}", flush=True)
+        for path, array in ends[0].items():
+            assert array.tobytes() == ends[1][path].tobytes(), f"{name}: {path} differs"
+        print(f"{name}: {kills} kills, then {text.splitlines()[0]}", flush=True)
         print(f"  {len(ends[0])} equal arrays, {time.perf_counter() - began:.1f} s", flush=True)
 
 

@@ -1,6 +1,6 @@
 """Ten SGD steps of one run on one device, on two logical CPUs, or as one of two worker processes.
 
-python replicas.py STRATEGY RUN_DIR [METHOD]
+python replicas.py STRATEGY RUN_DIR
 """
 
 import sys
@@ -9,10 +9,11 @@ import keras
 import tensorflow as tf
 
 import zoo
+from tests import small
 from zoo.training import strategies
 
 
-def main(strategy, run_dir, method="ali"):
+def main(strategy, run_dir):
     """Trains; the result is the checkpoint of step 10."""
     if strategy == "mirrored":
         cpu, two = (
@@ -24,7 +25,7 @@ def main(strategy, run_dir, method="ali"):
     assert chosen.num_replicas_in_sync == (1 if strategy == "none" else 2)
     data = zoo.data.load("digits")
     with chosen.scope():
-        model = zoo.create(method, image_shape=data.image_shape, latent_dim=4)
+        model = small.AtOnce(image_shape=data.image_shape, latent_dim=4)
         model.compile({player: keras.optimizers.SGD(0.01) for player in model.PLAYERS})
     zoo.training.train(
         model,

@@ -7,8 +7,6 @@ import os
 import pathlib
 import resource
 import signal
-import subprocess
-import sys
 import types
 
 import keras
@@ -18,6 +16,7 @@ import tensorflow as tf
 
 import zoo
 import zoo.data
+from tests import helpers, small
 from zoo.training import callbacks, checkpoints, loop, stops
 
 HERE = pathlib.Path(__file__).parent
@@ -29,7 +28,8 @@ def data():
 
 
 def a_model(**changes):
-    return zoo.create("vae", image_shape=(2,), latent_dim=2, decoder_output="normal", **changes)
+    options = {"decoder_output": "normal", "learning_rate": 1e-3, **changes}
+    return small.Bound(image_shape=(2,), latent_dim=2, **options)
 
 
 class At(keras.callbacks.Callback):
@@ -223,11 +223,9 @@ def test_another_run_is_refused(data, unbroken):
 
 
 @pytest.mark.slow
-def test_killed_at_random_all_methods_end_with_the_bits_of_an_unbroken_run(tmp_path):
-    command = [sys.executable, HERE / "killed.py", tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("equal arrays") == 3
+def test_killed_at_random_a_run_ends_with_the_bits_of_an_unbroken_one(tmp_path):
+    (output,) = helpers.finish(helpers.start_python(HERE / "killed.py", tmp_path))
+    assert output.count("equal arrays") == len(small.KINDS)
 
 
 class Terminal(io.StringIO):

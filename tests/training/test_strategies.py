@@ -1,15 +1,12 @@
 """Strategies: what TF_CONFIG may say; one replica, two devices and two processes train alike."""
 
 import json
-import os
 import pathlib
-import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from tests import helpers
 from zoo.training import checkpoints, strategies
 
 HERE = pathlib.Path(__file__).parent
@@ -47,22 +44,12 @@ def test_malformed_tf_config_is_refused_in_one_line(text, monkeypatch):
 
 
 def start(strategy, run_dir, **environment):
-    command = [sys.executable, HERE / "replicas.py", strategy, run_dir]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, env=os.environ | environment, **pipes)
-
-
-def free_ports(n):
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(n)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
+    return helpers.start_python(HERE / "replicas.py", strategy, run_dir, **environment)
 
 
 @pytest.mark.slow
 def test_one_replica_two_devices_and_two_processes_end_with_the_same_weights(tmp_path):
-    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+    cluster = {"worker": [f"localhost:{port}" for port in helpers.free_ports(2)]}
     workers = [
         start(
             "multi_worker",
