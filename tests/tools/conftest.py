@@ -16,11 +16,12 @@ def run_tool():
     """Runs a tool as a user would: `run_tool("train.py", "--help")` -> CompletedProcess."""
 
     def run(tool, *arguments, cwd=None, **environment):
-        threads = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
+        settings = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
+        settings["PYTHONPATH"] = str(TOOLS.parent)  # for the methods of tests/small.py
         return subprocess.run(
             [sys.executable, TOOLS / tool, *map(str, arguments)],
             cwd=cwd,
-            env={**os.environ, **threads, **environment},
+            env={**os.environ, **settings, **environment},
             capture_output=True,
             text=True,
             timeout=300,

@@ -91,8 +91,8 @@ def test_the_export_is_a_model_with_the_verbs(trained, run_tool, tmp_path):
 
 def test_models_of_points_in_the_plane_are_scattered(run_tool, tmp_path):
     run_dir = tmp_path / "run"
-    flags = ("--method=ali", "--dataset=gaussian_grid", "--latent_dim=2", "--steps=2")
-    done = run_tool("train.py", *flags, f"--run_dir={run_dir}", "--sample_every=0")
+    flags = ("--method=tests.small:AtOnce", "--dataset=gaussian_grid", "--latent_dim=2")
+    done = run_tool("train.py", *flags, "--steps=2", f"--run_dir={run_dir}", "--sample_every=0")
     assert done.returncode == 0, done.stderr
     done = run_tool("sample.py", f"--run_dir={run_dir}")
     assert done.returncode == 0, done.stderr
@@ -102,7 +102,7 @@ def test_models_of_points_in_the_plane_are_scattered(run_tool, tmp_path):
 
 def test_models_without_encoder_interpolate_between_draws(run_tool, tmp_path):
     run_dir = tmp_path / "run"
-    flags = ("--method=gan", "--dataset=digits", "--latent_dim=2", "--batch_size=8", "--steps=2")
+    flags = ("--method=tests.small:InTurn", "--dataset=digits", "--latent_dim=2", "--steps=2")
     done = run_tool("train.py", *flags, f"--run_dir={run_dir}", "--sample_every=0")
     assert done.returncode == 0, done.stderr
     done = run_tool("sample.py", f"--run_dir={run_dir}")
