@@ -76,13 +76,13 @@ def train(model, run_dir, steps=4, **changes):
     """Trains on the case's data; returns the last logs."""
     family = "images" if len(model.image_shape) == 3 else "vectors"
     settings = {"batch_size": 8, "checkpoint_every": 2, "log_every": 2, "sample_every": 0}
+    settings["progress"] = False
     own = descriptor(model.method).get("train", {}) if family == "images" else {}
     return zoo.training.train(
         model,
         data(model.method, family),
         run_dir,
         steps=steps,
-        progress=False,
         **{**settings, **own, **changes},
     )
 

@@ -34,8 +34,14 @@ def one(method, tmp_path_factory):
     return result(run_dir)
 
 
-def test_two_devices_are_one(method, one, two_cpus, tmp_path):
-    ten_steps(method, tmp_path, tf.distribute.MirroredStrategy(two_cpus))
+@pytest.fixture(scope="session")
+def mirrored(two_cpus):
+    """One for all tests: each new one numbers its collectives anew, and TensorFlow remembers."""
+    return tf.distribute.MirroredStrategy(two_cpus)
+
+
+def test_two_devices_are_one(method, one, mirrored, tmp_path):
+    ten_steps(method, tmp_path, mirrored)
     helpers.assert_close(result(tmp_path), one)
 
 

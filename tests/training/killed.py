@@ -1,4 +1,4 @@
-"""Runs each kind of game unbroken, then killed and continued, and compares the last checkpoints.
+"""Runs every method unbroken, then killed and continued, and compares the last checkpoints.
 
     python killed.py FOLDER
 
@@ -15,14 +15,13 @@ import signal
 import sys
 import time
 
-import zoo.data
-import zoo.model
+import zoo
+import zoo.methods
 import zoo.training.loop
-from tests import small
+from tests.conformance import cases
 from zoo.training import checkpoints
 
 STEPS = 60
-SIZES = {"latent_dim": 4}
 CADENCES = [  # (checkpoint, log, sample, most steps a call): the bits must not depend on them
     (60, 30, 0, None),
     (5, 3, 0, 2),
@@ -31,7 +30,7 @@ CADENCES = [  # (checkpoint, log, sample, most steps a call): the bits must not 
 ]
 
 
-def train(kind, run_dir, cadence):
+def train(method, run_dir, cadence):
     """One life of a run; returns its process id and its output as a file descriptor."""
     read, write = os.pipe()
     child = os.fork()
@@ -42,19 +41,16 @@ def train(kind, run_dir, cadence):
     status = 1
     try:
         every, log, sample, most = cadence
-        data = zoo.data.load("digits")
-        model = kind(image_shape=data.image_shape, **SIZES)
-        zoo.training.train(
-            model,
-            data,
+        cases.train(
+            cases.make(method),
             run_dir,
             steps=STEPS,
-            batch_size=20,
             seed=3,
             checkpoint_every=every,
             log_every=log,
             sample_every=sample,
             steps_per_execution=most,
+            progress=True,
         )
         status = 0
     finally:
@@ -62,9 +58,9 @@ def train(kind, run_dir, cadence):
         os._exit(status)
 
 
-def live(kind, run_dir, cadence, lines=None, delay=0.0):
+def live(method, run_dir, cadence, lines=None, delay=0.0):
     """Runs to the end, or to SIGKILL `delay` seconds after `lines` lines."""
-    child, output = train(kind, run_dir, cadence)
+    child, output = train(method, run_dir, cadence)
     text = b""
     while lines is None or text.count(b"\n") < lines:
         part = os.read(output, 4096)
@@ -80,20 +76,19 @@ def live(kind, run_dir, cadence, lines=None, delay=0.0):
 
 
 def main(folder):
-    """Exit 0 if all runs of a kind end with the same bits."""
+    """Exit 0 if all runs of a method end with the same bits."""
     folder = pathlib.Path(folder)
-    for kind in small.KINDS:
-        name = kind.__name__
+    for name in zoo.list_methods():
         chance = random.Random(name)
         began = time.perf_counter()
-        status, text = live(kind, folder / f"{name}-unbroken", CADENCES[0])
+        status, text = live(name, folder / f"{name}-unbroken", CADENCES[0])
         assert status == 0, text
         kills = 0
         for cadence in CADENCES[1:3]:
             lines = chance.randint(1, 8)
-            status, text = live(kind, folder / name, cadence, lines, chance.uniform(0, 0.05))
+            status, text = live(name, folder / name, cadence, lines, chance.uniform(0, 0.05))
             kills += status == signal.SIGKILL
-        status, text = live(kind, folder / name, CADENCES[3])
+        status, text = live(name, folder / name, CADENCES[3])
         assert status == 0, text
         ends = [
             checkpoints.read(folder / run / "checkpoints" / f"step-{STEPS:08d}")[1]
