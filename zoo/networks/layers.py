@@ -133,6 +133,8 @@ class Conv2D(keras.layers.Conv2D):
             return product[:, None, None, :]
         if not blockable(self, inputs.shape, kernel.shape[2]):
             return super().convolution_op(inputs, kernel)
+        # Broadcasts by distributions may have lost the number of channels.
+        inputs = tf.ensure_shape(inputs, (*inputs.shape[:3], kernel.shape[2]))
         stride = self.strides[0]
         return tf.nn.conv2d(to_blocks(inputs, stride), blocked(kernel, stride), 1, "SAME")
 
