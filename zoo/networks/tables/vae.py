@@ -1,4 +1,4 @@
-"""A convolutional VAE for 28x28 images, of this zoo's."""
+"""VAEs of this zoo's: convolutional for 28x28 images, and dense for any images."""
 
 from zoo.networks.stack import Reshape, conv, deconv, dense
 from zoo.networks.tables.table import Table
@@ -26,5 +26,15 @@ VAE_MNIST = Table(
     image_shape=(28, 28, 1),
     slope=0.1,
     momentum=0.99,
+    reference="of this zoo",
+)
+
+_HIDDEN = {"activation": "relu"}
+
+VAE_MLP = Table(
+    roles={
+        "encoder": (dense(512, **_HIDDEN), dense(512, **_HIDDEN), dense(None, activation="linear")),
+        "decoder": (dense(512, **_HIDDEN), dense(512, **_HIDDEN), dense(None, activation="linear")),
+    },
     reference="of this zoo",
 )
