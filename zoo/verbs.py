@@ -149,7 +149,7 @@ class Verbs:
             return {"mean": p.mean(), "sample": distributions.sample_rows(p, seeds_, "x")}
 
     def reconstruct_rows(self, x, seeds_, y=None, level=1):
-        """The mean of p(x|z) at `code_rows(x)`."""
+        """The mean of p(x|z) at the mean of q(z|x), or at a draw of an implicit q(z|x)."""
         with self.inference():
             q = self._posterior(x, y)
             implicit = isinstance(q, distributions.Implicit)
