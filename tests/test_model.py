@@ -179,7 +179,10 @@ def test_as_batch():
     for data in (x, (x,), (x, y), {"x": x}, {"x": x, "y": y}, tf.constant(x)):
         np.testing.assert_array_equal(model.as_batch(data)["x"], x)
     np.testing.assert_array_equal(model.as_batch((x, y))["y"], y)
-    assert model.as_batch({"x": x, "x_labelled": 3})["x_labelled"] == 3
+    assert model.as_batch({"x": x, "other": 3})["other"] == 3
+    np.testing.assert_array_equal(
+        model.as_batch({"x": x, "x_labelled": x[:2]})["x_labelled"], x[:2]
+    )
     assert model.as_batch(x.astype(np.float64))["x"].dtype == tf.float32
 
 

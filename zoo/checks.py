@@ -106,12 +106,14 @@ def capability(verb, capabilities, method):
         raise ValueError(message)
 
 
-def level(value, levels, part="z"):
-    """The level and the part of a latent code: an int in [1, levels], and "z"."""
+def level(value, levels, part="z", parts=("z",)):
+    """The level and the part of a code: an int in [1, levels] (None for all), one of `parts`."""
+    if value is None and levels > 1 and part == "z":
+        return
     if isinstance(value, bool) or value not in range(1, levels + 1):
         raise ValueError(refusal("level", f"an int in [1, {levels}]", value))
-    if part != "z":
-        raise unknown("part", part, ["z"])
+    if part not in parts:
+        raise unknown("part", part, parts)
 
 
 def _shape_words(shape):

@@ -145,9 +145,9 @@ class DiscretisedLogistic(tfd.Distribution):
 # --- network outputs -> distributions -------------------------------------------------------------
 
 
-def standard_normal(dimensions):
-    """N(0, I) on vectors, batch shape []."""
-    return tfd.Independent(tfd.Normal(tf.zeros(dimensions), tf.ones(dimensions)), 1)
+def standard_normal(dimensions, stddev=1.0):
+    """N(0, stddev^2 I) on vectors, batch shape []."""
+    return tfd.Independent(tfd.Normal(tf.zeros(dimensions), tf.fill([dimensions], stddev)), 1)
 
 
 def uniform(dimensions):
@@ -155,10 +155,75 @@ def uniform(dimensions):
     return tfd.Independent(tfd.Uniform(-tf.ones(dimensions), tf.ones(dimensions)), 1)
 
 
+def one_hot(logits):
+    """Categorical over K classes as one-hot vectors; batch shape [] for logits [K]."""
+    return tfd.OneHotCategorical(logits=tf.cast(logits, tf.float32), dtype=tf.float32)
+
+
+def blocks(*distributions):
+    """Independent parts of one code, concatenated in this order."""
+    return tfd.Blockwise(list(distributions))
+
+
+def petals(components, radius=1.4, radial=0.5, tangential=0.1):
+    """Gaussians in the plane on a circle, long in the direction of its radius.
+
+    Args:
+        components: int, at even angles.
+        radius: of the circle of means.
+        radial, tangential: standard deviations.
+
+    Returns:
+        (loc [K, 2], scale_tril [K, 2, 2]).
+
+    Reference: Makhzani et al., Adversarial autoencoders, arXiv 1511.05644, figure 4 (a mixture of
+        ten 2-D Gaussians; its sizes are not printed, these are ours).
+    """
+    angle = 2.0 * math.pi * tf.range(components, dtype=tf.float32) / components
+    out = tf.stack([tf.cos(angle), tf.sin(angle)], axis=-1)  # [K, 2]
+    along = tf.stack([-tf.sin(angle), tf.cos(angle)], axis=-1)
+    covariance = sum(
+        stddev**2 * axis[:, :, None] * axis[:, None, :]
+        for stddev, axis in ((radial, out), (tangential, along))
+    )
+    return radius * out, tf.linalg.cholesky(covariance)
+
+
+def mixture(loc, scale_tril):
+    """Equal parts of the Gaussians N(loc[k], scale_tril[k] scale_tril[k]^T), batch shape []."""
+    return tfd.MixtureSameFamily(
+        tfd.Categorical(logits=tf.zeros(loc.shape[0])),
+        tfd.MultivariateNormalTriL(loc, scale_tril),
+    )
+
+
+def component(loc, scale_tril, index):
+    """The Gaussians of a mixture that `index` [B] names, batch shape [B]."""
+    return tfd.MultivariateNormalTriL(tf.gather(loc, index), tf.gather(scale_tril, index))
+
+
 def diagonal_normal(outputs):
     """q(z|x) = N(loc, diag(scale^2)) from [B, 2 d]: loc, log scale (ALI, section 2.1)."""
     loc, log_scale = tf.split(tf.cast(outputs, tf.float32), 2, axis=-1)
     return tfd.Independent(tfd.Normal(loc, tf.exp(log_scale)), 1)
+
+
+def code(output, network, rows, dimensions, noise_dim=None):
+    """q(z|x) as an encoder gives it.
+
+    Args:
+        output: "normal", "deterministic", or "implicit", a function of x and noise.
+        network: callable, `*noise` -> [B, d], or [B, 2 d] for "normal"; noise [B, noise_dim] is
+            given to implicit ones.
+        rows: B, int or scalar tensor.
+        dimensions: d.
+        noise_dim: int, None for d.
+    """
+    if output == "normal":
+        return diagonal_normal(network())
+    if output == "deterministic":
+        return deterministic(network())
+    return Implicit(network, noise_dim or dimensions, rows, (dimensions,))
 
 
 def deterministic(outputs):
@@ -243,9 +308,13 @@ def draw(distribution, seed, batch_size=None):
     """
     if is_deterministic(distribution):
         return distribution.mean()
-    kind, shape, transform = _reparameterised(distribution)
+    kinds, transform = _reparameterised(distribution)
     rows = distribution.batch_shape_tensor()[0] if batch_size is None else batch_size
-    return transform(seeds.replica_rows(lambda n: _NOISE[kind]([n, rows, *shape], seed)))
+    noise = [
+        seeds.replica_rows(lambda n: _NOISE[kind]([n, rows, *shape], place))  # noqa: B023
+        for (kind, shape), place in zip(kinds, _places(seed, len(kinds)))
+    ]
+    return transform(*noise)
 
 
 def sample_rows(distribution, row_seeds, place, n=None):
@@ -263,13 +332,17 @@ def sample_rows(distribution, row_seeds, place, n=None):
     if is_deterministic(distribution):
         value = distribution.mean()
         return value if n is None else tf.repeat(value[:, None], n, axis=1)
-    kind, shape, transform = _reparameterised(distribution)
-    noise = noise_rows(row_seeds, place, shape if n is None else [n, *shape], kind)
+    kinds, transform = _reparameterised(distribution)
+    noise = [
+        noise_rows(row_seeds, place if i == 0 else f"{place}/{i}", [n or 1, *shape], kind)
+        for i, (kind, shape) in enumerate(kinds)
+    ]  # each [B, n, ...]
     if n is None:
-        return transform(noise)
-    noise = tf.unstack(noise, num=n, axis=1) if _is_implicit(distribution) else [_swap(noise)]
-    samples = [transform(each) for each in noise]
-    return tf.stack(samples, axis=1) if _is_implicit(distribution) else _swap(samples[0])
+        return transform(*(each[:, 0] for each in noise))
+    if _is_implicit(distribution):  # a function of one batch
+        draws = zip(*(tf.unstack(each, num=n, axis=1) for each in noise))
+        return tf.stack([transform(*draw) for draw in draws], axis=1)
+    return _swap(transform(*map(_swap, noise)))
 
 
 def noise_rows(row_seeds, place, shape, kind="normal"):
@@ -281,20 +354,63 @@ def noise_rows(row_seeds, place, shape, kind="normal"):
     )
 
 
+def _places(seed, count):
+    """A seed for each of several noises; one alone has the draw's own."""
+    return [seed] if count == 1 else [seeds.fold(seed, i) for i in range(count)]
+
+
 def _reparameterised(distribution):
-    """(kind of noise, its shape for one row, noise [..., B, *shape] -> sample)."""
+    """([(kind of noise, its shape for one row)], noises [..., B, *shape] -> sample)."""
     if _is_implicit(distribution):
-        return "normal", [distribution.noise_dim], distribution.function
-    inner, shape = distribution.distribution, distribution.event_shape.as_list()
+        return [("normal", [distribution.noise_dim])], distribution.function
+    shape = distribution.event_shape.as_list()
+    if isinstance(distribution, tfd.Blockwise):
+        return _concatenated([_reparameterised(part) for part in distribution.distributions])
+    if isinstance(distribution, tfd.OneHotCategorical):
+        cumulated = tf.cumsum(distribution.probs_parameter(), axis=-1)[..., :-1]
+
+        def pick(noise):
+            index = tf.reduce_sum(tf.cast(noise >= cumulated, tf.int32), axis=-1)
+            return tf.one_hot(index, shape[0])
+
+        return [("uniform", [1])], pick
+    if isinstance(distribution, tfd.MultivariateNormalTriL):
+        loc, scale = distribution.loc, distribution.scale_tril
+        return [("normal", shape)], lambda noise: loc + tf.linalg.matvec(scale, noise)
+    if isinstance(distribution, tfd.MixtureSameFamily):
+        parts = distribution.components_distribution
+        k = parts.loc.shape[0]
+
+        def of_component(uniform, normal):
+            index = tf.minimum(tf.cast(uniform[..., 0] * k, tf.int32), k - 1)  # equal parts
+            scale = tf.gather(parts.scale_tril, index)
+            return tf.gather(parts.loc, index) + tf.linalg.matvec(scale, normal)
+
+        return [("uniform", [1]), ("normal", shape)], of_component
+    inner = distribution.distribution
     if isinstance(inner, tfd.Normal):
-        return "normal", shape, lambda noise: inner.loc + inner.scale * noise
+        return [("normal", shape)], lambda noise: inner.loc + inner.scale * noise
     if isinstance(inner, tfd.Uniform):
-        return "uniform", shape, lambda noise: inner.low + (inner.high - inner.low) * noise
+        return [("uniform", shape)], lambda noise: inner.low + (inner.high - inner.low) * noise
     if isinstance(inner, tfd.Bernoulli):
-        return "uniform", shape, lambda noise: tf.cast(noise < inner.probs_parameter(), tf.float32)
+        probs = inner.probs_parameter()
+        return [("uniform", shape)], lambda noise: tf.cast(noise < probs, tf.float32)
     if isinstance(inner, DiscretisedLogistic):
-        return "uniform", shape, inner.from_uniform
+        return [("uniform", shape)], inner.from_uniform
     raise TypeError(f"No reparameterisation is known for {type(inner).__name__}.")
+
+
+def _concatenated(parts):
+    """The reparameterisation of parts side by side, from those of the parts."""
+
+    def transform(*noises):
+        left, samples = list(noises), []
+        for kinds, of_part in parts:
+            samples.append(of_part(*left[: len(kinds)]))
+            left = left[len(kinds) :]
+        return tf.concat(samples, axis=-1)
+
+    return [kind for kinds, _ in parts for kind in kinds], transform
 
 
 def _is_implicit(distribution):

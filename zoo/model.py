@@ -48,6 +48,7 @@ class GenerativeModel(Verbs, keras.Model):
         SHARED: roles that belong to several players on purpose.
         LOGS: names given to `self.log` in the phases, beside each player's loss.
         DENSITY: "exact", "lower_bound" or None: what `log_prob` returns.
+        CONDITIONAL: whether `num_classes` and `num_attributes` mean something to the method.
 
     Args:
         image_shape: (H, W, C), or (D,) for vectors.
@@ -64,6 +65,7 @@ class GenerativeModel(Verbs, keras.Model):
         init_stddev: of Gaussian initial weights; None leaves it to the network's table, > 0.
         clip_norm: largest norm of a player's gradient, over all replicas; None does not clip, > 0.
         ema_decay: of the weights' moving average, used by all verbs when set, in [0, 1).
+        weight_decay: L2: each gradient gets weight_decay times its weights added, >= 0.
         num_classes: of labels `y`, for methods that use them, >= 2.
         num_attributes: of float attribute vectors `y`.
         dtype: Keras dtype policy, such as "mixed_bfloat16".
@@ -101,6 +103,7 @@ class GenerativeModel(Verbs, keras.Model):
         init_stddev: float | None = None,
         clip_norm: float | None = None,
         ema_decay: float | None = None,
+        weight_decay: float = 0.0,
         num_classes: int | None = None,
         num_attributes=None,
         dtype=None,
@@ -116,25 +119,31 @@ class GenerativeModel(Verbs, keras.Model):
         self.image_shape = _image_shape(values.pop("image_shape"))
         self.num_attributes = values.pop("num_attributes")
         declared = registry.hyper_parameters(type(self))
-        roles = {role for player in self.PLAYERS.values() for role in player}
+        for argument in declared.keys() & values.keys():
+            setattr(self, argument, declared[argument].check(values.pop(argument)))
+        roles = {role for player in self.roster.values() for role in player}
         self._given = {role: values.pop(role) for role in roles & set(values)}
-        for argument, value in values.items():
-            if argument not in declared:
-                raise unknown("argument", argument, [*declared, *roles, "image_shape"])
-            setattr(self, argument, declared[argument].check(value))
+        for argument in values:
+            raise unknown("argument", argument, [*declared, *roles, "image_shape"])
         self._declared = tuple(declared)
-        if self.num_classes is not None and not self.CONDITIONAL:
-            raise ValueError(
-                refusal("num_classes", f"None, as {self.method} uses no labels", self.num_classes)
-            )
+        for argument in ("num_classes", "num_attributes"):
+            value = getattr(self, argument)
+            if value is not None and not self.CONDITIONAL:
+                raise ValueError(refusal(argument, f"None, as {self.method} uses no labels", value))
+        self.stage = self.stage_at(0)  # set before each trace of `train_step`
         self.networks = {}
         self.make_networks()
         self._made()
 
     # --- what a method defines --------------------------------------------------------------------
 
+    @property
+    def roster(self):
+        """{player: roles} of this model: `PLAYERS`, where the arguments change nothing."""
+        return self.PLAYERS
+
     def make_networks(self):
-        """Calls `self.make(role, ...)` for each role of `PLAYERS`."""
+        """Calls `self.make(role, ...)` for each role of the roster."""
         raise NotImplementedError(f"{type(self).__name__} makes no networks.")
 
     @property
@@ -145,25 +154,36 @@ class GenerativeModel(Verbs, keras.Model):
     def adapt(self, x):
         """Data-dependent initialisation from one batch, before step 0; nothing by default."""
 
-    def losses_of(self, x):
+    def arguments(self, batch):
+        """What the phases take of a batch: x, and its labels if the model is conditional."""
+        return (batch["x"], batch["y"]) if self.conditional else (batch["x"],)
+
+    def losses_of(self, *arguments):
         """{player: loss} of one batch, for `test_step`: all phases, without updates."""
         raise NotImplementedError
 
+    @property
+    def stage_starts(self):
+        """Steps from which `train_step` is another one; it asks `self.stage`, in Python."""
+        return ()
+
     # --- construction -----------------------------------------------------------------------------
 
-    def make(self, role, *inputs, outputs=None):
+    def make(self, role, *inputs, outputs=(), like=None):
         """Makes the network of a role, from the table, or as the caller passed it.
 
         Args:
             role: its name; it becomes an attribute and an entry of `self.networks`.
             *inputs: shapes of one example of each input.
-            outputs: shape of one output example; None for logits.
+            outputs: shape of one output example; () for one logit.
+            like: the role whose rows it gets, where the table has no such role.
         """
         network = self._given.get(role)
         if network is None:
             network = networks.make(
                 self.network,
                 role,
+                like=like or role,
                 image_shape=self.image_shape,
                 latent_dim=self.latent_dim,
                 outputs=outputs,
@@ -177,17 +197,30 @@ class GenerativeModel(Verbs, keras.Model):
         self.networks[role] = network
         setattr(self, role, network)
 
+    def make_encoder(self, output, noise_dim=None, labels=0):
+        """Makes the encoder of a `zoo.distributions.code` of latent_dim dimensions.
+
+        Args:
+            output: "normal", "deterministic" or "implicit".
+            noise_dim: of an implicit one, None for `latent_dim`.
+            labels: width of labels that join its inputs, after the noise.
+        """
+        extra = labels + (noise_dim or self.latent_dim) * (output == "implicit")
+        outputs = self.latent_dim * (2 if output == "normal" else 1)
+        inputs = ((extra,),) if extra else ()
+        self.make("encoder", self.image_shape, *inputs, outputs=(outputs,))
+
     def _made(self):
         """The variables beside the networks', and the check on who owns what."""
         owners = {}
-        for player, roles in self.PLAYERS.items():
+        for player, roles in self.roster.items():
             for role in roles:
                 owners.setdefault(role, []).append(player)
         for role in self.networks:
             count = len(owners.get(role, ()))
             if count == 0 and self.networks[role].trainable_variables:
                 raise ValueError(
-                    refusal("PLAYERS", f"an owner of the network {role!r}", self.PLAYERS)
+                    refusal("PLAYERS", f"an owner of the network {role!r}", self.roster)
                 )
             if count > 1 and role not in self.SHARED:
                 raise ValueError(
@@ -219,6 +252,10 @@ class GenerativeModel(Verbs, keras.Model):
         self._functions = {}
         self.built = True
 
+    def stage_at(self, step):
+        """The stage of a step: how many of `stage_starts` have come."""
+        return sum(step >= start for start in self.stage_starts)
+
     @property
     def _trained(self):
         """All trainable variables, each once."""
@@ -241,7 +278,7 @@ class GenerativeModel(Verbs, keras.Model):
         """{player: its trainable variables}."""
         return {
             player: [v for role in roles for v in self.networks[role].trainable_variables]
-            for player, roles in self.PLAYERS.items()
+            for player, roles in self.roster.items()
         }
 
     @property
@@ -274,10 +311,10 @@ class GenerativeModel(Verbs, keras.Model):
         """
         given = dict(optimizers or {})
         for player in given:
-            if player not in self.PLAYERS:
-                raise unknown("optimizers", player, self.PLAYERS)
+            if player not in self.roster:
+                raise unknown("optimizers", player, self.roster)
         self.optimizers = {
-            player: given.get(player) or self._adam(player) for player in self.PLAYERS
+            player: given.get(player) or self._adam(player) for player in self.roster
         }
         for player, variables in self.players.items():
             self.optimizers[player].build(variables)
@@ -335,12 +372,12 @@ class GenerativeModel(Verbs, keras.Model):
     @property
     def log_names(self):
         """Keys of the logs that `train_step` returns."""
-        norms = (f"{player}_gradient_norm" for player in self.PLAYERS)
+        norms = (f"{player}_gradient_norm" for player in self.roster)
         return (*self._loss_names, *self.LOGS, *norms)
 
     @property
     def _loss_names(self):
-        return tuple(f"{player}_loss" for player in self.PLAYERS)
+        return tuple(f"{player}_loss" for player in self.roster)
 
     def call(self, inputs, training=False):
         """x -> reconstruction; for models without inference z -> mean of p(x|z)."""
@@ -354,15 +391,30 @@ class GenerativeModel(Verbs, keras.Model):
         batch = self.as_batch(data)
         phase = _Phase(seeds.fold(self.seed, "test", self.step.value), training=False)
         with _entered(phase):
-            self._track(
-                {f"{player}_loss": loss for player, loss in self.losses_of(batch["x"]).items()}
-            )
+            losses = self.losses_of(*self.arguments(batch))
+            self._track({f"{player}_loss": loss for player, loss in losses.items()})
         return self._logs((*self._loss_names, *self.LOGS))
 
     def _symbolic_build(self, *args, **kwargs):
         """Nothing: the model is built, and under several workers this fails (keras issue 20585)."""
 
     _maybe_symbolic_build = _symbolic_build
+
+    def make_train_function(self, force=False):
+        """Keras' traced step, one for each stage, chosen before each call."""
+        traced = {}
+
+        def train_function(iterator):
+            self.stage = self.stage_at(int(self.step))
+            if self.stage not in traced:
+                super(GenerativeModel, self).make_train_function(force=True)
+                traced[self.stage], self.train_function = self.train_function, train_function
+            return traced[self.stage](iterator)
+
+        if not self.stage_starts:
+            return super().make_train_function(force)
+        self.train_function = train_function
+        return train_function
 
     # --- the game ---------------------------------------------------------------------------------
 
@@ -372,8 +424,14 @@ class GenerativeModel(Verbs, keras.Model):
             data = dict(zip(("x", "y"), data))
         elif not isinstance(data, dict):
             data = {"x": data}
-        batch = dict(data)
-        x = batch["x"]
+        images = ("x", "x_labelled")
+        batch = {k: self._as_images(v) if k in images else v for k, v in data.items()}
+        if self.conditional and "y" not in batch:
+            expected = "batches with labels y, as this model is conditional"
+            raise ValueError(refusal("data", expected, sorted(batch)))
+        return batch
+
+    def _as_images(self, x):
         if x.dtype == tf.uint8:
             x = tf.cast(x, tf.float32) / 255.0
         shape = tf.TensorShape(x.shape)[1:]
@@ -384,8 +442,27 @@ class GenerativeModel(Verbs, keras.Model):
             # A reshape would make rows of [B, 4] into twice as many of [2 B, 2].
             expected = f"[B, {', '.join(map(str, self.image_shape))}]"
             raise ValueError(refusal("x.shape", expected, tuple(x.shape)))
-        x = tf.ensure_shape(x, (None, *self.image_shape))
-        return batch | {"x": tf.cast(x, tf.float32)}
+        return tf.cast(tf.ensure_shape(x, (None, *self.image_shape)), tf.float32)
+
+    @property
+    def label_width(self):
+        """Width of `label_vector`, 0 for models that are not conditional."""
+        return (self.num_classes or self.num_attributes) if self.conditional else 0
+
+    def label_vector(self, y):
+        """Labels as networks take them, float32 [B, label_width]: one-hot, or attributes."""
+        if self.num_attributes is not None:
+            return tf.cast(y, tf.float32)
+        return tf.one_hot(y, self.num_classes)
+
+    def labelled(self, batch):
+        """(x, x_labelled, y_labelled) of a semi-supervised batch, or of one with all labels."""
+        if "x_labelled" in batch:
+            return batch["x"], batch["x_labelled"], batch["y_labelled"]
+        if "y" not in batch:
+            expected = "batches with labels: x_labelled and y_labelled, or y"
+            raise ValueError(refusal("data", expected, sorted(batch)))
+        return batch["x"], batch["x"], batch["y"]
 
     def play(self, phase, *arguments):
         """Runs one phase: losses on one tape, then one simultaneous update of each player.
@@ -425,6 +502,9 @@ class GenerativeModel(Verbs, keras.Model):
             )
         gradients, variables = zip(*pairs)
         replicas, _ = seeds.replica()
+        if self.weight_decay:  # a replica's share, as of the losses
+            share = self.weight_decay / replicas
+            gradients = [g + share * tf.cast(v, g.dtype) for g, v in zip(gradients, variables)]
         if self.clip_norm is not None and replicas > 1:  # the optimizer will sum the shares again
             summed = tf.distribute.get_replica_context().all_reduce("SUM", list(gradients))
             gradients = [g / replicas for g in summed]
@@ -463,14 +543,27 @@ class GenerativeModel(Verbs, keras.Model):
         return distributions.draw(distribution, seeds.fold(phase.seed, place), batch_size)
 
     def apply(self, role, *inputs):
-        """The network of a role: training or inference mode, and its noise, as the phase has it."""
-        phase, network = _PHASE.get(), self.networks[role]
-        if not isinstance(network, networks.SEEDED):
-            return network(*inputs, training=phase is not None and phase.training)
-        if phase is None:
-            return network(*inputs, training=False)
-        call = phase.calls[role] = phase.calls.get(role, -1) + 1
-        return network(*inputs, training=phase.training, seed=seeds.fold(phase.seed, role, call))
+        """float32 outputs of a role's network: its mode and its noise are the phase's."""
+        return tf.cast(self._run(role, self.networks[role], inputs), tf.float32)
+
+    def trace(self, role, *inputs):
+        """As `apply`, of every row of the network, first to last; the last is the output."""
+        rows = self._run(role, self.networks[role].trace, inputs)
+        return [tf.cast(row, tf.float32) for row in rows]
+
+    def _run(self, role, function, inputs):
+        phase, options = _PHASE.get(), {}
+        training = phase is not None and phase.training
+        if phase is not None and isinstance(self.networks[role], networks.SEEDED):
+            call = phase.calls[role] = phase.calls.get(role, -1) + 1
+            options["seed"] = seeds.fold(phase.seed, role, call)
+        return function(*inputs, training=training, **options)
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """Inside of a phase: networks in inference mode, for those that no player moves now."""
+        with _entered(dataclasses.replace(_PHASE.get(), training=False)):
+            yield
 
     def log(self, **values):
         """Averages values ([B] or scalar) into the logs named in `LOGS`."""

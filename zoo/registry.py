@@ -286,9 +286,16 @@ def _lineage(method):
             return nodes
         parent = node.bases[0].id if isinstance(node.bases[0], ast.Name) else node.bases[0].attr
         if parent not in _classes(path):
-            module = importlib.util.find_spec(_imports(path).get(parent, "zoo.model"))
-            path = pathlib.Path(module.origin)
+            path = _path(_imports(path).get(parent, "zoo.model"))
         node = _classes(path)[parent]
+
+
+def _path(module):
+    """The file of a module; of this package without importing it, or its parents."""
+    package, _, rest = module.partition(".")
+    if package == "zoo":
+        return _METHODS.parent.joinpath(*rest.split(".")).with_suffix(".py")
+    return pathlib.Path(importlib.util.find_spec(module).origin)
 
 
 def _class_lineage(cls):

@@ -6,9 +6,12 @@ what they return depends on row i of their inputs alone, so that a server may ba
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from zoo import checks, distributions, seeds
+from zoo.errors import refusal
+from zoo.networks import Pair
 
 _CHUNK = 512  # rows a call of the public verbs: bounds memory, whatever n
 
@@ -26,7 +29,7 @@ class Verbs:
             verbs |= {"encode", "reconstruct"} if "decode" in verbs else {"encode"}
         if self.DENSITY:
             verbs.add("log_prob")
-        if hasattr(self, "classifier"):
+        if self.classifies:
             verbs.add("classify")
         return frozenset(verbs)
 
@@ -41,9 +44,35 @@ class Verbs:
         return self.CONDITIONAL and (self.num_classes or self.num_attributes) is not None
 
     @property
+    def classifies(self):
+        """Whether `class_logits(x)` tells the classes of the data."""
+        return hasattr(self, "class_logits") and self.num_classes is not None
+
+    @property
     def levels(self):
-        """Levels of latent variables."""
+        """Levels of latent variables; 1 is the nearest to x."""
         return 1
+
+    @property
+    def parts(self):
+        """Names that `encode` takes as `part`: "z", the whole code, first."""
+        return ("z",)
+
+    @property
+    def code_dim(self):
+        """Width of the code that `decode` takes."""
+        return self.latent_dim
+
+    @property
+    def code_classes(self):
+        """Width of the categorical part, which is first in the code; None without one."""
+        return None
+
+    @property
+    def has_discriminator_features(self):
+        """Whether a discriminator has a hidden layer of x alone."""
+        pair = self.networks.get("discriminator")
+        return isinstance(pair, Pair) and bool(pair.x.rows)
 
     def proper_likelihood(self, binary):
         """Whether `log_prob` is a likelihood of data that are (not) binary."""
@@ -62,20 +91,29 @@ class Verbs:
         return self._by_rows("sample_rows", n, _row_seeds(n, seed), y=self._labels(y, n))
 
     def encode(self, x, y=None, level=1, part="z"):
-        """q(z|x), a TFP distribution with batch shape [B]."""
+        """q(z|x), a TFP distribution with batch shape [B].
+
+        Args:
+            x: [B, *image_shape].
+            y: labels, for conditional models.
+            level: of a hierarchy, int in [1, levels]; None gives the joint distribution of all.
+            part: of the code, one of `parts`.
+        """
         self._must("encode")
-        checks.level(level, self.levels, part)
+        checks.level(level, self.levels, part, self.parts)
         x, y = self._x(x), self._labels(y, len(x))
         with self.inference():
-            q = self._posterior(x, y)
+            q = self._posterior(x, y) if level == 1 else self.posterior_of_level(x, level)
+            if part != "z":
+                q = self.posterior_of_part(q, part)
         if isinstance(q, distributions.Implicit):  # its network runs when it is sampled
             q = q.within(self.inference)
         return q
 
     def decode(self, z, y=None):
-        """p(x|z), a TFP distribution over [B, *image_shape]."""
+        """p(x|z), a TFP distribution over [B, *image_shape], from whole codes [B, code_dim]."""
         self._must("decode")
-        z = tf.convert_to_tensor(checks.latents(z, self.latent_dim))
+        z = tf.convert_to_tensor(checks.latents(z, self.code_dim))
         y = self._labels(y, len(z))
         with self.inference():
             return self._likelihood(z, y)
@@ -121,8 +159,50 @@ class Verbs:
         """{name: hidden layer of the encoder, [B, ...]}, first to last, in inference mode."""
         self._must("encode")
         with self.inference():
-            hidden = self.networks["encoder"].trace(self._x(x))
+            hidden = self.trace("encoder", self._x(x))
         return {f"row_{i}": layer for i, layer in enumerate(hidden)}
+
+    def discriminator_features(self, x):
+        """The last hidden layer of x alone in the discriminator, float32 [B, F]."""
+        if not self.has_discriminator_features:
+            expected = "a model whose discriminator has a layer of x alone"
+            raise ValueError(refusal("discriminator_features", expected, self.method))
+        x = self._x(x)
+        return self._by_rows("discriminator_features_rows", len(x), x)
+
+    def inpaint(self, x, known, steps=20, level=1, seed=None):
+        """Fills the hidden pixels of x: draws the code of what is there, decodes it, and again.
+
+        A Markov chain on the hidden pixels: x <- known x + (1 - known) x', x' ~ p(x|z), z ~ q(z|x),
+        begun at pixels of 1/2.
+
+        Args:
+            x: [B, *image_shape]; hidden pixels are not read.
+            known: bool, 1 where x is kept: [B, *image_shape] or of a shape that broadcasts to it.
+            steps: int >= 1.
+            level: of a hierarchy, from which x' is drawn.
+            seed: int.
+
+        Returns:
+            [B, *image_shape].
+
+        Reference: Rezende et al., arXiv 1401.4082, appendix F, on the encoder and decoder of
+            Belghazi et al., HALI, arXiv 1802.01071.
+        """
+        self._must("reconstruct")
+        checks.level(level, self.levels)
+        steps, x = checks.count(steps, "steps"), self._x(x)
+        try:
+            known = np.broadcast_to(np.asarray(known, bool), x.shape)
+        except (TypeError, ValueError):
+            expected = f"booleans that broadcast to {tuple(x.shape)}"
+            raise ValueError(refusal("known", expected, np.shape(known))) from None
+        known, rows = tf.constant(known), _row_seeds(len(x), seed)
+        given, x = x, tf.where(known, x, 0.5)
+        for step in range(steps):
+            found = self._by_rows("redraw_rows", len(x), x, rows + step, level=level)
+            x = tf.where(known, given, found)
+        return x
 
     # Row by row: traceable, unchecked; row i of the outputs depends on row i of the inputs alone.
     # Exports use these.
@@ -132,6 +212,19 @@ class Verbs:
         with self.inference():
             z = distributions.sample_rows(self.prior, seeds_, "z")
             return self._likelihood(z, y).mean()
+
+    def redraw_rows(self, x, seeds_, level=1):
+        """Mean of p(x|z) at a draw of q(z|x), [B, *image_shape]."""
+        with self.inference():
+            z = distributions.sample_rows(self.posterior(x), seeds_, "z")
+            return self.likelihood(z).mean()
+
+    def discriminator_features_rows(self, x):
+        """[B, F]."""
+        with self.inference():
+            # Row by row: noise layers are off, and there is no batch normalisation over z.
+            hidden = self.networks["discriminator"].x(x, training=False)
+            return tf.reshape(tf.cast(hidden, tf.float32), [tf.shape(x)[0], -1])
 
     def encode_rows(self, x, seeds_, y=None):
         """{"loc", "scale"} of a Gaussian q(z|x), or {"value"}: the code, drawn if implicit."""
@@ -163,7 +256,7 @@ class Verbs:
     def classify_rows(self, x):
         """Logits [B, num_classes]."""
         with self.inference():
-            return self.classifier(x)
+            return self.class_logits(x)
 
     def _posterior(self, x, y):
         return self.posterior(x) if y is None else self.posterior(x, y)

@@ -219,13 +219,13 @@ def test_every_table_builds_and_runs(name):
     image_shape, d = table.image_shape or (2,), 8
     x = tf.zeros([2, *image_shape])
     shapes = {"encoder": ((2 * d,), image_shape), "decoder": (image_shape, (d,))}
-    shapes |= {"discriminator": (None, image_shape, (d,))}
+    shapes |= {"discriminator": ((), image_shape, (d,)), "code_discriminator": ((), (d,))}
     assert table.reference
     for role in table.roles:
         outputs, *inputs = shapes[role]
         network = make(name, role, image_shape, d, outputs, *inputs)
         values = [x if shape == image_shape else tf.zeros([2, *shape]) for shape in inputs]
-        assert network(*values).shape == (2, *(outputs or ()))
+        assert network(*values).shape == (2, *outputs)
 
 
 def test_ali_cifar10_by_hand():
@@ -259,7 +259,7 @@ def test_ali_cifar10_by_hand():
         + weights(1, 32, 3)
         + 32 * 32 * 3  # untied bias
     )
-    d = make("ali_cifar10", "discriminator", (32, 32, 3), 64, None, (32, 32, 3), (64,))
+    d = make("ali_cifar10", "discriminator", (32, 32, 3), 64, (), (32, 32, 3), (64,))
     assert sizes(d.x) == [28, 13, 10, 4, 1]
     assert d.joint.blocks[0].linear.kernel.shape == (1, 1, 512, 1024)  # 256 + 256 after maxout
 
@@ -289,7 +289,7 @@ _PRINTED = {
         "decoder": "T4/1/256n T4/2/128n T4/1/64n T4/2/32n T5/1/32n 1/1/32n 1/1/None",
         "x": "5/1/32 4/2/64 4/1/128 4/2/256 4/1/512",
         "z": "1/1/512 1/1/512",
-        "joint": "1/1/1024 1/1/1024 1/1/1",
+        "joint": "1/1/1024 1/1/1024 1/1/None",
         "dropout": [0.2, 0.5, 0.5, 0.5, 0.5, 0.2, 0.5, 0.5, 0.5, 0.5],
         "joint_inputs": 512,
         "sizes": [28, 13, 10, 4, 1, 1, 1],
@@ -300,7 +300,7 @@ _PRINTED = {
         "decoder": "T4/1/256n T4/2/128n T4/1/64n T4/2/32n T5/1/32n 1/1/32n 1/1/None",
         "x": "5/1/32 4/2/64n 4/1/128n 4/2/256n 4/1/512n",
         "z": "1/1/512 1/1/512",
-        "joint": "1/1/1024 1/1/1024 1/1/1",
+        "joint": "1/1/1024 1/1/1024 1/1/None",
         "dropout": [0.2] * 10,
         "joint_inputs": 1024,
         "sizes": [28, 13, 10, 4, 1, 1, 1],
@@ -311,7 +311,7 @@ _PRINTED = {
         "decoder": "T4/1/512n T7/2/256n T5/2/256n T7/2/128n T2/1/64n 1/1/None",
         "x": "2/1/64 7/2/128n 5/2/256n 7/2/256n 4/1/512n",
         "z": "1/1/1024 1/1/1024",
-        "joint": "1/1/2048 1/1/2048 1/1/1",
+        "joint": "1/1/2048 1/1/2048 1/1/None",
         "dropout": [0.2] * 10,
         "joint_inputs": 1536,
         "sizes": [63, 29, 13, 4, 1, 1],
@@ -326,7 +326,7 @@ _PRINTED = {
         ),
         "x": "4/2/64 4/1/64n 4/2/128n 4/1/128n 4/2/256n 4/1/256n",
         "z": "1/1/2048 1/1/2048",
-        "joint": "1/1/4096 1/1/4096 1/1/1",
+        "joint": "1/1/4096 1/1/4096 1/1/None",
         "dropout": [0.2] * 11,
         "joint_inputs": 2304,
         "sizes": [31, 28, 13, 10, 4, 1, 1, 1, 1],

@@ -58,3 +58,15 @@ def accuracies(logits_data, logits_model):
         "discriminator_accuracy_data": tf.cast(logits_data > 0, tf.float32),
         "discriminator_accuracy_model": tf.cast(logits_model <= 0, tf.float32),
     }
+
+
+def log_ratio_generator(logits_model):
+    """-log D(model) + log(1 - D(model)) = -logits, [B] nats: an estimate of log(model / data).
+
+    At the optimal D its mean over the model is KL(model || data), whatever the two densities are.
+
+    Reference: Mohamed and Lakshminarayanan, arXiv 1610.03483, section 3.1; Rosca et al., alpha-GAN,
+        arXiv 1706.04987, equations 12 and 14.
+    """
+    tf.debugging.assert_rank(logits_model, 1)
+    return -logits_model

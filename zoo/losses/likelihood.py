@@ -37,3 +37,29 @@ def iwae_bound(log_weights):
 def bits_per_dim(log_prob, dimensions):
     """-log_prob / (D ln 2): nats an example to bits a dimension."""
     return -log_prob / (dimensions * math.log(2.0))
+
+
+def squared_error(features, features_hat):
+    """1/2 |f - f_hat|^2, [B]: -log N(f; f_hat, I) without its constant, nats.
+
+    Args:
+        features, features_hat: [B, ...].
+
+    Reference: Larsen et al., VAE/GAN, arXiv 1512.09300, equations 7 and 8.
+    """
+    return 0.5 * tf.reduce_sum(tf.square(_flat(features) - _flat(features_hat)), axis=1)
+
+
+def absolute_error(x, x_hat):
+    """Mean over pixels and channels of |x - x_hat|, [B].
+
+    Args:
+        x, x_hat: [B, ...].
+
+    Reference: Rosca et al., alpha-GAN, arXiv 1706.04987, section 4 (an L1 reconstruction term).
+    """
+    return tf.reduce_mean(tf.abs(_flat(x) - _flat(x_hat)), axis=1)
+
+
+def _flat(x):
+    return tf.reshape(x, [tf.shape(x)[0], -1])

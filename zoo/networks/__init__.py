@@ -2,9 +2,19 @@
 
 from zoo.errors import refusal, unknown
 from zoo.networks import auto, tables
-from zoo.networks.stack import Pair, Stack
+from zoo.networks.stack import Pair, Stack, dense
 
 SEEDED = (Stack, Pair)  # networks whose call takes a seed for their noise layers
+
+
+# Networks on codes alone, for tables that say nothing of them. A discriminator of codes is without
+# batch normalisation, which would tell it a whole batch's moments.
+_HIDDEN, _LINEAR = {"norm": True, "activation": "relu"}, {"activation": "linear"}
+_ON_CODES = {
+    "code_encoder": (dense(256, **_HIDDEN), dense(256, **_HIDDEN), dense(None, **_LINEAR)),
+    "code_decoder": (dense(256, **_HIDDEN), dense(256, **_HIDDEN), dense(None, **_LINEAR)),
+    "code_discriminator": (dense(256), dense(256), dense(None, **_LINEAR)),
+}
 
 
 def list_tables():
@@ -12,15 +22,29 @@ def list_tables():
     return sorted(tables.TABLES)
 
 
-def make(network, role, *, image_shape, latent_dim, inputs, outputs, init_stddev, init_seed, dtype):
+def make(
+    network,
+    role,
+    *,
+    like=None,
+    image_shape,
+    latent_dim,
+    inputs,
+    outputs,
+    init_stddev,
+    init_seed,
+    dtype,
+):
     """The network of a role, unbuilt.
 
     Args:
         network: "auto", or a name of `list_tables()`.
-        role: "encoder", "decoder" or "discriminator".
+        role: its name.
+        like: "encoder", "decoder", "discriminator", "code_encoder", "code_decoder" or
+            "code_discriminator": whose rows it gets unless the table has some for the role itself.
         image_shape, latent_dim: of the model.
         inputs: shapes of one example of each input.
-        outputs: shape of one output example; None for a discriminator's logits.
+        outputs: shape of one output example; () for one logit.
         init_stddev: of Gaussian initial weights; None leaves it to the table.
         init_seed: int.
         dtype: Keras dtype policy.
@@ -36,14 +60,21 @@ def make(network, role, *, image_shape, latent_dim, inputs, outputs, init_stddev
         "epsilon": table.epsilon,
         "dtype": dtype,
     }
-    rows = table.roles.get(role)
+    found = (rows.get(name) for name in (role, like or role) for rows in (table.roles, _ON_CODES))
+    rows = next((rows for rows in found if rows is not None), None)
     if rows is None:
-        raise ValueError(refusal("network", f"a table with the role {role!r}", network))
+        raise ValueError(refusal("network", f"a table with the role {like or role!r}", network))
     if not isinstance(rows, dict):
         return Stack(rows, outputs, init_seed=init_seed, name=role, **options)
     parts = {"x": rows["x"], "z": rows["z"] if len(inputs) > 1 else None, "joint": rows["joint"]}
     stacks = {
-        part: Stack(rows, None, init_seed=init_seed + k, name=f"{role}_{part}", **options)
+        part: Stack(
+            rows,
+            outputs if part == "joint" else None,
+            init_seed=init_seed + k,
+            name=f"{role}_{part}",
+            **options,
+        )
         for k, (part, rows) in enumerate(parts.items())
         if rows is not None
     }

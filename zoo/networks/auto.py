@@ -31,7 +31,11 @@ def _vectors():
                 dense(None, activation="linear"),
             ),
             "decoder": (*[dense(400, **hidden)] * 4, dense(None, activation="linear")),
-            "discriminator": {"x": (), "z": (), "joint": (*maxout, dense(1, activation="linear"))},
+            "discriminator": {
+                "x": (),
+                "z": (),
+                "joint": (*maxout, dense(None, activation="linear")),
+            },
         },
         init_stddev=0.02,
         reference="Dumoulin et al., ALI, arXiv 1606.00704, section 4.6",
@@ -65,7 +69,7 @@ def _images(image_shape):
             "discriminator": {
                 "x": (*[conv(m, 4, 2, padding="same") for m in maps], dense(256)),
                 "z": (dense(256), dense(256)),
-                "joint": (dense(512), dense(512), dense(1, activation="linear")),
+                "joint": (dense(512), dense(512), dense(None, activation="linear")),
             },
         },
         slope=0.1,

@@ -31,7 +31,9 @@ class Row:
         activation: "linear", "relu", "leaky_relu", "tanh" or "maxout".
         pieces: maxout pieces.
         bias: "tied" (one a map), "untied" (one a pixel) or "none".
-        extra: the network's second input (noise or a label embedding) joins this row's inputs.
+        extra: the network's second input (noise, labels, a code) joins this row's inputs, which
+            adds a learned linear map of it before the non-linearity. Where no row asks for it, it
+            joins the first.
         size: (height, width) that the outputs are cropped to, or None.
     """
 
@@ -78,8 +80,8 @@ class Stack(keras.layers.Layer):
 
     Args:
         rows: `Row` and `Reshape` objects.
-        output_shape: shape of one output example, or None for what the rows give. A row without
-            units gets as many as this shape needs.
+        output_shape: shape of one output example, () for one number, or None for what the rows
+            give. A row without units gets as many as this shape needs.
         slope: of the leaky ReLUs.
         init_stddev: of the Gaussian initial weights, or None for He (Glorot for linear rows).
         init_seed: int; layer i of the stack draws from a fold of it.
@@ -111,13 +113,13 @@ class Stack(keras.layers.Layer):
     def build(self, x_shape, extra_shape=None):
         shape = tuple(x_shape[1:])
         width = 0 if extra_shape is None else extra_shape[-1]
-        joins = [row for row in self.rows if getattr(row, "extra", False)]
+        joins = [i for i, row in enumerate(self.rows) if getattr(row, "extra", False)] or [0]
         for i, row in enumerate(self.rows):
-            joined = width if (row in joins[:1] or (not joins and i == 0)) else 0
+            joined = width if i in joins else 0
             block = _Block(self, i, row, shape, joined)
             self.blocks.append(block)
             shape = block.output_example
-        self.result_shape = self.example_shape or shape
+        self.result_shape = shape if self.example_shape is None else self.example_shape
         if _size(shape) != _size(self.result_shape):
             raise ValueError(
                 refusal(
@@ -251,37 +253,47 @@ class _Block(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("zoo")
 class Pair(keras.layers.Layer):
-    """A discriminator of pairs (x, z) -> logits [B]: trunks on x and on z, then a joint network.
+    """A discriminator of pairs (x, z): trunks on x and on z, then a joint network.
 
     Args:
         x, z, joint: `Stack`s; `joint` sees the two trunks' outputs, flattened and concatenated. z
             may be None: then it is a discriminator of x alone.
+
+    Call with `(x, z=None, extra=None, training=False, seed=None)`; `extra` [B, A] (labels) joins
+    the joint network.
     """
 
     def __init__(self, x, z, joint, **kwargs):
         super().__init__(**kwargs)
         self.x, self.z, self.joint = x, z, joint
 
-    def build(self, x_shape, z_shape=None):
-        def built(stack, shape):  # one from a config is built already
+    def build(self, x_shape, z_shape=None, extra_shape=None):
+        def built(stack, *shapes):  # one from a config is built already
             if not stack.built:
-                stack.build(shape)
+                stack.build(*shapes)
             return _size(stack.result_shape)
 
         width = built(self.x, x_shape)
         if self.z is not None:
             width += built(self.z, z_shape)
-        built(self.joint, (None, width))
+        if self.joint.example_shape is None and not self.joint.built:
+            self.joint.example_shape = ()
+        built(self.joint, (None, width), *(() if extra_shape is None else (extra_shape,)))
         self.built = True
 
-    def call(self, x, z=None, training=False, seed=None):
+    def call(self, x, z=None, extra=None, training=False, seed=None):
+        return self.trace(x, z, extra, training, seed)[-1]
+
+    def trace(self, x, z=None, extra=None, training=False, seed=None):
+        """Outputs of every row of the trunk on x, then of the joint network."""
         fold = (lambda place: None) if seed is None else (lambda place: seeds.fold(seed, place))
-        trunks = [self.x(x, training=training, seed=fold("x"))]
+        hidden = self.x.trace(x, None, training, fold("x"))
+        trunks = hidden[-1:] or [tf.cast(x, self.compute_dtype)]
         if self.z is not None:
             trunks.append(self.z(z, training=training, seed=fold("z")))
         flat = [tf.reshape(trunk, (-1, _size(trunk.shape[1:]))) for trunk in trunks]
-        logits = self.joint(tf.concat(flat, axis=-1), training=training, seed=fold("joint"))
-        return tf.cast(tf.reshape(logits, [-1]), tf.float32)
+        joined = tf.concat(flat, axis=-1)
+        return [*hidden, *self.joint.trace(joined, extra, training, fold("joint"))]
 
     def get_config(self):
         stacks = {"x": self.x, "z": self.z, "joint": self.joint}
@@ -314,7 +326,7 @@ def _linear(row, shape, stack, last, initializer, dtype):
         result = stack.example_shape
         if not last or result is None:
             raise ValueError(refusal("units", "an int in every row but the last", units))
-        units = _size(result) if row.op == "dense" or len(result) == 1 else result[-1]
+        units = _size(result) if row.op == "dense" or len(result) < 2 else result[-1]
     if row.op == "dense":
         return keras.layers.Dense(units, **options)
     kinds = {"conv": Conv2D, "deconv": Conv2DTranspose}

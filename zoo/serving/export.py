@@ -157,7 +157,7 @@ def _specs(model, name):
         y = tf.TensorSpec([None, model.num_attributes], tf.float32, "y")
     known = {
         "x": tf.TensorSpec([None, *model.image_shape], tf.float32, "x"),
-        "z": tf.TensorSpec([None, model.latent_dim], tf.float32, "z"),
+        "z": tf.TensorSpec([None, model.code_dim], tf.float32, "z"),
         "seed": tf.TensorSpec([None], tf.int64, "seed"),
         "y": y,
     }

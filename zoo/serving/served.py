@@ -76,7 +76,8 @@ class Served:
     def decode(self, z, y=None):
         """p(x|z), a TFP distribution over [B, *image_shape]."""
         self._must("decode")
-        z = checks.latents(z, self.latent_dim)
+        code_dim = self.manifest["signatures"]["decode"]["inputs"]["z"]["shape"][-1]
+        z = checks.latents(z, code_dim)
         return self._distribution("decode", "sample", z=z, y=self._labels(y, len(z)))
 
     def reconstruct(self, x, y=None, level=1, seed=None):

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from zoo.errors import refusal
 from zoo.training import callbacks as parts
-from zoo.training import checkpoints, stops, strategies
+from zoo.training import checkpoints, stops, strategies, transfer
 from zoo.training.run import Run, describe
 
 CALL_SECONDS = 0.3  # aim for one graph call: short for signals and the bar, long beside a host trip
@@ -35,6 +35,7 @@ def train(
     seed=0,
     identity=None,
     flags_text=None,
+    init_from=None,
     labelled_batch_size=None,
     checkpoint_every=1000,
     keep=3,
@@ -62,6 +63,8 @@ def train(
         seed: of the order of the data.
         identity: what may not change; `describe(...)` of the arguments if None.
         flags_text: absl flagfile text that repeats the run, or None.
+        init_from: directory of a run whose networks, where this model has them too, a new run
+            begins with; None for none.
         labelled_batch_size: of the labelled stream, for semi-supervised data.
         checkpoint_every: steps; 0 or None for the last step only.
         keep: how many checkpoints stay, >= 1.
@@ -98,8 +101,10 @@ def train(
     if best_metric is not None:
         best = parts.Best(best_metric, best_mode, model, dataset)
     held_out = best is not None and best.held_out
+    origin, weights = transfer.read(init_from, model, run_dir)
     if identity is None:
         more = {"labelled_batch_size": labelled_batch_size, "validation_held_out": held_out or None}
+        more["init_from"] = origin
         identity = describe(model, dataset.description, batch_size, seed, **more)
     chief = strategies.is_chief(strategy)
 
@@ -121,7 +126,7 @@ def train(
         else:
             run = Run(run_dir, identity)
         say = parts.Progress(steps, enabled=progress and chief)
-        start = _begin(model, dataset, run, say)
+        start = _begin(model, dataset, run, say, weights)
         if best is not None:
             best.resume(run.checkpoints)
         _check_agreement(strategy, start, run.path)
@@ -206,7 +211,7 @@ class Conductor(keras.callbacks.Callback):
 
     def train_function(self, model):
         """What `fit` calls with its iterator: the next n steps, and their logs as Python floats."""
-        strategy, names = model.distribute_strategy, []
+        strategy, names, stages = model.distribute_strategy, [], {}
         self._agree = strategies.agreement(strategy)
 
         def replica_step(data):
@@ -218,21 +223,27 @@ class Conductor(keras.callbacks.Callback):
         def step(data):
             return strategy.reduce("MEAN", strategy.run(replica_step, args=(data,)), axis=None)
 
-        def many(iterator, n):
-            # One loop body whatever n: n = 1 must not be optimised differently from n = 100.
-            def body(i, _):
-                return i + 1, step(iterator.get_next())
+        def traced():
+            one = step
+            if not model.run_eagerly:
+                one = tf.function(step, jit_compile=model.jit_compile, autograph=False)
 
-            start = (tf.constant(0), tf.zeros([0]))
-            shapes = (tf.TensorShape([]), tf.TensorShape([None]))
-            return tf.while_loop(lambda i, _: i < n, body, start, shape_invariants=shapes)[1]
+            def many(iterator, n):
+                # One loop body whatever n: n = 1 must not be optimised differently from n = 100.
+                def body(i, _):
+                    return i + 1, one(iterator.get_next())
 
-        if not model.run_eagerly:
-            step = tf.function(step, jit_compile=model.jit_compile, autograph=False)
-            many = tf.function(many, autograph=False)
+                start = (tf.constant(0), tf.zeros([0]))
+                shapes = (tf.TensorShape([]), tf.TensorShape([None]))
+                return tf.while_loop(lambda i, _: i < n, body, start, shape_invariants=shapes)[1]
+
+            return many if model.run_eagerly else tf.function(many, autograph=False)
 
         def run(iterator):
-            vector = many(iterator, tf.constant(self._n))
+            model.stage = model.stage_at(self.step)
+            if model.stage not in stages:
+                stages[model.stage] = traced()
+            vector = stages[model.stage](iterator, tf.constant(self._n))
             return dict(zip(names, map(float, vector.numpy())))
 
         return run
@@ -294,6 +305,8 @@ class Conductor(keras.callbacks.Callback):
         room = self.steps - self.step
         for every in filter(None, self.cadence.values()):
             room = min(room, every - self.step % every)
+        for start in self.model.stage_starts:  # a call is of one stage
+            room = min(room, start - self.step) if start > self.step else room
         largest = self.largest_call
         if largest is None and self._seconds_per_step is not None:
             # At most ten times the last call: its time per step may still hold the fixed costs.
@@ -341,8 +354,8 @@ def _disk_full():
         raise stops.DiskFull(f"No space: {' '.join(error.message.split())}.") from error
 
 
-def _begin(model, dataset, run, say):
-    """Restores the newest checkpoint, or adapts a new model; returns the step."""
+def _begin(model, dataset, run, say, weights):
+    """Restores the newest checkpoint, or adapts a new model, sets `weights`; returns the step."""
     manifest = checkpoints.restore_newest(model, run.checkpoints)
     if manifest is not None:
         say.line(f"Continues {run.path} from step {manifest['step']}.")
@@ -351,6 +364,9 @@ def _begin(model, dataset, run, say):
         examples = dataset.arrays("train", limit=ADAPT_EXAMPLES)["x"]
         with model.distribute_strategy.scope():
             model.adapt(tf.constant(np.asarray(examples, np.float32)))
+            if weights:
+                transfer.assign(weights, model)
+                say.line(f"Begins with the weights of another run: {', '.join(weights)}.")
     return int(_host(model.step))
 
 

@@ -14,7 +14,8 @@ _LINEAR = {"activation": "linear", "bias": "untied"}  # the last rows of encoder
 
 
 def _encoder(*rows):
-    return (*(conv(m, k, s, norm=True) for k, s, m in rows), conv(None, 1, **_LINEAR))
+    # Labels join the last row.
+    return (*(conv(m, k, s, norm=True) for k, s, m in rows), conv(None, 1, extra=True, **_LINEAR))
 
 
 def _decoder(*rows):
@@ -25,7 +26,7 @@ def _decoder(*rows):
 
 def _joint(width, dropout):
     hidden = conv(width, 1, dropout=dropout)
-    return (hidden, hidden, conv(1, 1, activation="linear", dropout=dropout))
+    return (hidden, hidden, conv(None, 1, activation="linear", dropout=dropout))
 
 
 _GZ_32 = ((5, 1, 32), (4, 2, 64), (4, 1, 128), (4, 2, 256), (4, 1, 512), (1, 1, 512))
@@ -48,7 +49,7 @@ ALI_CIFAR10 = Table(
             "joint": (
                 conv(1024, 1, dropout=0.5, **_MAXOUT),
                 conv(1024, 1, dropout=0.5, **_MAXOUT),
-                conv(1, 1, dropout=0.5, activation="linear"),
+                conv(None, 1, dropout=0.5, activation="linear"),
             ),
         },
     },
@@ -158,7 +159,7 @@ ALI_MNIST = Table(
             "joint": (
                 dense(512, dropout=0.2),
                 dense(512, dropout=0.2),
-                dense(1, activation="linear", dropout=0.2),
+                dense(None, activation="linear", dropout=0.2),
             ),
         },
     },
@@ -192,7 +193,7 @@ ALI_DIGITS = Table(
             "joint": (
                 dense(256, dropout=0.2),
                 dense(256, dropout=0.2),
-                dense(1, activation="linear"),
+                dense(None, activation="linear"),
             ),
         },
     },

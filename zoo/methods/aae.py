@@ -1,0 +1,275 @@
+"""AAE: adversarial autoencoders, unsupervised, semi-supervised and clustering."""
+
+from typing import Literal
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from zoo import distributions
+from zoo.errors import refusal
+from zoo.losses import adversarial, supervised
+from zoo.model import GenerativeModel
+
+
+class AAE(GenerativeModel):
+    """Adversarial autoencoder: the codes of all data are made to follow the prior by a game.
+
+    *Game*: max over encoder and decoder of  E_{q(z|x)} log p(x|z);  and, on the aggregated posterior
+        q(z) = E_x q(z|x), max over D and min over the encoder of
+        E_{p(z)} log D(z) + E_{q(z)} log(1 - D(z)),
+        in turn, the encoder non-saturating. A categorical code y, the encoder's softmax, has a
+        discriminator of its own against one-hot draws.
+    *Players*: autoencoder (encoder and decoder: the reconstruction phase); code_discriminator,
+        class_discriminator (with a categorical code) and generator (the encoder: the regularisation
+        phase, at once from one minibatch); classifier (the encoder, on labelled examples: the
+        semi-supervised phase).
+    *Capabilities*: sample, encode, decode, reconstruct, classify (with `num_classes`).
+    *Result*: results/aae-*.json.
+
+    Args:
+        latent_dim: dimensions of the continuous code, >= 1.
+        encoder_output: q(z|x): "deterministic", "normal", or "implicit", a function of x and noise.
+        noise_dim: of an implicit encoder, None for `latent_dim`, >= 1.
+        decoder_output: p(x|z): "bernoulli", or "normal" with standard deviation `decoder_stddev`.
+        decoder_stddev: of a normal p(x|z), > 0.
+        prior_family: "normal", or "mixture" of `prior_components` long Gaussians on a circle in the
+            plane.
+        prior_stddev: of a normal prior, > 0.
+        prior_components: of a mixture, >= 2.
+        num_clusters: width of a categorical code without labels; None for none, >= 2.
+        num_classes: of labels, >= 2.
+        label_use: "classify": the code is (y, z), y trained by labelled examples too;
+            "regularise": labels choose the mixture's component that a code must come from.
+        autoencoder_learning_rate: None for `learning_rate`, > 0.
+        code_discriminator_learning_rate: None for `learning_rate`, > 0.
+        class_discriminator_learning_rate: None for `learning_rate`, > 0.
+        generator_learning_rate: None for `learning_rate`, > 0.
+        classifier_learning_rate: None for `learning_rate`, > 0.
+        **base: see `zoo.model.GenerativeModel`.
+
+    Reference:
+        Makhzani, Shlens, Jaitly, Goodfellow, Frey: Adversarial autoencoders, arXiv 1511.05644,
+        sections 2 (unsupervised), 2.3 (label-informed), 4 (semi-supervised), 5 (clustering).
+    """
+
+    PLAYERS = {
+        "autoencoder": ("encoder", "decoder"),
+        "code_discriminator": ("code_discriminator",),
+        "class_discriminator": ("class_discriminator",),
+        "generator": ("encoder",),
+        "classifier": ("encoder",),
+    }
+    SHARED = ("encoder",)
+    LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
+    CONDITIONAL = True
+
+    def __init__(
+        self,
+        *,
+        latent_dim: int = 10,
+        encoder_output: Literal["deterministic", "normal", "implicit"] = "deterministic",
+        noise_dim: int | None = None,
+        decoder_output: Literal["bernoulli", "normal"] = "normal",
+        decoder_stddev: float = 0.1,
+        prior_family: Literal["normal", "mixture"] = "normal",
+        prior_stddev: float = 1.0,
+        prior_components: int = 10,
+        num_clusters: int | None = None,
+        num_classes: int | None = None,
+        label_use: Literal["classify", "regularise"] = "classify",
+        autoencoder_learning_rate: float | None = None,
+        code_discriminator_learning_rate: float | None = None,
+        class_discriminator_learning_rate: float | None = None,
+        generator_learning_rate: float | None = None,
+        classifier_learning_rate: float | None = None,
+        **base,
+    ):
+        super().__init__(
+            latent_dim=latent_dim,
+            encoder_output=encoder_output,
+            noise_dim=noise_dim,
+            decoder_output=decoder_output,
+            decoder_stddev=decoder_stddev,
+            prior_family=prior_family,
+            prior_stddev=prior_stddev,
+            prior_components=prior_components,
+            num_clusters=num_clusters,
+            num_classes=num_classes,
+            label_use=label_use,
+            autoencoder_learning_rate=autoencoder_learning_rate,
+            code_discriminator_learning_rate=code_discriminator_learning_rate,
+            class_discriminator_learning_rate=class_discriminator_learning_rate,
+            generator_learning_rate=generator_learning_rate,
+            classifier_learning_rate=classifier_learning_rate,
+            **base,
+        )
+
+    @property
+    def roster(self):
+        absent = {
+            "class_discriminator": self.code_classes is None,
+            "classifier": not self.classifies,
+        }
+        return {player: roles for player, roles in self.PLAYERS.items() if not absent.get(player)}
+
+    def make_networks(self):
+        self._check()
+        d, k = self.latent_dim, self.code_classes or 0
+        if k:
+            self.make("encoder", self.image_shape, outputs=(k + d,))  # logits of y, then z
+            self.make("class_discriminator", (k,), like="code_discriminator")
+        else:
+            self.make_encoder(self.encoder_output, self.noise_dim)
+        labels = self.num_classes + 1 if self.informed else 0  # the last one: no label
+        self.make("code_discriminator", (d + labels,))
+        self.make("decoder", (k + d,), outputs=self.image_shape)
+
+    def _check(self):
+        if self.prior_family == "mixture" and self.latent_dim != 2:
+            raise ValueError(refusal("latent_dim", "2 with a mixture prior", self.latent_dim))
+        if self.code_classes and self.encoder_output != "deterministic":
+            expected = "'deterministic' with a categorical code"
+            raise ValueError(refusal("encoder_output", expected, self.encoder_output))
+        if self.num_clusters is not None and self.num_classes is not None:
+            raise ValueError(refusal("num_clusters", "None with num_classes", self.num_clusters))
+        if self.informed and (self.prior_family, self.prior_components) != (
+            "mixture",
+            self.num_classes,
+        ):
+            expected = f"a mixture of num_classes = {self.num_classes} with label_use='regularise'"
+            received = (self.prior_family, self.prior_components)
+            raise ValueError(refusal("prior_family, prior_components", expected, received))
+
+    def adapt(self, x):
+        """Output bias of the decoder from the batch's mean."""
+        distributions.set_output_bias(self.decoder, x)
+
+    def train_step(self, data):
+        x, *labelled = self.arguments(self.as_batch(data))
+        self.play(self.reconstruction, x)
+        self.play(self.regularisation, x, *labelled)
+        if self.classifies:
+            self.play(self.classification, *labelled)
+        return self.report()
+
+    def reconstruction(self, x):
+        code = self.draw(self.posterior(x), "code")
+        return {"autoencoder": -self.likelihood(code).log_prob(x)}
+
+    def regularisation(self, x, *labelled):
+        y_q, z_q = self.split(self.draw(self.posterior(x), "code"))
+        y_p, z_p = self.split(self.draw(self.prior, "prior", batch_of=x))
+        if self.informed:
+            z_q, z_p = self.with_labels(z_q, z_p, *labelled)
+        logits_p, logits_q = self.discriminate("code_discriminator", z_p, z_q)
+        self.log(**adversarial.accuracies(logits_p, logits_q))
+        losses = {"code_discriminator": adversarial.discriminator(logits_p, logits_q)}
+        generator = adversarial.non_saturating_generator(logits_q)
+        if self.code_classes:
+            logits_p, logits_q = self.discriminate("class_discriminator", y_p, y_q)
+            losses["class_discriminator"] = adversarial.discriminator(logits_p, logits_q)
+            generator += adversarial.non_saturating_generator(logits_q)
+        return losses | {"generator": generator}
+
+    def classification(self, x, y):
+        return {"classifier": supervised.cross_entropy(self.class_logits(x), y)}
+
+    def losses_of(self, x, *labelled):
+        losses = self.reconstruction(x) | self.regularisation(x, *labelled)
+        return losses | (self.classification(*labelled) if self.classifies else {})
+
+    def discriminate(self, role, code_p, code_q):
+        """Logits [B], [B] of draws of the prior and of codes."""
+        return tf.split(self.apply(role, tf.concat([code_p, code_q], axis=0)), 2)
+
+    def with_labels(self, z_q, z_p, x, y):
+        """Codes and draws of the prior, [B + B_labelled, d + K + 1], with what is known of each.
+
+        A labelled code is held against its class's component, the others against all.
+
+        Reference: section 2.3 and figure 3.
+        """
+        loc, scale = distributions.petals(self.prior_components)
+        z_q = tf.concat([z_q, self.draw(self.posterior(x), "labelled")], axis=0)
+        of_class = distributions.component(loc, scale, y)
+        z_p = tf.concat([z_p, self.draw(of_class, "component")], axis=0)
+        unknown = tf.fill([tf.shape(z_q)[0] - tf.shape(y)[0]], self.num_classes)
+        known = tf.one_hot(tf.concat([unknown, tf.cast(y, tf.int32)], axis=0), self.num_classes + 1)
+        return tf.concat([z_q, known], axis=1), tf.concat([z_p, known], axis=1)
+
+    # --- labels and parts of the code -------------------------------------------------------------
+
+    @property
+    def conditional(self):
+        return False
+
+    @property
+    def classifies(self):
+        return self.num_classes is not None and self.label_use == "classify"
+
+    @property
+    def informed(self):
+        """Whether labels inform the regularisation."""
+        return self.num_classes is not None and self.label_use == "regularise"
+
+    def arguments(self, batch):
+        return self.labelled(batch) if self.num_classes is not None else super().arguments(batch)
+
+    @property
+    def code_classes(self):
+        return self.num_classes if self.classifies else self.num_clusters
+
+    @property
+    def code_dim(self):
+        return self.latent_dim + (self.code_classes or 0)
+
+    @property
+    def parts(self):
+        return ("z", "y", "style") if self.code_classes else ("z",)
+
+    def split(self, code):
+        """(y or None, z) of a whole code."""
+        k = self.code_classes
+        return (code[:, :k], code[:, k:]) if k else (None, code)
+
+    def class_logits(self, x):
+        """log q(y|x) and a constant, [B, K]."""
+        return self.apply("encoder", x)[:, : self.code_classes]
+
+    # --- distributions ----------------------------------------------------------------------------
+
+    @property
+    def prior(self):
+        d = self.latent_dim
+        if self.prior_family == "mixture":
+            z = distributions.mixture(*distributions.petals(self.prior_components))
+        else:
+            z = distributions.standard_normal(d, self.prior_stddev)
+        if not self.code_classes:
+            return z
+        return distributions.blocks(distributions.one_hot(tf.zeros(self.code_classes)), z)
+
+    def posterior(self, x):
+        """q(z|x); with a categorical code a point: softmax of y, then z."""
+        if self.code_classes:
+            y, z = self.split(self.apply("encoder", x))
+            return distributions.deterministic(tf.concat([tf.nn.softmax(y), z], axis=1))
+        encode = lambda *noise: self.apply("encoder", x, *noise)
+        rows = tf.shape(x)[0]
+        return distributions.code(
+            self.encoder_output, encode, rows, self.latent_dim, self.noise_dim
+        )
+
+    def posterior_of_part(self, q, part):
+        """q(y|x), a Categorical, or q(z|x) of the continuous part."""
+        y, z = self.split(q.mean())
+        if part == "y":
+            return tfp.distributions.Categorical(probs=y)
+        return distributions.deterministic(z)
+
+    def likelihood(self, z):
+        """p(x|z)."""
+        outputs = self.apply("decoder", z)
+        if self.decoder_output == "bernoulli":
+            return distributions.bernoulli(outputs)
+        return distributions.normal(distributions.to_data(outputs), self.decoder_stddev)

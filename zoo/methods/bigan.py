@@ -1,0 +1,37 @@
+"""BiGAN: ALI with a deterministic encoder and a uniform prior."""
+
+from typing import Literal
+
+from zoo.methods.ali import ALI
+
+
+class BiGAN(ALI):
+    """Bidirectional GAN: data and codes of a deterministic encoder against samples and their codes.
+
+    *Game*: min over E and G, max over D of
+        E_x log D(x, E(x)) + E_z log(1 - D(G(z), z)), z ~ U(-1, 1), played as ALI's.
+    *Players*: discriminator; generator (encoder and decoder), both updated at once.
+    *Capabilities*: sample, encode, decode, reconstruct, classify (with
+        `label_use="classify"`).
+    *Result*: results/bigan-*.json.
+
+    The paper's networks are the table `bigan_mlp`: its discriminator adds a learned linear map of z
+    before every non-linearity.
+
+    Args:
+        encoder_output: see ALI.
+        prior_family: see ALI.
+        **ali: see `zoo.methods.ali.ALI`.
+
+    Reference:
+        Donahue, Krahenbuhl, Darrell: Adversarial feature learning, arXiv 1605.09782, equation 3.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder_output: Literal["normal", "implicit", "deterministic"] = "deterministic",
+        prior_family: Literal["normal", "uniform"] = "uniform",
+        **ali,
+    ):
+        super().__init__(encoder_output=encoder_output, prior_family=prior_family, **ali)

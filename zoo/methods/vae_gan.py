@@ -1,0 +1,114 @@
+"""VAE/GAN: a VAE whose reconstruction error is measured in a GAN's features."""
+
+import tensorflow as tf
+
+from zoo import distributions
+from zoo.errors import refusal
+from zoo.losses import adversarial, divergence, likelihood
+from zoo.model import GenerativeModel
+
+
+class VAEGAN(GenerativeModel):
+    """A VAE and a GAN that share the decoder; likeness is learned by the discriminator.
+
+    *Game*: with D_l the features of a hidden layer of D, z_q ~ q(z|x), z ~ p(z),
+        encoder: min  KL(q(z|x) || p(z)) - E log N(D_l(x); D_l(G(z_q)), I);
+        decoder: min  -gamma E log N(D_l(x); D_l(G(z_q)), I) - log D(G(z_q)) - log D(G(z));
+        discriminator: max  log D(x) + log(1 - D(G(z_q))) + log(1 - D(G(z))).
+    *Players*: discriminator, encoder, decoder, all updated at once from one minibatch.
+    *Capabilities*: sample, encode, decode, reconstruct.
+    *Result*: results/vae_gan-*.json.
+
+    Args:
+        gamma: weight of the decoder's reconstruction term, >= 0.
+        beta: weight of the KL term, >= 0.
+        feature_row: row of the discriminator whose outputs are compared, counted from its end
+            (-1 are the logits), in [-9, -2].
+        discriminator_learning_rate: None for `learning_rate`, > 0.
+        encoder_learning_rate: None for `learning_rate`, > 0.
+        decoder_learning_rate: None for `learning_rate`, > 0.
+        **base: see `zoo.model.GenerativeModel`.
+
+    Reference:
+        Larsen, Sonderby, Larochelle, Winther: Autoencoding beyond pixels using a learned similarity
+        metric, arXiv 1512.09300, equations 7 to 9 and algorithm 1. Its decoder ascends D's
+        objective with the sign turned; here it does so non-saturating.
+    """
+
+    PLAYERS = {
+        "discriminator": ("discriminator",),
+        "encoder": ("encoder",),
+        "decoder": ("decoder",),
+    }
+    LOGS = ("reconstruction_loss", "kl")
+
+    def __init__(
+        self,
+        *,
+        gamma: float = 1e-2,
+        beta: float = 1.0,
+        feature_row: int = -2,
+        discriminator_learning_rate: float | None = None,
+        encoder_learning_rate: float | None = None,
+        decoder_learning_rate: float | None = None,
+        **base,
+    ):
+        super().__init__(
+            gamma=gamma,
+            beta=beta,
+            feature_row=feature_row,
+            discriminator_learning_rate=discriminator_learning_rate,
+            encoder_learning_rate=encoder_learning_rate,
+            decoder_learning_rate=decoder_learning_rate,
+            **base,
+        )
+
+    def make_networks(self):
+        self.make_encoder("normal")
+        self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
+        self.make("discriminator", self.image_shape)
+
+    def adapt(self, x):
+        """Output bias of the decoder from the batch's mean."""
+        distributions.set_output_bias(self.decoder, x)
+
+    def train_step(self, data):
+        batch = self.as_batch(data)
+        self.play(self.game, batch["x"])
+        return self.report()
+
+    def game(self, x):
+        q = self.posterior(x)
+        x_q = self.likelihood(self.draw(q, "z")).mean()  # reconstructions
+        x_p = self.likelihood(self.draw(self.prior, "z_p", batch_of=x)).mean()  # samples
+        features, logits = self.discriminate(x, x_q, x_p)
+        data, rec, sample = logits
+        likeness = likelihood.squared_error(features[0], features[1])
+        kl = divergence.analytic_kl(q, self.prior)
+        self.log(reconstruction_loss=likeness, kl=kl)
+        return {
+            "discriminator": adversarial.discriminator(data, rec) + tf.nn.softplus(sample),
+            "encoder": self.beta * kl + likeness,
+            "decoder": self.gamma * likeness
+            + adversarial.non_saturating_generator(rec)
+            + adversarial.non_saturating_generator(sample),
+        }
+
+    losses_of = game
+
+    def discriminate(self, *images):
+        """D's features and logits of each, all in one batch."""
+        rows = self.trace("discriminator", tf.concat(images, axis=0))
+        if len(rows) < -self.feature_row:
+            expected = f"at least -{len(rows)}, as the discriminator has {len(rows)} rows"
+            raise ValueError(refusal("feature_row", expected, self.feature_row))
+        found = rows[self.feature_row], rows[-1]
+        return tuple(tf.split(each, len(images)) for each in found)
+
+    def posterior(self, x):
+        """q(z|x)."""
+        return distributions.diagonal_normal(self.apply("encoder", x))
+
+    def likelihood(self, z):
+        """p(x|z), a point mass in pixels."""
+        return distributions.deterministic(distributions.to_data(self.apply("decoder", z)))

@@ -1,0 +1,53 @@
+"""Fully connected networks, for images and vectors of any size."""
+
+from zoo.networks.stack import dense
+from zoo.networks.tables.table import Table
+
+_LINEAR = {"activation": "linear"}
+_RELU = {"activation": "relu"}
+
+# z joins the inputs of every row of the discriminator: a learned linear map of it is added before
+# each non-linearity.
+BIGAN_MLP = Table(
+    roles={
+        "encoder": (*[dense(1024, norm=True)] * 2, dense(None, **_LINEAR)),
+        "decoder": (*[dense(1024, norm=True, **_RELU)] * 2, dense(None, **_LINEAR)),
+        "discriminator": (
+            *[dense(1024, norm=True, extra=True)] * 2,
+            dense(None, extra=True, **_LINEAR),
+        ),
+    },
+    slope=0.2,
+    init_stddev=0.02,
+    reference="Donahue et al., BiGAN, arXiv 1605.09782, permutation-invariant MNIST",
+)
+
+AAE_MLP = Table(
+    roles={
+        "encoder": (*[dense(1000, **_RELU)] * 2, dense(None, **_LINEAR)),
+        "decoder": (*[dense(1000, **_RELU)] * 2, dense(None, **_LINEAR)),
+        "code_discriminator": (*[dense(1000, **_RELU)] * 2, dense(None, **_LINEAR)),
+    },
+    reference="Makhzani et al., AAE, arXiv 1511.05644, appendix A",
+)
+
+# One set of networks for all methods that are compared under one budget.
+SHARED_MLP = Table(
+    roles={
+        "encoder": (
+            dense(512, norm=True),
+            dense(512, norm=True, extra=True),
+            dense(None, **_LINEAR),
+        ),
+        "decoder": (*[dense(512, norm=True, **_RELU)] * 2, dense(None, bias="untied", **_LINEAR)),
+        "discriminator": {
+            # Noise and dropout keep the discriminator beatable.
+            "x": (dense(512, noise=0.2), dense(512, dropout=0.2)),
+            "z": (dense(256),),
+            "joint": (dense(512, dropout=0.2), dense(None, **_LINEAR)),
+        },
+    },
+    slope=0.2,
+    init_stddev=0.02,
+    reference="of this zoo",
+)
