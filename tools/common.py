@@ -71,6 +71,7 @@ RUN_FLAGS = (
     flag("batch_size", "int", 100, "examples a step, over all replicas", minimum=1),
     flag("steps", "int", 10_000, "length of the run", minimum=1),
     flag("seed", "int", 0, "of initial weights, order of the data and all noise", **_SEEDS),
+    flag("init_from", "str", None, "run directory whose networks a new run begins with"),
     flag("run_dir", "str", None, "where the run is kept; None means runs/<method>-<config stem>"),
     flag(
         "strategy",

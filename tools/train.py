@@ -16,6 +16,7 @@ LOOP = (
     "steps",
     "batch_size",
     "seed",
+    "init_from",
     "labelled_batch_size",
     "checkpoint_every",
     "keep",
@@ -40,10 +41,12 @@ def run(flags):
     dataset = common.load_data(flags)
     # Made once in vain: what does not fit the data is refused while there is no run directory yet.
     dataset.train(flags.batch_size, flags.seed, labelled_batch_size=flags.labelled_batch_size)
+    attributes = dataset.num_attributes if registry.get(flags.method).CONDITIONAL else None
     with strategy.scope():
         model = registry.create(
             flags.method,
             image_shape=dataset.image_shape,
+            num_attributes=attributes,
             seed=flags.seed,
             dtype=flags.precision,
             **flags.hyper_parameters,

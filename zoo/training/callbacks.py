@@ -280,8 +280,9 @@ class Pictures:
         panels = {"data": of_data(self._x), "samples": samples}
         if reconstructions is not None:
             panels["reconstructions"] = of_data(reconstructions)
-        if "encode" in self._model.capabilities and self._model.latent_dim == 2:
-            q = self._model.encode(self._x, **self._y[1])
+        part = pictures.planar_part(self._model.code_dim, self._model.code_classes)
+        if "encode" in self._model.capabilities and part:
+            q = self._model.encode(self._x, part=part, **self._y[1])
             panels["codes"] = of_data(np.asarray(q.sample(seed=0)))
         path = self._directory / f"panels-{step:08d}.png"
         pictures.scatter_panels(path, panels, modes=self._modes)

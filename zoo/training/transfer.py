@@ -1,0 +1,87 @@
+"""A new run that begins with the weights of another run."""
+
+import hashlib
+import itertools
+import json
+import pathlib
+
+import numpy as np
+
+from zoo.errors import refusal
+from zoo.training import checkpoints, restore, run  # `restore`: the function, not its module
+
+
+def read(init_from, model, run_dir):
+    """What the networks of `model` begin with, where the run `init_from` has them too.
+
+    The weights are those of the verbs: moving averages where the run keeps them.
+
+    Args:
+        init_from: directory of the run to begin from, or None.
+        model: the `GenerativeModel` of the new run.
+        run_dir: its directory. A run that has a checkpoint needs its beginning no more: it is
+            continued even if `init_from` has gone on since, or is gone.
+
+    Returns:
+        (origin, weights): {"run": hash of the other run's identity, "step": of its newest
+        checkpoint}, to be kept in the new run's identity, or None; and {role: [array]}, empty
+        unless the run is new.
+
+    Raises:
+        FileNotFoundError: no run there, or no checkpoint of it.
+        ValueError: no network in common, or one of other shapes.
+    """
+    if init_from is None:
+        return None, {}
+    recorded = None
+    if checkpoints.newest(pathlib.Path(run_dir) / "checkpoints"):
+        recorded = run.read_identity(run_dir).get("init_from")
+    try:
+        origin = {"run": _hash(run.read_identity(init_from))}
+        if recorded is not None and recorded["run"] == origin["run"]:
+            return recorded, {}
+        other = restore(init_from)
+    except FileNotFoundError:
+        if recorded is not None:
+            return recorded, {}
+        expected = "the directory of a run with a checkpoint"
+        raise FileNotFoundError(refusal("init_from", expected, str(init_from))) from None
+    return origin | {"step": int(other.step)}, _in_common(other, model, init_from)
+
+
+def assign(weights, model):
+    """Sets what `read` returned; the moving averages of `model` begin there too."""
+    for role, arrays in weights.items():
+        for variable, array in zip(model.networks[role].variables, arrays, strict=True):
+            variable.assign(array)
+    averages = [v for path, v in model.state.items() if path.startswith("averages/")]
+    averaged = (v for network in model.networks.values() for v in network.trainable_variables)
+    for average, variable in zip(averages, averaged):
+        average.assign(variable)
+
+
+def _in_common(other, model, init_from):
+    """{role: [array]} of the networks that both models have."""
+    roles = [role for role in model.networks if role in other.networks]
+    if not roles:
+        there, here = ", ".join(other.networks), ", ".join(model.networks)
+        expected = f"a run with one of the networks {here} (it has {there})"
+        raise ValueError(refusal("init_from", expected, str(init_from)))
+    for role in roles:
+        shapes = (_shapes(each.networks[role]) for each in (model, other))
+        for here, there in itertools.zip_longest(*shapes):
+            if here != there:
+                expected = f"a run whose {role} is this one's (it has {there} for {here})"
+                raise ValueError(refusal("init_from", expected, str(init_from)))
+    with other.inference():
+        return {
+            role: [np.asarray(v.value) for v in other.networks[role].variables] for role in roles
+        }
+
+
+def _shapes(network):
+    return [tuple(variable.shape) for variable in network.variables]
+
+
+def _hash(identity):
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
