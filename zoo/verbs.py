@@ -170,7 +170,7 @@ class Verbs:
         x = self._x(x)
         return self._by_rows("discriminator_features_rows", len(x), x)
 
-    def inpaint(self, x, known, steps=20, level=1, seed=None):
+    def inpaint(self, x, known, y=None, steps=20, level=1, seed=None):
         """Fills the hidden pixels of x: draws the code of what is there, decodes it, and again.
 
         A Markov chain on the hidden pixels: x <- known x + (1 - known) x', x' ~ p(x|z), z ~ q(z|x),
@@ -179,6 +179,7 @@ class Verbs:
         Args:
             x: [B, *image_shape]; hidden pixels are not read.
             known: bool, 1 where x is kept: [B, *image_shape] or of a shape that broadcasts to it.
+            y: labels, for conditional models.
             steps: int >= 1.
             level: of a hierarchy, from which x' is drawn.
             seed: int.
@@ -198,9 +199,9 @@ class Verbs:
             expected = f"booleans that broadcast to {tuple(x.shape)}"
             raise ValueError(refusal("known", expected, np.shape(known))) from None
         known, rows = tf.constant(known), _row_seeds(len(x), seed)
-        given, x = x, tf.where(known, x, 0.5)
+        y, given, x = self._labels(y, len(x)), x, tf.where(known, x, 0.5)
         for step in range(steps):
-            found = self._by_rows("redraw_rows", len(x), x, rows + step, level=level)
+            found = self._by_rows("redraw_rows", len(x), x, rows + step, y=y, level=level)
             x = tf.where(known, given, found)
         return x
 
@@ -213,11 +214,11 @@ class Verbs:
             z = distributions.sample_rows(self.prior, seeds_, "z")
             return self._likelihood(z, y).mean()
 
-    def redraw_rows(self, x, seeds_, level=1):
+    def redraw_rows(self, x, seeds_, y=None, level=1):
         """Mean of p(x|z) at a draw of q(z|x), [B, *image_shape]."""
         with self.inference():
-            z = distributions.sample_rows(self.posterior(x), seeds_, "z")
-            return self.likelihood(z).mean()
+            z = distributions.sample_rows(self._posterior(x, y), seeds_, "z")
+            return self._likelihood(z, y).mean()
 
     def discriminator_features_rows(self, x):
         """[B, F]."""

@@ -91,7 +91,7 @@ def sgd(model, rate=0.05):
     """Plain SGD for every player: Adam would magnify the last bits of gradients near zero."""
     import keras
 
-    model.compile({player: keras.optimizers.SGD(rate) for player in model.PLAYERS})
+    model.compile({player: keras.optimizers.SGD(rate) for player in model.roster})
     return model
 
 
@@ -111,7 +111,7 @@ def inputs(model, rows=5):
     random = np.random.default_rng(1)
     fed = {
         "x": random.integers(0, 2, size=(rows, *model.image_shape)).astype(np.float32),
-        "z": random.normal(size=(rows, model.latent_dim)).astype(np.float32),
+        "z": random.normal(size=(rows, model.code_dim)).astype(np.float32),
         "seed": seeds.row_seeds(rows, 7).numpy(),
     }
     if model.conditional and model.num_attributes is not None:

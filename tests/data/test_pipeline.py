@@ -181,6 +181,26 @@ def test_a_labelled_subset_is_balanced_constant_and_outside_of_validation(number
     assert sorted(ids(take(other, 1)[0], "x_labelled")) != chosen[0]
 
 
+def test_labelled_arrays_are_the_labelled_rows_of_the_batches(numbered):
+    dataset = zoo.data.load(numbered, labels=12)
+    arrays = dataset.labelled_arrays()
+    assert arrays["x"].dtype == np.float32 and arrays["y"].dtype == np.int32
+    batch = take(dataset.train(30, labelled_batch_size=12), 1)[0]
+    np.testing.assert_array_equal(ids(arrays), sorted(ids(batch, "x_labelled")))
+    np.testing.assert_array_equal(arrays["y"], ids(arrays) % 4)
+    with pytest.raises(ValueError, match="`labels`: expected an int, given to load"):
+        zoo.data.load(numbered).labelled_arrays()
+
+
+def test_the_same_data_with_all_labels(numbered):
+    few, plain = zoo.data.load(numbered, labels=12), zoo.data.load(numbered)
+    whole = few.with_all_labels()
+    assert (few.labels, whole.labels) == (12, None)
+    assert whole.description == plain.description != few.description
+    for a, b in zip(take(whole.train(30, seed=3), 5), take(plain.train(30, seed=3), 5)):
+        equal(a, b)
+
+
 def test_a_prepared_file_gives_the_batches_of_the_set_in_memory(numbered, tmp_path):
     cache = tmp_path / "cache"
     small = zoo.data.load(numbered)

@@ -53,6 +53,29 @@ def test_reconstruction_refuses_other_shapes():
         reconstruction.reconstruction_ratio(np.zeros((1, 3)), np.zeros((1, 3)))
 
 
+def test_feature_mse_is_in_units_of_the_variance_over_x():
+    x = np.array([[0.0], [2.0], [4.0], [6.0]])  # features x and 10 x: variances 5 and 500
+    features = lambda x: np.concatenate([x, 10 * x], axis=1)
+    measure = reconstruction.feature_mse(features, x, x + [[1.0], [0.0], [-2.0], [0.0]])
+    # Squared differences: (1 + 100) / 2, 0, (4 + 400) / 2, 0; the mean variance is 252.5.
+    assert measure.value == pytest.approx((50.5 + 202.0) / 4 / 252.5) and measure.n == 4
+    assert measure.value == pytest.approx(0.25) and "2 features" in measure.protocol
+    constant = reconstruction.feature_mse(features, x, np.full_like(x, 3.0))
+    assert constant.value == pytest.approx(1.0)
+
+
+def test_feature_mse_does_not_depend_on_batches(monkeypatch):
+    x, x_hat = np.random.default_rng(0).normal(size=(2, 11, 4)) + 3.0
+    whole = reconstruction.feature_mse(np.tanh, x, x_hat).value
+    monkeypatch.setattr(reconstruction, "FEATURE_ROWS", 3)
+    assert reconstruction.feature_mse(np.tanh, x, x_hat).value == pytest.approx(whole, rel=1e-9)
+
+
+def test_features_that_say_nothing_are_refused():
+    with pytest.raises(ValueError, match="`features`: expected features that differ"):
+        reconstruction.feature_mse(np.zeros_like, np.ones((3, 2)), np.ones((3, 2)))
+
+
 # --- neighbours -------------------------------------------------------------------------------
 
 TRAIN = np.array([[0.0, 0.0], [0.0, 1.0], [5.0, 5.0], [5.0, 6.0]])

@@ -1,5 +1,6 @@
 """`Dataset`: splits, subsets, and batches that are a function of (seed, step) alone."""
 
+import copy
 import functools
 import zlib
 
@@ -31,6 +32,8 @@ class Dataset:
         splits: names of the splits.
         modes: means [M, D] of a toy mixture, else None.
         mode_stddev: standard deviation of its components, else None.
+        labels: number of labelled training examples, or None: all have the labels of the source.
+        cache_dir: path of the directory where what is prepared once is kept.
     """
 
     def __init__(self, source, *, binarise, labels, label_seed, cache_dir, memory_limit):
@@ -38,8 +41,8 @@ class Dataset:
         if binarise is not None and len(source.shape) == 1:
             raise ValueError(refusal("binarise", f"None: {source.name} holds vectors", binarise))
         self._source, self._binarise = source, binarise
-        self._cache_dir, self._memory_limit = cache_dir, memory_limit
-        self._labels, self._label_seed = labels, label_seed
+        self.cache_dir, self._memory_limit = cache_dir, memory_limit
+        self.labels, self._label_seed = labels, label_seed
         # One cache an instance, so that a data set goes when its last user goes.
         self._rows, self._tensor = functools.cache(self._rows), functools.cache(self._tensor)
         self.name = source.name
@@ -57,7 +60,7 @@ class Dataset:
                 self._rows(split, self._in_training if split == "train" else self._still)
         if binarise is not None:
             self.description += f", binarise={binarise}"
-        self._subset = None
+        self._content, self._subset = self.description, None
         if labels is not None:
             self._subset = self._choose_labelled()
             self.description += f", labels={labels}, label_seed={label_seed}"
@@ -90,6 +93,24 @@ class Dataset:
         if rows.y is not None:
             arrays["y"] = rows.y[start:stop].copy()
         return arrays
+
+    def labelled_arrays(self):
+        """The labelled subset of train, in stored order.
+
+        Returns:
+            {"x": float32 [labels, ...], "y": int32 [labels]}.
+        """
+        if self.labels is None:
+            raise ValueError(refusal("labels", "an int, given to load", None))
+        rows = self._rows("train", self._still)
+        return {"x": _scale(rows.x[self._subset]), "y": rows.y[self._subset]}
+
+    def with_all_labels(self):
+        """This data set as it is without `labels`: a label for every example of train."""
+        twin = copy.copy(self)
+        twin.labels = twin._subset = None
+        twin.description = self._content
+        return twin
 
     def batches(self, split, batch_size):
         """One pass over a split in stored order, the remainder kept.
@@ -151,11 +172,11 @@ class Dataset:
         whole("workers", workers, 1)
         whole("worker", worker, 0, workers - 1)
         _divisible("batch_size", batch_size, workers)
-        if self._labels is not None:
+        if self.labels is not None:
             if labelled_batch_size is None:
-                fewer = min(batch_size, self._labels)
+                fewer = min(batch_size, self.labels)
                 labelled_batch_size = fewer - fewer % workers or workers
-            whole("labelled_batch_size", labelled_batch_size, 1, self._labels)
+            whole("labelled_batch_size", labelled_batch_size, 1, self.labels)
             _divisible("labelled_batch_size", labelled_batch_size, workers)
         elif labelled_batch_size is not None:
             expected = "None, because `labels` was not given to load"
@@ -186,7 +207,7 @@ class Dataset:
             out = {"x": images}
             if subset is not None:
                 # ~seed is negative: no user's seed draws the same order.
-                images, rows = stream(~seed, step, labelled_batch_size, self._labels, subset)
+                images, rows = stream(~seed, step, labelled_batch_size, self.labels, subset)
                 out |= {"x_labelled": images, "y_labelled": tf.gather(labels, rows)}
             elif labels is not None:
                 out["y"] = tf.gather(labels, rows)
@@ -247,7 +268,7 @@ class Dataset:
             source.shape,
             source.dtype if binarise is None else "uint8",
             key=key,
-            cache_dir=self._cache_dir,
+            cache_dir=self.cache_dir,
             memory_limit=self._memory_limit,
             transform=transform,
         )
@@ -259,7 +280,7 @@ class Dataset:
 
     def _choose_labelled(self):
         """Rows of the labelled subset, int64 [labels], equally many of every class."""
-        labels, classes = self._labels, self.num_classes
+        labels, classes = self.labels, self.num_classes
         if classes is None:
             raise ValueError(refusal("labels", f"None: {self.name} has no class labels", labels))
         if labels % classes:

@@ -14,8 +14,8 @@ from zoo.model import GenerativeModel
 class AAE(GenerativeModel):
     """Adversarial autoencoder: the codes of all data are made to follow the prior by a game.
 
-    *Game*: max over encoder and decoder of  E_{q(z|x)} log p(x|z);  and, on the aggregated posterior
-        q(z) = E_x q(z|x), max over D and min over the encoder of
+    *Game*: max over encoder and decoder of  E_{q(z|x)} log p(x|z);  and, on the aggregated
+        posterior q(z) = E_x q(z|x), max over D and min over the encoder of
         E_{p(z)} log D(z) + E_{q(z)} log(1 - D(z)),
         in turn, the encoder non-saturating. A categorical code y, the encoder's softmax, has a
         discriminator of its own against one-hot draws.

@@ -12,8 +12,8 @@ from zoo.methods.gan import GAN
 class GANPosthoc(GAN):
     """A GAN, then an encoder that ALI's discriminator of pairs teaches.
 
-    *Game*: the GAN's for `pretrain_steps`; then, the GAN frozen, min over the encoder, max over D_2 of
-        E_{q(x) q(z|x)} log D_2(x, z) + E_{p(z)} log(1 - D_2(G(z), z)),
+    *Game*: the GAN's for `pretrain_steps`; then, the GAN frozen, min over the encoder, max over D_2
+        of  E_{q(x) q(z|x)} log D_2(x, z) + E_{p(z)} log(1 - D_2(G(z), z)),
         the encoder with the label swapped.
     *Players*: discriminator and generator (the decoder) in the first stage; in the second
         joint_discriminator (D_2) and encoder, both updated at once.

@@ -214,7 +214,7 @@ class HALI(GenerativeModel):
             z = self.climb(x, _mean, level)[-1]
             return self.likelihood([*self.descend(z, level, _mean), z][0]).mean()
 
-    def redraw_rows(self, x, seeds_, level=1):
+    def redraw_rows(self, x, seeds_, y=None, level=1):
         with self.inference():
             draw = lambda p, place: distributions.sample_rows(p, seeds_, place)
             z = self.climb(x, draw, level)[-1]

@@ -2,7 +2,8 @@
 
     zoo.metrics.evaluate(model, dataset)    # {metric: {"value", "n", "split", "seed", "protocol"}}
 
-The functions live in `reconstruction`, `neighbours`, `svm`, `modes`, `likelihood` and `latents`.
+The functions live in `reconstruction`, `classifier`, `neighbours`, `svm`, `clustering`, `modes`,
+`likelihood`, `parzen` and `latents`.
 """
 
 from zoo.metrics.evaluate import METRICS, applicable, evaluate

@@ -5,13 +5,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zoo import checks, seeds
+from zoo import checks
 from zoo.errors import refusal, unknown
-from zoo.metrics import latents, likelihood, modes, neighbours, reconstruction, svm
+from zoo.metrics import (
+    classifier,
+    clustering,
+    latents,
+    likelihood,
+    modes,
+    parzen,
+    reconstruction,
+    svm,
+)
 from zoo.metrics.measure import Measure
+from zoo.metrics.subject import Subject
 
-BATCH = 500  # examples a call of `encode`
-HIDDEN_LAYERS = 3  # of the encoder, beside the code, in ALI's features
 SVM_POOL = 20_000  # rows that labelled draws come from: wide features of all of train need not fit
 LABELS_PER_CLASS = 100  # ALI's protocol; fewer where a class is smaller
 
@@ -39,9 +47,10 @@ def evaluate(
         limit: the first rows of each split only; None takes all.
         progress: callable `(name, index, count)`, called before each metric.
         iwae_samples: importance samples of `nll` where `log_prob` is a lower bound.
-        select: names of the metrics to compute; None takes all that apply.
-        svm_features: "codes", or "hidden": codes and the encoder's last three hidden layers, as
-            ALI.
+        select: names of the metrics to compute; None takes all that apply but `parzen`. Those of
+            reconstructions from a level above 1 end in `_level_<l>`.
+        svm_features: "codes", or "hidden": the codes of all levels and the encoder's last three
+            hidden layers, as ALI.
         svm_repeats: labelled draws of `svm_error`.
 
     Returns:
@@ -61,13 +70,13 @@ def evaluate(
     for argument, value in counts.items():
         if value is not None:
             checks.count(value, argument)
-    subject = _Subject(model, dataset, split, seed, limit, iwae_samples, svm_features, svm_repeats)
+    chosen = _chosen(model, dataset, select)
+    subject = Subject(model, dataset, split, seed, limit, iwae_samples, svm_features, svm_repeats)
     measured = {}
-    names = _chosen(subject, select)
-    for index, name in enumerate(names):
+    for index, (name, metric) in enumerate(chosen.items()):
         if progress is not None:
-            progress(name, index, len(names))
-        entry = METRICS[name].measure(subject).as_dict()
+            progress(name, index, len(chosen))
+        entry = metric.measure(subject).as_dict()
         source = "samples" if name in OF_SAMPLES else split
         measured[name] = {**entry, "split": source, "seed": seed}
     return measured
@@ -75,111 +84,36 @@ def evaluate(
 
 def applicable(model, dataset):
     """Names of the metrics that fit a model and a data set, in the order of `METRICS`."""
-    return [name for name, metric in METRICS.items() if metric.applies(model, dataset)]
+    return list(_fitting(model, dataset))
 
 
-def _chosen(subject, select):
-    fitting = applicable(subject.model, subject.dataset)
+def _fitting(model, dataset):
+    every = _metrics_of(model)
+    return {name: metric for name, metric in every.items() if metric.applies(model, dataset)}
+
+
+def _metrics_of(model):
+    """{name: metric}: `METRICS`, those of reconstructions once more for each level above 1."""
+    found = {}
+    for name, metric in METRICS.items():
+        found[name] = metric
+        for level in range(2, model.levels + 1) if metric.levelled else ():
+            measure = functools.partial(metric.measure, level=level)
+            found[f"{name}_level_{level}"] = metric._replace(measure=measure)
+    return found
+
+
+def _chosen(model, dataset, select):
+    fitting = _fitting(model, dataset)
     if select is None:
-        return fitting
+        return {name: metric for name, metric in fitting.items() if not metric.only_asked}
     for name in select:
-        if name not in METRICS:
-            raise unknown("select", name, METRICS)
+        if name not in _metrics_of(model):
+            raise unknown("select", name, _metrics_of(model))
         if name not in fitting:
             expected = "metrics that fit the model and its data, " + ", ".join(fitting)
             raise ValueError(refusal("select", expected, name))
-    return [name for name in fitting if name in select]
-
-
-class _Subject:
-    """A model and its data, with what several metrics need, computed once and only when needed."""
-
-    def __init__(self, model, dataset, split, seed, limit, iwae_samples, svm_features, svm_repeats):
-        self.model, self.dataset = model, dataset
-        self.split, self.seed, self.limit = split, seed, limit
-        self.iwae_samples, self.svm_features = iwae_samples, svm_features
-        self.svm_repeats = svm_repeats
-
-    @functools.cached_property
-    def arrays(self):
-        return self.dataset.arrays(self.split, self.limit)
-
-    @property
-    def x(self):
-        return self.arrays["x"]
-
-    @property
-    def y(self):
-        return self.arrays["y"]
-
-    @property
-    def condition(self):
-        """Labels for the verbs: None unless the model is conditional."""
-        return self.y if self.model.conditional else None
-
-    @functools.cached_property
-    def reconstructions(self):
-        return np.asarray(self.model.reconstruct(self.x, y=self.condition, seed=self.seed))
-
-    @functools.cached_property
-    def codes(self):
-        """{"mean": E[z|x], "draw": z ~ q(z|x), "y": labels or None} of the split."""
-        return self._encoded(self.split)
-
-    @functools.cached_property
-    def train_codes(self):
-        return self._encoded("train")
-
-    def _encoded(self, split, hidden=False):
-        """Codes of a split batch by batch, so that its images need not fit into memory at once."""
-        parts = []
-        for batch in self._batches(split):
-            y = batch.get("y")
-            q = self.model.encode(batch["x"], y=y if self.model.conditional else None)
-            part = {
-                "mean": q.mean(),
-                "draw": q.sample(seed=seeds.fold(self.seed, split, len(parts))),
-            }
-            if hidden:
-                layers = list(self.model.features(batch["x"]).values())[-HIDDEN_LAYERS:]
-                part["mean"] = np.concatenate([_flat(v) for v in (*layers, part["mean"])], axis=1)
-            parts.append({**part, "y": y} if y is not None else part)
-        return {key: np.concatenate([np.asarray(p[key]) for p in parts]) for key in parts[0]}
-
-    def _batches(self, split):
-        left = self.dataset.size(split) if self.limit is None else self.limit
-        for batch in self.dataset.batches(split, min(BATCH, left)):
-            if left <= 0:
-                return
-            yield {key: np.asarray(value)[:left] for key, value in batch.items()}
-            left -= len(batch["x"])
-
-    @functools.cached_property
-    def moments(self):
-        return latents.latent_moments(self.codes["draw"])
-
-    def samples(self, n):
-        return np.asarray(self.model.sample(n, seed=self.seed))
-
-    @functools.cached_property
-    def log_probs(self):
-        """[N] nats: exact, or the tighter bound."""
-        return likelihood.log_prob(
-            self.model, self.x, self.condition, samples=self.bound or 1, seed=self.seed
-        )
-
-    @property
-    def bound(self):
-        """Importance samples of `log_probs`, None if they are exact."""
-        return None if self.model.density == "exact" else self.iwae_samples
-
-    def neighbours(self, k):
-        train, test = self.train_codes, self.codes
-        return neighbours.k_nn_accuracy(train["mean"], train["y"], test["mean"], test["y"], k)
-
-
-def _flat(layer):
-    return np.asarray(layer, np.float32).reshape(len(layer), -1)
+    return {name: metric for name, metric in fitting.items() if name in select}
 
 
 # --- what each metric computes ----------------------------------------------------------------
@@ -199,12 +133,24 @@ def _high_quality_share(s):
     return modes.high_quality_share(samples, s.dataset.modes, s.dataset.mode_stddev)
 
 
+def _of_level(measure):
+    """`measure(subject, x_hat)` as a function of a subject and the level of the reconstruction."""
+
+    def measured(s, level=1):
+        found = measure(s, s.reconstructions(level))
+        if level == 1:
+            return found
+        return found._replace(protocol=f"{found.protocol}; reconstructed from level {level}")
+
+    return measured
+
+
 def _svm_error(s):
     """ALI's protocol; the validation rows are the last ones of train, as there."""
     hidden = s.svm_features == "hidden"
-    train = s._encoded("train", hidden) if hidden else s.train_codes
-    test = s._encoded(s.split, hidden) if hidden else s.codes
-    held_out = _validation_rows(s)
+    read = s.features if hidden else s.codes
+    train, test = read("train"), read(s.split)
+    held_out = s.held_out_rows
     pool = slice(0, min(SVM_POOL, len(train["y"]) - held_out))
     smallest = int(np.unique(train["y"][pool], return_counts=True)[1].min())
     measure = svm.l2_svm_error(
@@ -215,16 +161,29 @@ def _svm_error(s):
         repeats=s.svm_repeats,
         seed=s.seed,
     )
-    what = "codes and last hidden layers of the encoder" if hidden else "posterior means"
+    what = "posterior means"
+    if hidden:
+        codes = "codes" if s.model.levels == 1 else "codes of every level"
+        what = f"{codes} and last hidden layers of the encoder"
     return measure._replace(protocol=f"{measure.protocol}; features: {what}")
 
 
-def _validation_rows(s):
-    """Rows at the end of train to choose C on: as many as the data's validation split has."""
-    rows = s.dataset.size("train") if s.limit is None else min(s.limit, s.dataset.size("train"))
-    if s.limit is None and "validation" in s.dataset.splits:
-        return min(s.dataset.size("validation"), rows // 2)
-    return max(1, rows // 6)
+def _clustering_error(s):
+    naming, found = s.held_out(s.clusters), s.clusters(s.split)
+    return clustering.clustering_error(
+        naming["probabilities"], naming["y"], found["probabilities"], found["y"]
+    )
+
+
+def _of_clusters(measure):
+    """`measure(probabilities, y)` as a function of a subject."""
+    return lambda s: measure(*(s.clusters(s.split)[name] for name in ("probabilities", "y")))
+
+
+def _parzen(s):
+    held_out = s.held_out(lambda split: s.dataset.arrays(split, s.limit))
+    validation = held_out["x"][: parzen.VALIDATION_ROWS]
+    return parzen.parzen(s.samples(parzen.SAMPLES), validation, s.x)
 
 
 def _classification_error(s):
@@ -235,7 +194,7 @@ def _classification_error(s):
 
 
 def _elbo(s):
-    return likelihood.elbo(likelihood.log_prob(s.model, s.x, s.condition, seed=s.seed))
+    return likelihood.elbo(s.log_prob())
 
 
 # --- which metrics fit ------------------------------------------------------------------------
@@ -245,19 +204,39 @@ def _can(*verbs):
     return lambda model, dataset: model.capabilities.issuperset(verbs)
 
 
+def _samples(model, dataset):
+    return "sample" in model.capabilities and not model.conditional
+
+
 def _on_modes(model, dataset):
-    return "sample" in model.capabilities and dataset.modes is not None and not model.conditional
+    return _samples(model, dataset) and dataset.modes is not None
 
 
-def _on_labelled_codes(model, dataset):
-    # The labels of a toy mixture are its modes, which its own metrics are about; and the codes of
-    # a conditional encoder were given the label.
-    labelled = dataset.num_classes is not None and dataset.modes is None
-    return "encode" in model.capabilities and labelled and not model.conditional
+def _on_classes(verb):
+    """Unconditional: the verbs of a conditional model were given the label."""
+
+    def applies(model, dataset):
+        # The labels of a toy mixture are its modes, which its own metrics are about.
+        labelled = dataset.num_classes is not None and dataset.modes is None
+        return verb in model.capabilities and labelled and not model.conditional
+
+    return applies
+
+
+def _clusters(model, dataset):
+    return "y" in model.parts and _on_classes("encode")(model, dataset)
+
+
+def _has_features(model, dataset):
+    return model.has_discriminator_features and "reconstruct" in model.capabilities
 
 
 def _classifies(model, dataset):
     return "classify" in model.capabilities and dataset.num_classes is not None
+
+
+def _learns_few_labels(model, dataset):
+    return _classifies(model, dataset) and dataset.labels is not None
 
 
 def _has_likelihood(model, dataset):
@@ -277,38 +256,64 @@ def _has_bits(model, dataset):
 
 class _Metric(NamedTuple):
     applies: callable  # (model, dataset) -> bool
-    measure: callable  # (subject) -> Measure
+    measure: callable  # (subject[, level]) -> Measure
+    levelled: bool = False  # whether `measure` takes a level
+    only_asked: bool = False  # too slow or too little telling to be measured unasked
 
 
 def _moment(name):
     return _Metric(_can("encode"), lambda s: s.moments[name])
 
 
+def _levelled(applies, measure):
+    return _Metric(applies, _of_level(measure), levelled=True)
+
+
 METRICS = {
     "modes_covered": _Metric(_on_modes, _modes_covered),
     "modes_high_quality": _Metric(_on_modes, _modes_high_quality),
     "high_quality_share": _Metric(_on_modes, _high_quality_share),
-    "reconstruction_mse": _Metric(
-        _can("reconstruct"), lambda s: reconstruction.reconstruction_mse(s.x, s.reconstructions)
+    "reconstruction_mse": _levelled(
+        _can("reconstruct"), lambda s, x_hat: reconstruction.reconstruction_mse(s.x, x_hat)
     ),
-    "reconstruction_ratio": _Metric(
+    "reconstruction_ratio": _levelled(
         _can("reconstruct"),
-        lambda s: reconstruction.reconstruction_ratio(s.x, s.reconstructions, s.seed),
+        lambda s, x_hat: reconstruction.reconstruction_ratio(s.x, x_hat, s.seed),
     ),
-    "one_nn_accuracy": _Metric(_on_labelled_codes, lambda s: s.neighbours(1)),
-    "five_nn_accuracy": _Metric(_on_labelled_codes, lambda s: s.neighbours(5)),
-    "svm_error": _Metric(_on_labelled_codes, _svm_error),
+    "feature_mse": _levelled(
+        _has_features,
+        lambda s, x_hat: reconstruction.feature_mse(s.model.discriminator_features, s.x, x_hat),
+    ),
+    "label_agreement": _levelled(
+        _on_classes("reconstruct"),
+        lambda s, x_hat: classifier.label_agreement(s.judge, s.x, x_hat),
+    ),
+    "one_nn_accuracy": _Metric(_on_classes("encode"), lambda s: s.neighbours(1)),
+    "five_nn_accuracy": _Metric(_on_classes("encode"), lambda s: s.neighbours(5)),
+    "svm_error": _Metric(_on_classes("encode"), _svm_error),
     "classification_error": _Metric(_classifies, _classification_error),
+    "supervised_error": _Metric(
+        _learns_few_labels, lambda s: classifier.supervised_error(s.dataset, s.x, s.y, s.seed)
+    ),
+    "clustering_error": _Metric(_clusters, _clustering_error),
+    "clustering_error_hungarian": _Metric(
+        _clusters, _of_clusters(clustering.clustering_error_hungarian)
+    ),
+    "nmi": _Metric(_clusters, _of_clusters(clustering.nmi)),
+    "ari": _Metric(_clusters, _of_clusters(clustering.ari)),
     "elbo": _Metric(_has_bound, _elbo),
     "nll": _Metric(_has_likelihood, lambda s: likelihood.nll(s.log_probs, s.bound)),
     "bits_per_dim": _Metric(
         _has_bits,
         lambda s: likelihood.bits_per_dim(s.log_probs, int(np.prod(s.x.shape[1:])), s.bound),
     ),
-    "active_units": _Metric(_can("encode"), lambda s: latents.active_units(s.codes["mean"])),
+    "active_units": _Metric(
+        _can("encode"), lambda s: latents.active_units(s.codes(s.split)["mean"])
+    ),
     "latent_mean_norm": _moment("latent_mean_norm"),
     "latent_max_abs_mean": _moment("latent_max_abs_mean"),
     "latent_min_std": _moment("latent_min_std"),
     "latent_max_std": _moment("latent_max_std"),
+    "parzen": _Metric(_samples, _parzen, only_asked=True),
 }
 OF_SAMPLES = ("modes_covered", "modes_high_quality", "high_quality_share")

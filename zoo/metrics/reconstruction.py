@@ -5,6 +5,8 @@ import numpy as np
 from zoo.errors import refusal
 from zoo.metrics.measure import Measure, mean_of
 
+FEATURE_ROWS = 500  # examples a call of a network's features: bounds memory
+
 
 def reconstruction_mse(x, x_hat):
     """(1 / N) sum_n mean over pixels and channels of (x_n - x_hat_n)^2.
@@ -41,6 +43,35 @@ def reconstruction_ratio(x, x_hat, seed=0):
         f"cycle of seed {seed}"
     )
     return Measure(ratio, len(x), protocol)
+
+
+def feature_mse(features, x, x_hat):
+    """mean_n mean_f (f(x_n) - f(x_hat_n))^2 / mean_f Var_n f(x_n).
+
+    The scale of the features cancels; a constant x_hat at the mean of the features would give 1.
+
+    Args:
+        features: callable [B, ...] -> [B, F], such as a discriminator's last hidden layer.
+        x: [N, ...], N >= 2.
+        x_hat: [N, ...].
+
+    Reference: the distance of Larsen et al., VAE/GAN, arXiv 1512.09300, section 2.3, without their
+        likelihood.
+    """
+    errors, total, squares = [], 0.0, 0.0
+    for start in range(0, len(x), FEATURE_ROWS):
+        batch = slice(start, start + FEATURE_ROWS)
+        f, f_hat = (np.asarray(features(part[batch]), np.float64) for part in (x, x_hat))
+        errors.append(np.square(f - f_hat).mean(axis=1))
+        total, squares = total + f.sum(axis=0), squares + np.square(f).sum(axis=0)
+    variance = float(np.mean(squares / len(x) - np.square(total / len(x))))
+    if variance <= 0.0:
+        raise ValueError(refusal("features", "features that differ between examples", variance))
+    protocol = (
+        f"mean squared difference of {len(total)} features of x and x_hat over the mean variance "
+        "of a feature over x"
+    )
+    return mean_of(np.concatenate(errors) / variance, protocol)
 
 
 def _rows(x, like=None):

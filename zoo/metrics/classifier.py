@@ -1,0 +1,196 @@
+"""The zoo's own classifier: the judge of reconstructions, and what labels give by themselves.
+
+The recipe, stated once. Images whose smaller side is at least 16 pixels: convolutions of stride 2
+(5x5, then 3x3), each halving the sides and doubling the maps from 32, until the smaller side is at
+most 8, then a dense layer of 128 units. Smaller images, and vectors, which are standardised: two
+dense layers of 256 units. ReLU; float32; Adam, learning rate 2e-3 with cosine decay to 0; batches
+of 100; 3 epochs, at least 1,500 steps.
+"""
+
+import contextlib
+import hashlib
+import math
+import os
+import pathlib
+import warnings
+
+import keras
+import numpy as np
+
+from zoo.errors import refusal
+from zoo.metrics.measure import mean_of
+
+RECIPE = 1  # part of the name of a kept judge: to be raised when the recipe changes
+EPOCHS, LEAST_STEPS, BATCH, LEARNING_RATE = 3, 1_500, 100, 2e-3
+DROPOUT = 0.5  # before the logits, where only the labelled examples are learned from
+SEED = 0  # of the judge, whatever the seed of an evaluation
+ROWS = 1_000  # examples a call of the network: bounds memory
+
+
+class Classifier:
+    """A network from data to the logits of their classes.
+
+    Args:
+        image_shape: (H, W, C) or (D,).
+        num_classes: K.
+        seed: of the initial weights and of dropout.
+        dropout: fraction in [0, 1) of the last hidden units.
+
+    Attributes:
+        test_error: share of wrong labels on the data's test split, None until it is measured.
+    """
+
+    def __init__(self, image_shape, num_classes, *, seed=SEED, dropout=0.0):
+        self.network = _network(image_shape, num_classes, seed, dropout)
+        self.test_error = None
+
+    def fit(self, batches, steps_per_epoch):
+        """Trains by the recipe.
+
+        Args:
+            batches: infinite `tf.data.Dataset` of (x, y).
+            steps_per_epoch: how many of them are an epoch.
+        """
+        steps = max(LEAST_STEPS, EPOCHS * steps_per_epoch)
+        rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.network.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
+        self.network.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+        return self
+
+    def predict(self, x):
+        """The most probable class, int [N], of x [N, *image_shape]."""
+        return self.network.predict(x, batch_size=ROWS, verbose=0).argmax(axis=1)
+
+
+def judge(dataset):
+    """The fixed classifier of a data set, a function of the data alone.
+
+    It learns from the whole of train, whatever `labels` the data set was loaded with; without a
+    test split the validation rows are left out, and its error is theirs. It is trained once and
+    kept in the data set's `cache_dir`; a damaged file is replaced.
+
+    Args:
+        dataset: a `zoo.data.Dataset` with class labels.
+
+    Returns:
+        A `Classifier` with its `test_error`.
+
+    Raises:
+        ValueError: data without class labels.
+    """
+    if dataset.num_classes is None:
+        raise ValueError(refusal("dataset", "data with class labels", dataset.name))
+    dataset = dataset.with_all_labels()
+    key = f"{dataset.description}, recipe {RECIPE}"
+    name = f"judge-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
+    path = pathlib.Path(dataset.cache_dir) / name
+    classifier = Classifier(dataset.image_shape, dataset.num_classes)
+    if not _read(path, classifier):
+        _train(classifier, dataset)
+        _write(path, classifier)
+    return classifier
+
+
+def label_agreement(judge, x, x_hat):
+    """The share of examples whose reconstruction has the same label as they have, in [0, 1].
+
+    Args:
+        judge: a `Classifier` with its `test_error`, which gives both labels.
+        x: [N, *image_shape].
+        x_hat: the same shape.
+    """
+    protocol = (
+        "share of examples whose reconstruction gets the label of the example from the zoo's "
+        f"classifier, whose own test error is {judge.test_error:.4f}"
+    )
+    return mean_of(judge.predict(x) == judge.predict(x_hat), protocol)
+
+
+def supervised_error(dataset, x, y, seed=0):
+    """The error of the judge's network when the labelled examples are all it learns from.
+
+    Args:
+        dataset: a `zoo.data.Dataset` loaded with `labels`.
+        x: [N, *image_shape], what the error is measured on.
+        y: int [N].
+        seed: of initial weights, dropout and the order of examples.
+    """
+    rows = min(BATCH, dataset.labels)
+    stream = dataset.train(1, seed, labelled_batch_size=rows)  # x, without labels, is not used
+    stream = stream.map(lambda batch: (batch["x_labelled"], batch["y_labelled"]))
+    classifier = Classifier(dataset.image_shape, dataset.num_classes, seed=seed, dropout=DROPOUT)
+    classifier.fit(stream, dataset.labels // rows)
+    protocol = (
+        f"share of wrong labels of the zoo's classifier, dropout {DROPOUT:g}, trained on the "
+        f"{dataset.labels} labelled examples alone"
+    )
+    return mean_of(classifier.predict(x) != y, protocol)
+
+
+def _network(image_shape, num_classes, seed, dropout):
+    options = {"dtype": "float32", "kernel_initializer": keras.initializers.GlorotUniform(seed)}
+    hidden = {"activation": "relu", **options}
+    layers, widths = [], (256, 256)
+    if len(image_shape) == 1:
+        standardise = {"momentum": 0.9, "center": False, "scale": False, "dtype": "float32"}
+        layers.append(keras.layers.BatchNormalization(**standardise))
+    elif min(image_shape[:2]) >= 16:
+        for i in range(math.ceil(math.log2(min(image_shape[:2]) / 8))):
+            layers.append(keras.layers.Conv2D(32 * 2**i, 3 if i else 5, 2, "same", **hidden))
+        widths = (128,)
+    layers.append(keras.layers.Flatten())
+    layers += [keras.layers.Dense(width, **hidden) for width in widths]
+    layers += [
+        keras.layers.Dropout(dropout, seed=seed, dtype="float32"),
+        keras.layers.Dense(num_classes, **options),
+    ]
+    return keras.Sequential([keras.Input(image_shape), *layers])
+
+
+def _train(classifier, dataset):
+    measured = dataset.splits[-1]  # test, if there is one
+    held_out = {"validation_held_out": measured == "validation"}
+    rows = min(BATCH, dataset.steps_per_epoch(1, **held_out))
+    stream = dataset.train(rows, SEED, **held_out).map(lambda batch: (batch["x"], batch["y"]))
+    classifier.fit(stream, dataset.steps_per_epoch(rows, **held_out))
+    wrong = [
+        classifier.predict(batch["x"]) != batch["y"]
+        for batch in dataset.batches(measured, ROWS).as_numpy_iterator()
+    ]
+    classifier.test_error = float(np.concatenate(wrong).mean())
+
+
+def _read(path, classifier):
+    """Whether the file held a whole classifier of this shape, which it then is."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            weights = [file[f"weight_{i}"] for i in range(len(file.files) - 1)]
+            test_error = float(file["test_error"])
+        classifier.network.set_weights(weights)
+    except OSError:  # there is none, or none that can be read
+        return False
+    except Exception as error:  # whatever a damaged archive does to its reader
+        reason = " ".join(str(error).split())[:80]
+        warnings.warn(f"{path} is damaged ({reason}): the judge is trained again.", stacklevel=3)
+        return False
+    classifier.test_error = test_error
+    return True
+
+
+def _write(path, classifier):
+    """Under a temporary name, then renamed once."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    arrays = {f"weight_{i}": w for i, w in enumerate(classifier.network.get_weights())}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            np.savez(file, test_error=classifier.test_error, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:  # it costs the next evaluation some time, not this one its result
+        warnings.warn(f"The judge could not be kept in {path}: {error}", stacklevel=3)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()

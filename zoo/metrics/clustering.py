@@ -1,0 +1,80 @@
+"""How well the clusters that a model finds agree with the classes of the data."""
+
+import numpy as np
+from scipy import optimize
+from sklearn import metrics
+
+from zoo.metrics.measure import Measure, mean_of
+
+
+def clustering_error(named_probabilities, named_y, probabilities, y):
+    """The share of examples whose cluster bears another label than theirs.
+
+    Cluster k bears the label of the example with the highest q(y = k|x) among those that name the
+    clusters; several clusters may bear one label.
+
+    Args:
+        named_probabilities: [V, K], q(y|x) of the examples that name the clusters (validation).
+        named_y: int [V], their labels.
+        probabilities: [N, K], of the examples that are measured.
+        y: int [N].
+
+    Reference: Makhzani et al., Adversarial autoencoders, arXiv 1511.05644, section 6.
+    """
+    names = np.asarray(named_y)[np.argmax(named_probabilities, axis=0)]  # [K]
+    clusters = np.argmax(probabilities, axis=1)
+    protocol = (
+        f"each of {len(names)} clusters bears the label of the most probable of {len(named_y)} "
+        "validation examples; share of examples with another label (AAE's rule)"
+    )
+    return mean_of(names[clusters] != np.asarray(y), protocol)
+
+
+def clustering_error_hungarian(probabilities, y):
+    """The least share of wrong examples over all one-to-one matchings of clusters and classes.
+
+    The matching is chosen on the measured labels themselves. Where clusters outnumber classes, only
+    one cluster a class is matched: this is not AAE's many-to-one rule.
+
+    Args:
+        probabilities: [N, K], q(y|x).
+        y: int [N].
+    """
+    clusters = np.argmax(probabilities, axis=1)
+    k = np.shape(probabilities)[1]
+    classes, y = np.unique(y, return_inverse=True)
+    counts = np.zeros((k, len(classes)), int)
+    np.add.at(counts, (clusters, y), 1)
+    matched = np.full(k, -1)
+    rows, columns = optimize.linear_sum_assignment(counts, maximize=True)
+    matched[rows] = columns
+    protocol = (
+        f"share of wrong examples under the best one-to-one matching of {k} clusters and "
+        f"{len(classes)} classes, chosen on the same examples"
+    )
+    if k > len(classes):
+        protocol += f"; those in the {k - len(classes)} clusters left over count as wrong"
+    return mean_of(matched[clusters] != y, protocol)
+
+
+def nmi(probabilities, y):
+    """Mutual information of clusters and labels over the mean of their entropies, in [0, 1].
+
+    Args as `clustering_error_hungarian`.
+    """
+    protocol = "mutual information of cluster and label over the arithmetic mean of their entropies"
+    return _agreement(metrics.normalized_mutual_info_score, probabilities, y, protocol)
+
+
+def ari(probabilities, y):
+    """The adjusted Rand index of clusters and labels: 1 if they are one partition, 0 by chance.
+
+    Args as `clustering_error_hungarian`.
+    """
+    protocol = "Rand index of clusters and labels, adjusted for chance"
+    return _agreement(metrics.adjusted_rand_score, probabilities, y, protocol)
+
+
+def _agreement(score, probabilities, y, protocol):
+    clusters = np.argmax(probabilities, axis=1)
+    return Measure(float(score(np.asarray(y), clusters)), len(clusters), protocol)

@@ -1,0 +1,151 @@
+"""What is measured: a model and its data, with what several metrics need."""
+
+import functools
+
+import numpy as np
+from scipy import special
+
+from zoo import seeds
+from zoo.metrics import classifier, latents, likelihood, neighbours
+
+BATCH = 500  # examples a call of `encode`
+HIDDEN_LAYERS = 3  # of the encoder, beside the code, in ALI's features
+
+
+class Subject:
+    """A model and its data; whatever is computed is computed once, and only when needed.
+
+    Args as `zoo.metrics.evaluate`.
+    """
+
+    def __init__(self, model, dataset, split, seed, limit, iwae_samples, svm_features, svm_repeats):
+        self.model, self.dataset = model, dataset
+        self.split, self.seed, self.limit = split, seed, limit
+        self.iwae_samples, self.svm_features = iwae_samples, svm_features
+        self.svm_repeats = svm_repeats
+        # One cache an instance: it goes with its subject.
+        for cached in ("reconstructions", "codes", "clusters"):
+            setattr(self, cached, functools.cache(getattr(self, cached)))
+
+    @functools.cached_property
+    def arrays(self):
+        return self.dataset.arrays(self.split, self.limit)
+
+    @property
+    def x(self):
+        return self.arrays["x"]
+
+    @property
+    def y(self):
+        return self.arrays["y"]
+
+    def _condition(self, y):
+        """Labels for the verbs: None unless the model is conditional."""
+        return y if self.model.conditional else None
+
+    @functools.cached_property
+    def judge(self):
+        return classifier.judge(self.dataset)
+
+    def reconstructions(self, level=1):
+        """x_hat of `x` from a level of the code, [N, ...]."""
+        y = self._condition(self.arrays.get("y"))
+        return np.asarray(self.model.reconstruct(self.x, y=y, level=level, seed=self.seed))
+
+    def codes(self, split):
+        """{"mean": E[z|x] [N, d], "draw": z ~ q(z|x) [N, d][, "y"]} of a split."""
+
+        def encode(x, y, index):
+            q = self.model.encode(x, y=y)
+            draw = q.sample(seed=seeds.fold(self.seed, split, index))
+            return {"mean": _flat(q.mean()), "draw": _flat(draw)}
+
+        return self._over(split, encode)
+
+    def features(self, split):
+        """{"mean": the encoder's last layers beside E[z|x] of every level, [N, F][, "y"]}."""
+        levels = range(1, self.model.levels + 1)
+
+        def encode(x, y, index):
+            layers = list(self.model.features(x).values())[-HIDDEN_LAYERS:]
+            codes = [self.model.encode(x, y=y, level=level).mean() for level in levels]
+            return {"mean": np.concatenate([_flat(v) for v in (*layers, *codes)], axis=1)}
+
+        return self._over(split, encode)
+
+    def clusters(self, split):
+        """{"probabilities": q(y|x) float64 [N, K][, "y"]} of a split."""
+
+        def encode(x, y, index):
+            # float64 tells probabilities apart that float32 rounds to 1.
+            logits = np.asarray(self.model.encode(x, part="y").logits_parameter(), np.float64)
+            return {"probabilities": special.softmax(logits, axis=1)}
+
+        return self._over(split, encode)
+
+    def _over(self, split, compute):
+        """Joins {name: rows} of each batch, so that a split's images need not fit into memory."""
+        parts = []
+        for batch in self._batches(split):
+            y = batch.get("y")
+            part = compute(batch["x"], self._condition(y), len(parts))
+            parts.append(part if y is None else {**part, "y": y})
+        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+    def _batches(self, split):
+        left = self.dataset.size(split) if self.limit is None else self.limit
+        for batch in self.dataset.batches(split, min(BATCH, left)):
+            if left <= 0:
+                return
+            yield {key: np.asarray(value)[:left] for key, value in batch.items()}
+            left -= len(batch["x"])
+
+    @property
+    def held_out_rows(self):
+        """Rows at the end of train to choose on: as many as the data's validation split has."""
+        rows = self.dataset.size("train")
+        if self.limit is not None:
+            rows = min(self.limit, rows)
+        elif "validation" in self.dataset.splits:
+            return min(self.dataset.size("validation"), rows // 2)
+        return max(1, rows // 6)
+
+    def held_out(self, read):
+        """{name: rows} of the validation split, without one of the last sixth of train.
+
+        Args:
+            read: callable from a split's name to {name: rows}.
+        """
+        if "validation" in self.dataset.splits:
+            return read("validation")
+        return {name: rows[-self.held_out_rows :] for name, rows in read("train").items()}
+
+    @functools.cached_property
+    def moments(self):
+        return latents.latent_moments(self.codes(self.split)["draw"])
+
+    def samples(self, n):
+        return np.asarray(self.model.sample(n, seed=self.seed))
+
+    @functools.cached_property
+    def log_probs(self):
+        """[N] nats: exact, or the tighter bound."""
+        return self.log_prob(self.bound or 1)
+
+    def log_prob(self, samples=1):
+        """log p(x) or its bound of the given number of importance samples, [N] nats."""
+        y = self._condition(self.arrays.get("y"))
+        return likelihood.log_prob(self.model, self.x, y, samples=samples, seed=self.seed)
+
+    @property
+    def bound(self):
+        """Importance samples of `log_probs`, None if they are exact."""
+        return None if self.model.density == "exact" else self.iwae_samples
+
+    def neighbours(self, k):
+        train, test = self.codes("train"), self.codes(self.split)
+        return neighbours.k_nn_accuracy(train["mean"], train["y"], test["mean"], test["y"], k)
+
+
+def _flat(layer):
+    return np.asarray(layer, np.float32).reshape(len(layer), -1)
