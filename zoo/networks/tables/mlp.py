@@ -51,3 +51,19 @@ SHARED_MLP = Table(
     init_stddev=0.02,
     reference="of this zoo",
 )
+
+# For few labels: the discriminator classifies, and noise before every row keeps it smooth, as in
+# Salimans et al., Improved techniques for training GANs, arXiv 1606.03498.
+_NOISY = {"noise": 0.5}
+NOISY_MLP = Table(
+    roles={
+        **{role: SHARED_MLP.roles[role] for role in ("encoder", "decoder")},
+        "discriminator": {
+            "x": (dense(512, noise=0.3), dense(256, **_NOISY), dense(256, **_NOISY)),
+            "z": (dense(256, **_NOISY),),
+            "joint": (dense(256, **_NOISY), dense(None, **_NOISY, **_LINEAR)),
+        },
+    },
+    slope=0.2,
+    reference="of this zoo",
+)
