@@ -208,6 +208,12 @@ def diagonal_normal(outputs):
     return tfd.Independent(tfd.Normal(loc, tf.exp(log_scale)), 1)
 
 
+def bounded_normal(outputs):
+    """N(loc, diag(scale^2)), scale < 1, from [B, 2 d]: loc, logit of scale."""
+    loc, logit = tf.split(tf.cast(outputs, tf.float32), 2, axis=-1)
+    return tfd.Independent(tfd.Normal(loc, tf.sigmoid(logit)), 1)
+
+
 def code(output, network, rows, dimensions, noise_dim=None):
     """q(z|x) as an encoder gives it.
 
