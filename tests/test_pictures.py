@@ -45,13 +45,40 @@ def test_image_grid_refuses_vectors():
 
 def test_interleave_puts_each_reconstruction_after_its_original():
     assert pictures.interleave([1, 2, 3], [10, 20, 30]).tolist() == [1, 10, 2, 20, 3, 30]
-    with pytest.raises(ValueError, match="reconstructions"):
+    assert pictures.interleave([1, 2], [10, 20], [3, 4]).tolist() == [1, 10, 3, 2, 20, 4]
+    with pytest.raises(ValueError, match=r"`columns`.*Received: columns=\(1,\)"):
         pictures.interleave([1, 2], [1])
 
 
 def test_interpolate_by_hand():
     codes = pictures.interpolate([[0.0, 0.0], [1.0, 1.0]], [[4.0, 2.0], [1.0, 3.0]], steps=3)
     assert codes.tolist() == [[0, 0], [2, 1], [4, 2], [1, 1], [1, 2], [1, 3]]
+
+
+def test_traverse_by_hand():
+    codes = pictures.traverse([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [0, 2], [-1.0, 7.0])
+    assert codes.tolist() == [
+        *([-1, 2, 3], [7, 2, 3], [1, 2, -1], [1, 2, 7]),
+        *([-1, 5, 6], [7, 5, 6], [4, 5, -1], [4, 5, 7]),
+    ]
+
+
+def test_stack_puts_pictures_below_each_other_and_shrinks_wide_ones():
+    grey, red = np.full((4, 10, 1), 100, np.uint8), np.zeros((6, 40, 3), np.uint8)
+    red[..., 0] = 200
+    stacked = pictures.stack([grey, red], max_width=20, gap=2)
+    assert stacked.shape == (4 + 2 + 3, 20, 3)  # 6 x 40 becomes 3 x 20
+    assert (stacked[:4, :10] == 100).all()
+    assert (stacked[:4, 10:] == 255).all() and (stacked[4:6] == 255).all()
+    assert (stacked[6:] == [200, 0, 0]).all()
+
+
+@pytest.mark.parametrize(
+    "code_dim, code_classes, part",
+    [(2, None, "z"), (3, None, None), (12, 10, "style"), (13, 10, None), (2, 2, None)],
+)
+def test_the_part_of_a_code_that_lies_in_the_plane(code_dim, code_classes, part):
+    assert pictures.planar_part(code_dim, code_classes) == part
 
 
 def test_interpolation_grid_has_the_ends_at_the_ends():
@@ -136,3 +163,11 @@ def test_scatter_panels_refuses_other_dimensions(tmp_path):
     with pytest.raises(ValueError, match=r"panels.*\[N, 2\]"):
         pictures.scatter_panels(tmp_path / "a.png", {"data": np.zeros((4, 3))})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_scatter_image_cuts_nothing_off(count):
+    points = np.random.default_rng(0).normal(size=(100, 2))
+    picture = pictures.scatter_image({f"panel {i}": points for i in range(count)})
+    for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
+        assert (edge == 255).all()

@@ -224,6 +224,62 @@ def test_results_tell_what_was_not_run():
     assert "results/vae-digits.png" in digits
 
 
+def measured(method, values, steps=10, seconds=60.0):
+    """An entry of one seed with these metrics."""
+    how = {"n": 9, "split": "test", "protocol": "by hand", "seed": 0}
+    evaluation = {name: {"value": value, **how} for name, value in values.items()}
+    runs = [a_run(0, evaluation=evaluation, seconds=seconds)]
+    return an_entry(method=method, runs=runs, flags={"steps": steps})
+
+
+THREE = ("wgan", "ali", "vae")  # the registry's order need not be the alphabet's
+
+
+def compared(stem, values):
+    """The lines of RESULTS.md before the methods' sections."""
+    entries = {
+        (method, stem): measured(method, found, steps=100 * i)
+        for i, (method, found) in enumerate(values.items())
+    }
+    text = results.render_results(dict.fromkeys(THREE, ""), {}, entries)
+    return text.split("\n## wgan")[0].splitlines()
+
+
+def test_three_methods_on_one_stem_are_compared():
+    lines = compared(
+        "mnist-budget",
+        {
+            "ali": {"label_agreement": 0.5, "nll": 3.0, "label_agreement_level_2": 0.4},
+            "vae": {"one_nn_accuracy": 0.9, "label_agreement": 0.25},
+            "wgan": {"nll": 2.0},
+        },
+    )
+    place = lines.index("## Comparisons")
+    assert lines[place:] == [
+        "## Comparisons",
+        "",
+        "### mnist-budget",
+        "",
+        "| method | one_nn_accuracy | label_agreement | steps | seconds a seed | seeds |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| wgan | - | - | 200 | 60 | 1 |",
+        "| ali | - | 0.5 | 0 | 60 | 1 |",
+        "| vae | 0.9 | 0.25 | 100 | 60 | 1 |",
+    ]
+
+
+def test_mixtures_in_the_plane_are_compared_by_their_modes():
+    found = {"reconstruction_ratio": 0.1, "modes_covered": 25.0}
+    lines = compared("gaussian_grid", {m: {**found, "reconstruction_mse": 0.3} for m in THREE})
+    columns = "modes_covered | reconstruction_mse"
+    assert f"| method | {columns} | steps | seconds a seed | seeds |" in lines
+    assert "| wgan | 25 | 0.3 | 0 | 60 | 1 |" in lines
+
+
+def test_two_methods_make_no_comparison():
+    assert "## Comparisons" not in compared("digits", {"ali": {"nll": 1.0}, "vae": {"nll": 2.0}})
+
+
 def test_results_show_what_the_seeds_drew():
     runs = [a_run(0, draws={"beta": 0.1}), a_run(1, draws={"beta": 0.7})]
     text = results.render_results(METHODS, {}, {("vae", "digits"): an_entry(runs=runs)})

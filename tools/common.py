@@ -67,6 +67,7 @@ RUN_FLAGS = (
     flag("labels", "int", None, "labelled training examples, equally many of a class", minimum=1),
     flag("label_seed", "int", 0, "which examples are labelled", **_SEEDS),
     flag("labelled_batch_size", "int", None, "labelled examples a step", minimum=1),
+    flag("attributes", "bool", False, "condition the method on the data's attribute vectors"),
     flag("image_size", "int", None, "crop to a square and resize to this side", minimum=1),
     flag("batch_size", "int", 100, "examples a step, over all replicas", minimum=1),
     flag("steps", "int", 10_000, "length of the run", minimum=1),

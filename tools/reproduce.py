@@ -9,6 +9,8 @@ two at a time on one thread each.
 --draw=NAME:log:LOW:HIGH, --draw=NAME:uniform:LOW:HIGH and --draw=NAME:choice:A,B,C draw a
 hyper-parameter anew for each seed, from `random.Random("NAME:SEED").random()`, rounded to six
 digits. May be given several times; without any, those that stand in the config's comments are used.
+
+A config with --labels and no --label_seed has other labelled examples for each seed: the seed's.
 """
 
 import dataclasses
@@ -57,7 +59,7 @@ _NOT_COMPARED = {
 }
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn")
 _TOOLS = pathlib.Path(__file__).resolve().parent
-_PICTURES = ("scatter.png", "samples.png", "reconstructions.png")
+_PICTURES = ("scatter", "samples", "reconstructions", "classes", "codes", "levels")
 
 
 # --- drawn hyper-parameters -------------------------------------------------------------------
@@ -157,10 +159,22 @@ class Config:
         return self.flags.dataset in data.VECTORS
 
     @property
+    def labels_by_seed(self):
+        """Whether each seed has other labelled examples: the config does not say which."""
+        return self.flags.labels is not None and "label_seed" not in self.flags.given
+
+    @property
+    def _excluded(self):
+        # With labels, an absent `label_seed` is no default: it is another one for each seed.
+        return _NOT_COMPARED if self.flags.labels is None else {*_NOT_COMPARED, "label_seed"}
+
+    @property
     def compared(self):
         """{flag: value}: what decides the numbers, but the seed."""
         run_flags = {item.name: getattr(self.flags, item.name) for item in common.RUN_FLAGS}
-        kept = {name: value for name, value in run_flags.items() if name not in _NOT_COMPARED}
+        kept = {name: value for name, value in run_flags.items() if name not in self._excluded}
+        if self.flags.labels is not None and not self.labels_by_seed:
+            kept["label_seed"] = self.flags.label_seed
         more = {"draw": [draw.text for draw in self.draws]} if self.draws else {}
         return json.loads(
             json.dumps({**kept, **self.flags.hyper_parameters, **more, **self.measure})
@@ -174,15 +188,16 @@ class Config:
             *common.MEASURE_FLAGS,
             *registry.hyper_parameters(self.flags.method).values(),
         ]
-        return {item.name: item.default for item in described if item.name not in _NOT_COMPARED}
+        return {item.name: item.default for item in described if item.name not in self._excluded}
 
     def run_dir(self, seed):
         """Where a seed is trained."""
         return self.runs_dir / f"{self.name}-seed{seed}"
 
     def drawn(self, seed):
-        """{hyper-parameter: value} that a seed draws."""
-        return {draw.described.name: draw.of_seed(seed) for draw in self.draws}
+        """{flag: value} that a seed has of its own."""
+        labels = {"label_seed": seed} if self.labels_by_seed else {}
+        return labels | {draw.described.name: draw.of_seed(seed) for draw in self.draws}
 
     def command(self, seeds):
         """The command line that reproduces it."""
@@ -275,7 +290,7 @@ class Seed:
         if self._training:
             now = time.monotonic()
             if code is not None or now - self._began > 10:
-                self.state["seconds"] = round(self.state.get("seconds", 0) + now - self._began, 1)
+                self.state["seconds"] = self.state.get("seconds", 0) + now - self._began
                 self.state["trained"] = code == 0
                 self._began = now
                 self._keep()
@@ -487,7 +502,7 @@ def known_runs(path, config):
 
 def write_entry(path, config, kept):
     """Writes the ledger's entry of the seeds that are done."""
-    runs = [{**run, "seconds": run.get("seconds", 0)} for run in kept.values()]
+    runs = [{**run, "seconds": round(run.get("seconds", 0), 1)} for run in kept.values()]
     found = results.entry(
         method=config.flags.method,
         dataset=config.flags.dataset,
@@ -513,20 +528,10 @@ def make_picture(config, seed, path):
 
     from zoo import pictures
 
-    found = [
-        run_dir / "samples" / name for name in _PICTURES if (run_dir / "samples" / name).is_file()
-    ]
-    shown = [np.asarray(Image.open(each).convert("RGB")) for each in found]
-    height = max(each.shape[0] for each in shown)
-    padded = [
-        np.pad(
-            each,
-            ((0, height - len(each)), (0, 8 * (each is not shown[-1])), (0, 0)),
-            constant_values=255,
-        )
-        for each in shown
-    ]
-    pictures.save_png(path, np.concatenate(padded, axis=1), max_bytes=pictures.REPORT_BYTES)
+    files = [run_dir / "samples" / f"{name}.png" for name in _PICTURES]
+    shown = [np.asarray(Image.open(file).convert("RGB")) for file in files if file.is_file()]
+    picture = pictures.stack(shown) if len(shown) > 1 else shown[0]
+    pictures.save_png(path, picture, max_bytes=pictures.REPORT_BYTES)
     return True
 
 

@@ -9,8 +9,9 @@ import pathlib
 import sys
 
 import common
+import numpy as np
 
-from zoo import training
+from zoo import pictures, training
 from zoo.errors import refusal
 
 FLAGS = (
@@ -25,7 +26,13 @@ FLAGS = (
     common.DATA_DIR,
 )
 _POINTS = 5_000
-_STEPS = 9  # images of one interpolation, both ends included
+_BATCH = 500  # examples a call of `encode`
+_STEPS = 9  # images of one interpolation or traversal, both ends included
+_ROWS = 8  # images, or draws of the prior, of a picture with a row for each
+_TRAVERSED = 2  # images of which every dimension has a row
+_DIMENSIONS = 8  # of a code, at most, in such a block of rows
+_CLASSES = 20  # columns at most: of more classes the first ones are shown
+_ATTRIBUTES = 12  # columns at most
 
 
 def run(flags):
@@ -33,8 +40,6 @@ def run(flags):
     run_dir = common.existing_run(flags)
     out = pathlib.Path(flags.out or run_dir / "samples")
     common.load()
-    from zoo import pictures
-
     recorded = common.recorded(run_dir)
     recorded.data_dir = flags.data_dir or recorded.data_dir
     dataset = common.load_data(recorded)
@@ -43,22 +48,23 @@ def run(flags):
     if not images and dataset.image_shape != (2,):
         raise ValueError(refusal("run_dir", "a run on images or on 2-D data", str(run_dir)))
     out.mkdir(parents=True, exist_ok=True)
-    if images:
-        for name, grid in grids(
-            model, dataset.arrays(flags.split, flags.n), flags.n, flags.seed
-        ).items():
-            pictures.save_png(out / f"{name}.png", grid)
-            print(out / f"{name}.png")
-    else:
-        x = dataset.arrays(flags.split, _POINTS)["x"]
+    if not images:
+        points = dataset.arrays(flags.split, _POINTS)
         pictures.scatter_panels(
-            out / "scatter.png", panels(model, x, dataset.modes, flags.seed), dataset.modes
+            out / "scatter.png", panels(model, points, dataset.modes, flags.seed), dataset.modes
         )
         print(out / "scatter.png")
+        return
+    found = grids(model, dataset.arrays(flags.split, flags.n), flags.n, flags.seed)
+    if dataset.num_classes and planar_part(model):
+        found["codes"] = codes(model, dataset.arrays(flags.split, _POINTS), flags.seed)
+    for name, picture in found.items():
+        pictures.save_png(out / f"{name}.png", picture)
+        print(out / f"{name}.png")
 
 
 def grids(model, real, n, seed):
-    """{name: picture} of an image model.
+    """{name: picture} of an image model: those that its capabilities allow.
 
     Args:
         model: a GenerativeModel.
@@ -66,13 +72,8 @@ def grids(model, real, n, seed):
         n: images of a grid.
         seed: of the noise.
     """
-    import numpy as np
-
-    from zoo import pictures
-
-    x, y = real["x"], real.get("y")
-    if not model.conditional:
-        y = None
+    x, y = real["x"], labels_of(model, real)
+    shown = x[:_ROWS], None if y is None else y[:_ROWS]
     found = {}
     if "sample" in model.capabilities:
         labels = None if y is None else np.resize(y, (n, *y.shape[1:]))
@@ -83,8 +84,18 @@ def grids(model, real, n, seed):
         found["reconstructions"] = pictures.image_grid(
             pictures.interleave(x, x_hat), columns=2 * columns
         )
+        if model.levels > 1:
+            found["levels"] = levels(model, *shown, seed)
+        if not model.conditional and hasattr(model, "inpaint"):
+            found["inpaintings"] = inpaintings(model, shown[0], seed)
     if "decode" in model.capabilities:
-        found["interpolations"] = interpolations(model, x, y, min(8, len(x) // 2) or 1, seed)
+        found["interpolations"] = interpolations(model, x, y, min(_ROWS, len(x) // 2) or 1, seed)
+        if model.code_dim > first_of_style(model):
+            found["traversals"] = traversals(model, *shown, seed)
+        if number_of_classes(model):
+            found["classes"] = classes(model, seed)
+        elif model.conditional:
+            found["classes"] = attributes(model, *shown, seed)
     return found
 
 
@@ -98,29 +109,95 @@ def interpolations(model, x, y, rows, seed):
         rows: number of lines.
         seed: of the noise.
     """
-    import numpy as np
-
-    from zoo import pictures
-
     ends = np.arange(2 * rows) % len(x)
+    labels = None if y is None else y[ends]
+    z = start_codes(model, x[ends], labels, seed)
+    z = pictures.interpolate(z[:rows], z[rows:], steps=_STEPS)
     real = {}
     if "encode" in model.capabilities:
-        labels = None if y is None else y[ends]
-        codes = np.asarray(model.encode(x[ends], y=labels).mean())
         real = {"x_from": x[ends][:rows], "x_to": x[ends][rows:]}
-    else:
-        codes = draw_prior(model, 2 * rows, seed)
-    z = pictures.interpolate(codes[:rows], codes[rows:], steps=_STEPS)
-    labels = None if y is None else np.repeat(y[ends][:rows], _STEPS, axis=0)
+    labels = None if y is None else np.repeat(labels[:rows], _STEPS, axis=0)
     return pictures.interpolation_grid(decode_mean(model, z, labels), rows=rows, **real)
 
 
-def panels(model, x, modes, seed):
+def traversals(model, x, y, seed):
+    """A row a dimension of one image's code, moved over the prior's range; a block an image.
+
+    The range is -2 to 2, or -1 to 1 where the prior ends there. A categorical part stays.
+    """
+    n, first = min(_TRAVERSED, len(x)), first_of_style(model)
+    x, y = x[:n], None if y is None else y[:n]
+    dimensions = range(first, min(model.code_dim, first + _DIMENSIONS))
+    bounded = np.abs(draw_prior(model, 1_000, seed)[:, first:]).max() <= 1.0
+    values = np.linspace(-1.0, 1.0, _STEPS) * (1.0 if bounded else 2.0)
+    z = pictures.traverse(start_codes(model, x, y, seed), dimensions, values)
+    labels = None if y is None else np.repeat(y, len(dimensions) * _STEPS, axis=0)
+    rows = len(dimensions) * n
+    real = np.repeat(x, len(dimensions), axis=0) if "encode" in model.capabilities else None
+    return pictures.interpolation_grid(decode_mean(model, z, labels), real, rows=rows)
+
+
+def classes(model, seed):
+    """A row a draw of the prior, a column a class or a cluster; the rest of the code is fixed."""
+    count = number_of_classes(model)
+    shown = np.arange(min(count, _CLASSES))
+    z = np.repeat(draw_prior(model, _ROWS, seed), len(shown), axis=0)
+    y = np.tile(shown, _ROWS).astype(np.int32)
+    if model.conditional:
+        decoded = decode_mean(model, z, y)
+    else:
+        of_class = np.eye(count, dtype=np.float32)[y]
+        decoded = decode_mean(model, np.concatenate([of_class, z[:, count:]], axis=1))
+    return pictures.image_grid(decoded, columns=len(shown))
+
+
+def attributes(model, x, y, seed):
+    """Columns: x, its reconstruction, then with each of the attributes on, the code being fixed.
+
+    Reference: Dumoulin et al., ALI, arXiv 1606.00704, the figure of conditional generation.
+    """
+    z = start_codes(model, x, y, seed)
+    changed = [y]
+    for attribute in range(min(y.shape[1], _ATTRIBUTES)):
+        changed.append(np.array(y))
+        changed[-1][:, attribute] = 1.0
+    real = [x] if "encode" in model.capabilities else []
+    columns = [*real, *(decode_mean(model, z, each) for each in changed)]
+    return pictures.image_grid(pictures.interleave(*columns), columns=len(columns))
+
+
+def levels(model, x, y, seed):
+    """Columns: x, then its reconstructions from level 1, level 2, ..."""
+    found = [
+        np.asarray(model.reconstruct(x, y=y, level=level, seed=seed))
+        for level in range(1, model.levels + 1)
+    ]
+    return pictures.image_grid(pictures.interleave(x, *found), columns=1 + len(found))
+
+
+def inpaintings(model, x, seed):
+    """Columns: x, x with its right half hidden, inpainted."""
+    height, width, _ = x.shape[1:]
+    known = np.zeros((height, width, 1), bool)
+    known[:, : width // 2] = True
+    hidden = np.where(known, x, np.float32(0.5))
+    inpainted = np.asarray(model.inpaint(hidden, known, seed=seed))
+    return pictures.image_grid(pictures.interleave(x, hidden, inpainted), columns=3)
+
+
+def codes(model, real, seed):
+    """Draws of q(z|x) in the plane, coloured by class, beside the prior's on the same axes."""
+    found = draw_codes(model, real["x"], labels_of(model, real), seed)
+    shown = {"codes": (found, real["y"])}
+    prior = draw_prior(model, len(found), seed)[:, first_of_style(model) :]
+    if prior.shape == found.shape:  # of a hierarchy the prior is the top level's
+        shown["prior"] = prior
+    return pictures.scatter_image(shown, latent=())
+
+
+def panels(model, real, modes, seed):
     """{title: points} of a model of 2-D data; what came from a data point has its colour."""
-    import numpy as np
-
-    from zoo import pictures
-
+    x, y = real["x"], labels_of(model, real)
     colours = None if modes is None else pictures.nearest_mode(x, modes)
 
     def coloured(points):
@@ -128,25 +205,64 @@ def panels(model, x, modes, seed):
 
     found = {"data": coloured(x)}
     if "sample" in model.capabilities:
-        found["samples"] = np.asarray(model.sample(len(x), seed=seed))
+        found["samples"] = np.asarray(model.sample(len(x), y=y, seed=seed))
     if "reconstruct" in model.capabilities:
-        found["reconstructions"] = coloured(np.asarray(model.reconstruct(x, seed=seed)))
-    if "encode" in model.capabilities and model.latent_dim == 2:
-        found["codes"] = coloured(np.asarray(model.encode(x).sample(seed=seed)))
+        found["reconstructions"] = coloured(np.asarray(model.reconstruct(x, y=y, seed=seed)))
+    if planar_part(model):
+        found["codes"] = coloured(draw_codes(model, x, y, seed))
     return found
 
 
-def draw_prior(model, n, seed):
-    """n codes of the prior, [n, latent_dim]."""
-    import numpy as np
+# --- what the pictures share ------------------------------------------------------------------
 
+
+def labels_of(model, real):
+    """Labels for the verbs: None unless the model is conditional."""
+    return real["y"] if model.conditional else None
+
+
+def number_of_classes(model):
+    """Classes that samples can be asked for: labels, or a categorical part of the code; or None."""
+    return model.num_classes if model.conditional else model.code_classes
+
+
+def first_of_style(model):
+    """The first dimension of the code after its categorical part."""
+    return model.code_classes or 0
+
+
+def planar_part(model):
+    """The part of the code that is a point in the plane, or None."""
+    can = "encode" in model.capabilities
+    return pictures.planar_part(model.code_dim, model.code_classes) if can else None
+
+
+def start_codes(model, x, y, seed):
+    """Codes of real images, [N, code_dim]; as many draws of the prior if there is no encoder."""
+    if "encode" in model.capabilities:
+        return np.asarray(model.encode(x, y=y).mean())
+    return draw_prior(model, len(x), seed)
+
+
+def draw_codes(model, x, y, seed):
+    """A draw of q(z|x) of the part that is a point in the plane, [N, 2]."""
+    from zoo import seeds
+
+    part, drawn = planar_part(model), []
+    for start in range(0, len(x), _BATCH):
+        rows = slice(start, start + _BATCH)
+        q = model.encode(x[rows], y=None if y is None else y[rows], part=part)
+        drawn.append(np.asarray(q.sample(seed=seeds.fold(seed, "codes", start))))
+    return np.concatenate(drawn)
+
+
+def draw_prior(model, n, seed):
+    """n codes of the prior, [n, code_dim]."""
     return np.asarray(model.prior.sample(n, seed=(seed % 2**31, 0)))
 
 
 def decode_mean(model, z, y=None):
     """The mean of p(x|z); a draw where the likelihood has no mean."""
-    import numpy as np
-
     likelihood = model.decode(z, y=y)
     try:
         return np.asarray(likelihood.mean())

@@ -9,6 +9,7 @@ import sys
 import common
 
 from zoo import registry, training
+from zoo.errors import refusal
 
 JIT_COMPILE = {"auto": "auto", "true": True, "false": False}
 # Flags that are arguments of `zoo.training.train`.
@@ -41,7 +42,9 @@ def run(flags):
     dataset = common.load_data(flags)
     # Made once in vain: what does not fit the data is refused while there is no run directory yet.
     dataset.train(flags.batch_size, flags.seed, labelled_batch_size=flags.labelled_batch_size)
-    attributes = dataset.num_attributes if registry.get(flags.method).CONDITIONAL else None
+    attributes = dataset.num_attributes if flags.attributes else None
+    if flags.attributes and attributes is None:
+        raise ValueError(refusal("attributes", f"false, as {dataset.name} has none", True))
     with strategy.scope():
         model = registry.create(
             flags.method,

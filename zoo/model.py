@@ -48,7 +48,7 @@ class GenerativeModel(Verbs, keras.Model):
         SHARED: roles that belong to several players on purpose.
         LOGS: names given to `self.log` in the phases, beside each player's loss.
         DENSITY: "exact", "lower_bound" or None: what `log_prob` returns.
-        CONDITIONAL: whether `num_classes` and `num_attributes` mean something to the method.
+        LABELS: which of `num_classes` and `num_attributes` mean something to the method.
 
     Args:
         image_shape: (H, W, C), or (D,) for vectors.
@@ -81,7 +81,7 @@ class GenerativeModel(Verbs, keras.Model):
     SHARED = ()
     LOGS = ()
     DENSITY = None
-    CONDITIONAL = False
+    LABELS = ()
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -128,8 +128,9 @@ class GenerativeModel(Verbs, keras.Model):
         self._declared = tuple(declared)
         for argument in ("num_classes", "num_attributes"):
             value = getattr(self, argument)
-            if value is not None and not self.CONDITIONAL:
-                raise ValueError(refusal(argument, f"None, as {self.method} uses no labels", value))
+            if value is not None and argument not in self.LABELS:
+                expected = f"None, as {self.method} has no use for it"
+                raise ValueError(refusal(argument, expected, value))
         self.stage = self.stage_at(0)  # set before each trace of `train_step`
         self.networks = {}
         self.make_networks()

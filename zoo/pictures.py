@@ -51,21 +51,21 @@ def image_grid(images, rows=None, columns=None, pad=2, scale=None):
     return np.pad(grid, ((pad, 0), (pad, 0), (0, 0)), constant_values=255)
 
 
-def interleave(originals, reconstructions):
-    """[x_0, x_hat_0, x_1, ...]: in a grid of evenly many columns each x_hat is right of its x.
+def interleave(*columns):
+    """[a_0, b_0, ..., a_1, b_1, ...]: in a grid of that many columns row i shows example i.
 
     Args:
-        originals: [N, ...].
-        reconstructions: [N, ...].
+        *columns: [N, ...] each, such as originals and their reconstructions.
 
     Returns:
-        [2 N, ...].
+        [len(columns) * N, ...].
     """
-    originals, reconstructions = np.asarray(originals), np.asarray(reconstructions)
-    if originals.shape != reconstructions.shape:
-        expected = f"the shape of the originals, {originals.shape}"
-        raise ValueError(refusal("reconstructions", expected, reconstructions.shape))
-    return np.stack([originals, reconstructions], axis=1).reshape(-1, *originals.shape[1:])
+    columns = [np.asarray(column) for column in columns]
+    for column in columns:
+        if column.shape != columns[0].shape:
+            expected = f"the shape of the first, {columns[0].shape}"
+            raise ValueError(refusal("columns", expected, column.shape))
+    return np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:])
 
 
 def interpolate(z_from, z_to, steps=8):
@@ -81,6 +81,25 @@ def interpolate(z_from, z_to, steps=8):
     """
     t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[None, :, None]
     lines = (1.0 - t) * np.asarray(z_from)[:, None] + t * np.asarray(z_to)[:, None]
+    return lines.reshape(-1, lines.shape[-1])
+
+
+def traverse(z, dimensions, values):
+    """Codes with one dimension moved: dimension j of z_i takes each of the values in turn.
+
+    Args:
+        z: [N, d].
+        dimensions: the J ones that are moved.
+        values: [steps].
+
+    Returns:
+        float32 [N * J * steps, d], code by code, then dimension by dimension:
+        `image_grid(decoded, columns=steps)` shows one dimension a row.
+    """
+    lines = np.asarray(z, np.float32)[:, None, None]
+    lines = np.tile(lines, (1, len(dimensions), len(values), 1))  # [N, J, steps, d]
+    for row, dimension in enumerate(dimensions):
+        lines[:, row, :, dimension] = values
     return lines.reshape(-1, lines.shape[-1])
 
 
@@ -104,6 +123,36 @@ def interpolation_grid(decoded, x_from=None, x_to=None, rows=None, **grid_option
     right = [] if x_to is None else [np.asarray(x_to)[:, None]]
     lines = np.concatenate([*left, lines, *right], axis=1)
     return image_grid(lines.reshape(-1, *lines.shape[2:]), rows, lines.shape[1], **grid_options)
+
+
+def stack(images, max_width=600, gap=8):
+    """Pictures one below the other on white, each at most `max_width` pixels wide.
+
+    Args:
+        images: uint8 [H, W, 1 or 3] each, of any size.
+        max_width: wider ones are made smaller.
+        gap: pixels between two.
+
+    Returns:
+        uint8 [sum of heights, largest width, 3].
+    """
+    shown = []
+    for image in images:
+        image = Image.fromarray(np.broadcast_to(image, (*image.shape[:2], 3)))
+        if image.width > max_width:
+            height = max(1, round(image.height * max_width / image.width))
+            image = image.resize((max_width, height), Image.Resampling.LANCZOS)
+        shown.append(np.asarray(image))
+    width = max(image.shape[1] for image in shown)
+    padded = [
+        np.pad(
+            image,
+            ((0, gap * (i < len(shown) - 1)), (0, width - image.shape[1]), (0, 0)),
+            constant_values=255,
+        )
+        for i, image in enumerate(shown)
+    ]
+    return np.concatenate(padded)
 
 
 def _as_bytes(images):
@@ -181,6 +230,18 @@ def _umask():
 # --- scatter plots of 2-D data ----------------------------------------------------------------
 
 
+def planar_part(code_dim, code_classes=None):
+    """The part of a code that a scatter plot shows: "z", "style", or None if none is 2-D.
+
+    Args:
+        code_dim: width of the whole code.
+        code_classes: width of its categorical part, or None.
+    """
+    if code_classes is not None:
+        return "style" if code_dim - code_classes == 2 else None
+    return "z" if code_dim == 2 else None
+
+
 def nearest_mode(points, modes):
     """The index of each point's nearest mode, int [N]: its colour in `scatter_panels`."""
     differences = np.asarray(points)[:, None] - np.asarray(modes)[None]
@@ -216,7 +277,7 @@ def scatter_image(panels, modes=None, latent=("codes", "prior"), pixels=1200):
     from matplotlib.figure import Figure
 
     rows, columns = _grid_shape(len(panels), None, None)
-    figure = Figure(figsize=(6.0 * columns, 6.0 * rows), dpi=pixels / 12.0, layout="constrained")
+    figure = Figure(figsize=(6.0 * columns, 6.0 * rows), dpi=pixels / 12.0, layout="tight")
     canvas = FigureCanvasAgg(figure)
     panels = {
         title: _coloured(panel, None if title in latent else modes)

@@ -34,6 +34,16 @@ _DESCRIBED = ("n", "split", "protocol")
 _BEGIN, _END = "<!-- methods:begin -->", "<!-- methods:end -->"
 _NUMBER = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")
 _SHOWN = 3  # metrics in a cell of README's table where the paper names none
+_COMPARED = 3  # methods that make a comparison
+# Its columns: of mixtures in the plane, which have modes, and of images.
+_TOY_METRICS = ("modes_covered", "modes_high_quality", "high_quality_share", "reconstruction_mse")
+_IMAGE_METRICS = (
+    "one_nn_accuracy",
+    "svm_error",
+    "reconstruction_ratio",
+    "reconstruction_mse",
+    "label_agreement",
+)
 
 
 def aggregate(values):
@@ -266,7 +276,10 @@ def render_table(methods, configs, entries):
 
 
 def render_results(methods, configs, entries):
-    """The text of RESULTS.md: every config, every metric; the arguments of `render_table`."""
+    """The text of RESULTS.md: methods side by side, then every config and every metric of each.
+
+    Takes the arguments of `render_table`.
+    """
     lines = [
         "# Results",
         "",
@@ -274,6 +287,7 @@ def render_results(methods, configs, entries):
         "",
     ]
     lines += ["Mean ± sample standard deviation over the seeds. Fractions lie in [0, 1].", ""]
+    lines += _comparisons(methods, entries)
     for method, reference in methods.items():
         lines += [f"## {method}", ""] + ([_paper_link(reference), ""] if reference else [])
         stems = sorted({stem for name, stem in (*configs, *entries) if name == method})
@@ -312,6 +326,35 @@ def _over_seeds(name, measured):
     return {"values": values, "mean": mean, "std": std, **described}
 
 
+def _comparisons(methods, entries):
+    """A table a stem that three methods or more have results for: a row a method."""
+    lines = []
+    for stem in sorted({stem for _, stem in entries}):
+        found = {name: entries[name, stem] for name in methods if (name, stem) in entries}
+        if len(found) >= _COMPARED:
+            lines += [f"### {stem}", "", *_comparison(found), ""]
+    return ["## Comparisons", "", *lines] if lines else []
+
+
+def _comparison(found):
+    """Rows of {method: entry}; metrics that none has are left out."""
+    measured = {metric for entry in found.values() for metric in entry["metrics"]}
+    columns = _TOY_METRICS if "modes_covered" in measured else _IMAGE_METRICS
+    columns = [metric for metric in columns if metric in measured]
+    lines = _header("method", *columns, "steps", "seconds a seed", "seeds")
+    for method, entry in found.items():
+        values = [entry["metrics"].get(metric) for metric in columns]
+        cells = ("-" if value is None else _spread(value) for value in values)
+        length = f"{entry['flags'].get('steps', '-')}", f"{_seconds(entry):,.0f}"
+        lines.append(_row(method, *cells, *length, len(entry["seeds"])))
+    return lines
+
+
+def _seconds(found):
+    """Mean time of training a seed."""
+    return statistics.fmean(found["seconds"]) if found["seconds"] else 0
+
+
 def _config_section(method, stem, config, found):
     path = config["path"] if config else f"configs/{method}/{stem}.cfg (removed)"
     lines = [f"### {method}-{stem}", "", f"Config `{path}`."]
@@ -331,7 +374,6 @@ def _config_section(method, stem, config, found):
             _row(name, paper, ours, *("-" if item is None else item for item in described))
         )
     seeds, machine = found["seeds"], found["machine"]
-    seconds = statistics.fmean(found["seconds"]) if seeds else 0
     versions = ", ".join(f"{name} {version}" for name, version in sorted(found["versions"].items()))
     sources = sorted({figure["source"] for figure in found["paper"].values() if figure["source"]})
     lines += [
@@ -339,7 +381,7 @@ def _config_section(method, stem, config, found):
         f"{_plural(len(seeds), 'seed')} ({', '.join(map(str, seeds))}), {_commits(found)}.",
     ]
     computer = f"{machine.get('cpu')}, {machine.get('cores')} cores, {machine.get('ram_gb')} GB"
-    lines += [f"{seconds:,.0f} s of training a seed on {computer}; {versions}."]
+    lines += [f"{_seconds(found):,.0f} s of training a seed on {computer}; {versions}."]
     if any(found["draws"]):
         drawn = "; ".join(
             f"seed {seed}: {_assignments(draw)}" for seed, draw in zip(seeds, found["draws"])

@@ -41,7 +41,7 @@ class Verbs:
     @property
     def conditional(self):
         """Whether the verbs need `y`."""
-        return self.CONDITIONAL and (self.num_classes or self.num_attributes) is not None
+        return (self.num_classes or self.num_attributes) is not None
 
     @property
     def classifies(self):

@@ -221,7 +221,7 @@ def test_loading_needs_no_method(exported):
 class Labelled(small.Bound):
     """A conditional model: the label moves the code and the logits."""
 
-    CONDITIONAL = True
+    LABELS = ("num_classes", "num_attributes")
     DENSITY = None
 
     def posterior(self, x, y):

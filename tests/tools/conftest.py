@@ -32,14 +32,14 @@ def run_tool():
 
 @pytest.fixture(scope="session")
 def trained(run_tool, tmp_path_factory):
-    """The directory of a finished run of four steps: a small VAE on digits."""
-    run_dir = tmp_path_factory.mktemp("trained") / "vae-digits"
+    """The directory of a finished run of four steps: a toy on digits."""
+    run_dir = tmp_path_factory.mktemp("trained") / "bound-digits"
     done = run_tool("train.py", *SMALL, f"--run_dir={run_dir}", "--steps=4", "--log_every=2")
     assert done.returncode == 0, done.stderr
     return run_dir
 
 
-SMALL = ("--method=vae", "--dataset=digits", "--latent_dim=2", "--batch_size=8")
+SMALL = ("--method=tests.small:Bound", "--dataset=digits", "--latent_dim=2", "--batch_size=8")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from zoo import registry
 from zoo.training import stops
 
 TOOLS = ("train", "evaluate", "sample", "export", "reproduce", "report")
+METHOD = "--method=tests.small:Bound"
 HEAVY = ("tensorflow", "keras", "tensorflow_probability", "sklearn", "matplotlib")
 
 
@@ -48,14 +49,14 @@ def test_help_answers_without_tensorflow(tool, repository):
 
 @pytest.mark.parametrize("where", ["line", "flagfile"])
 def test_help_with_a_method_lists_its_hyper_parameters(where, run_tool, tmp_path):
-    (tmp_path / "a.cfg").write_text("# header\n--method=vae\n--dataset=digits\n--beta=3\n")
-    given = {"line": "--method=vae", "flagfile": f"--flagfile={tmp_path / 'a.cfg'}"}[where]
+    (tmp_path / "a.cfg").write_text(f"# header\n{METHOD}\n--dataset=digits\n--beta_2=0.9\n")
+    given = {"line": METHOD, "flagfile": f"--flagfile={tmp_path / 'a.cfg'}"}[where]
     done = run_tool("train.py", "--help", given)
     assert done.returncode == 0
-    for item in registry.hyper_parameters("vae").values():
+    for item in registry.hyper_parameters("tests.small:Bound").values():
         assert f"--{item.name}=" in done.stdout
-    assert "weight of the KL term" in done.stdout
-    assert "Default: 1.0." in done.stdout
+    assert "p(x|z): " in done.stdout
+    assert "Default: bernoulli." in done.stdout
 
 
 def test_every_hyper_parameter_is_explained():
@@ -69,18 +70,20 @@ def parsed(*arguments):
 
 
 def test_values_have_the_kinds_of_the_hyper_parameters():
-    flags = parsed("--method=vae", "--beta=2", "--latent_dim", "3", "--ema_decay=none", "--seed=7")
-    assert flags.hyper_parameters["beta"] == 2.0 and flags.hyper_parameters["latent_dim"] == 3
-    assert isinstance(flags.hyper_parameters["beta"], float)
+    flags = parsed(METHOD, "--learning_rate=2", "--latent_dim", "3", "--ema_decay=none", "--seed=7")
+    assert (
+        flags.hyper_parameters["learning_rate"] == 2.0 and flags.hyper_parameters["latent_dim"] == 3
+    )
+    assert isinstance(flags.hyper_parameters["learning_rate"], float)
     assert flags.hyper_parameters["ema_decay"] is None
     assert flags.seed == 7 and "seed" not in flags.hyper_parameters
-    assert {"method", "beta", "seed"} <= flags.given and "steps" not in flags.given
+    assert {"method", "learning_rate", "seed"} <= flags.given and "steps" not in flags.given
 
 
 def test_later_flags_win_over_the_flagfile(tmp_path):
-    (tmp_path / "a.cfg").write_text("--method=vae\n--beta=3\n--steps=5\n")
+    (tmp_path / "a.cfg").write_text(f"{METHOD}\n--learning_rate=3\n--steps=5\n")
     flags = parsed(f"--flagfile={tmp_path / 'a.cfg'}", "--steps=9")
-    assert (flags.hyper_parameters["beta"], flags.steps) == (3.0, 9)
+    assert (flags.hyper_parameters["learning_rate"], flags.steps) == (3.0, 9)
     assert flags.flagfile == str(tmp_path / "a.cfg")
 
 
@@ -90,7 +93,7 @@ def test_booleans_need_no_value():
 
 
 def test_flags_text_is_read_back_as_the_same_flags(tmp_path):
-    before = parsed("--method=vae", "--learning_rate=3e-5", "--deterministic", "--labels=10")
+    before = parsed(METHOD, "--learning_rate=3e-5", "--deterministic", "--labels=10")
     names = [item.name for item in common.RUN_FLAGS]
     values = {name: getattr(before, name) for name in names} | before.hyper_parameters
     (tmp_path / "flags.cfg").write_text(common.flags_text(values))
@@ -100,13 +103,17 @@ def test_flags_text_is_read_back_as_the_same_flags(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "name"),
-    [((), "vae-mnist-beta"), (("--flagfile=x",), "vae-x"), (("--dataset=npz:/a.npz",), "vae-npz")],
+    [
+        ((), "bound-mnist-a"),
+        (("--flagfile=x",), "bound-x"),
+        (("--dataset=npz:/a.npz",), "bound-npz"),
+    ],
 )
 def test_run_names(arguments, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for config in ("mnist-beta.cfg", "x"):
-        (tmp_path / config).write_text("--method=vae\n--dataset=mnist\n")
-    first = ("--method=vae",) if "npz" in name else ("--flagfile=mnist-beta.cfg",)
+    for config in ("mnist-a.cfg", "x"):
+        (tmp_path / config).write_text(f"{METHOD}\n--dataset=mnist\n")
+    first = (METHOD,) if "npz" in name else ("--flagfile=mnist-a.cfg",)
     assert common.run_name(parsed(*first, *arguments)) == name
 
 

@@ -11,14 +11,18 @@ import reproduce
 import sample
 import train
 
+from zoo import registry
+
 MODULES = {
     "train": (train, common.RUN_FLAGS),
     "evaluate": (evaluate, evaluate.FLAGS),
     "sample": (sample, sample.FLAGS),
     "export": (export, export.FLAGS),
 }
-VAE = ("--method=vae", "--dataset=digits")
-NPZ = ("--method=vae", "--dataset=npz:{0}/a.npz", "--batch_size=2", "--run_dir={0}/run")
+METHOD = "--method=tests.small:Bound"
+SMALL = (METHOD, "--dataset=digits")
+KNOWN = registry.list_methods()[0]
+NPZ = (METHOD, "--dataset=npz:{0}/a.npz", "--batch_size=2", "--run_dir={0}/run")
 
 
 def images(n=6):
@@ -65,56 +69,66 @@ def nothing(folder):
 # In flags {0} is the test's folder, {1} a trained run.
 CASES = {
     "no method": ("train", nothing, ("--dataset=digits",), "method=None"),
-    "unknown method": ("train", nothing, ("--method=alli",), "Did you mean 'ali'?"),
+    "unknown method": ("train", nothing, (f"--method={KNOWN}x",), f"Did you mean '{KNOWN}'?"),
     "unknown outside method": (
         "train",
         nothing,
-        ("--method=no.where:VAE",),
-        "method='no.where:VAE'",
+        ("--method=no.where:Bound",),
+        "method='no.where:Bound'",
     ),
-    "outside method without class": ("train", nothing, ("--method=json:VAE",), "method='json:VAE'"),
-    "no data set": ("train", nothing, ("--method=vae",), "dataset=None"),
-    "unknown data set": ("train", nothing, (*VAE, "--dataset=digit"), "Did you mean 'digits'?"),
+    "outside method without class": (
+        "train",
+        nothing,
+        ("--method=json:Bound",),
+        "method='json:Bound'",
+    ),
+    "no data set": ("train", nothing, (METHOD,), "dataset=None"),
+    "unknown data set": ("train", nothing, (*SMALL, "--dataset=digit"), "Did you mean 'digits'?"),
     "unknown flag": (
         "train",
         nothing,
-        (*VAE, "--learning_rat=1"),
+        (*SMALL, "--learning_rat=1"),
         "Did you mean '--learning_rate'?",
     ),
     "flag of another method": (
         "train",
         nothing,
-        (*VAE, "--generator_loss=minimax"),
-        "--generator_loss",
+        (*SMALL, "--implicit"),
+        "--implicit",
     ),
-    "unknown table": ("train", nothing, (*VAE, "--network=ali_cifar11"), "network='ali_cifar11'"),
-    "stray word": ("train", nothing, (*VAE, "steps=3"), "argument='steps=3'"),
-    "flag without value": ("train", nothing, (*VAE, "--steps"), "Received"),
-    "zero steps": ("train", nothing, (*VAE, "--steps=0"), "steps=0"),
-    "steps in words": ("train", nothing, (*VAE, "--steps=many"), "steps='many'"),
-    "batch of none": ("train", nothing, (*VAE, "--batch_size=0"), "batch_size=0"),
+    "unknown table": ("train", nothing, (*SMALL, "--network=ali_cifar11"), "network='ali_cifar11'"),
+    "stray word": ("train", nothing, (*SMALL, "steps=3"), "argument='steps=3'"),
+    "flag without value": ("train", nothing, (*SMALL, "--steps"), "Received"),
+    "zero steps": ("train", nothing, (*SMALL, "--steps=0"), "steps=0"),
+    "steps in words": ("train", nothing, (*SMALL, "--steps=many"), "steps='many'"),
+    "batch of none": ("train", nothing, (*SMALL, "--batch_size=0"), "batch_size=0"),
     "negative learning rate": (
         "train",
         nothing,
-        (*VAE, "--learning_rate=-1"),
+        (*SMALL, "--learning_rate=-1"),
         "learning_rate=-1.0",
     ),
     "learning rate in words": (
         "train",
         nothing,
-        (*VAE, "--learning_rate=fast"),
+        (*SMALL, "--learning_rate=fast"),
         "learning_rate='fast'",
     ),
-    "not a number": ("train", nothing, (*VAE, "--beta=nan"), "beta=nan"),
-    "fraction of a dimension": ("train", nothing, (*VAE, "--latent_dim=2.5"), "latent_dim='2.5'"),
-    "unknown choice": ("train", nothing, (*VAE, "--kl=analytical"), "Did you mean 'analytic'?"),
+    "not a number": ("train", nothing, (*SMALL, "--beta_1=nan"), "beta_1=nan"),
+    "fraction of a dimension": ("train", nothing, (*SMALL, "--latent_dim=2.5"), "latent_dim='2.5'"),
+    "unknown choice": (
+        "train",
+        nothing,
+        (*SMALL, "--decoder_output=normel"),
+        "Did you mean 'normal'?",
+    ),
     "unknown strategy": (
         "train",
         nothing,
-        (*VAE, "--strategy=mirored"),
+        (*SMALL, "--strategy=mirored"),
         "Did you mean 'mirrored'?",
     ),
-    "negative seed": ("train", nothing, (*VAE, "--seed=-1"), "seed=-1"),
+    "negative seed": ("train", nothing, (*SMALL, "--seed=-1"), "seed=-1"),
     "missing flagfile": ("train", nothing, ("--flagfile={0}/a.cfg",), "flagfile="),
     "binary flagfile": (
         "train",
@@ -140,39 +154,51 @@ CASES = {
     "missing folder": (
         "train",
         nothing,
-        ("--method=vae", "--dataset=folder:{0}/pictures"),
+        (METHOD, "--dataset=folder:{0}/pictures"),
         "Received",
     ),
     "empty folder": (
         "train",
         empty_folder,
-        ("--method=vae", "--dataset=folder:{0}/pictures"),
+        (METHOD, "--dataset=folder:{0}/pictures"),
         "Received",
     ),
     "ragged folder": (
         "train",
         ragged_folder,
-        ("--method=vae", "--dataset=folder:{0}/pictures", "--batch_size=2"),
+        (METHOD, "--dataset=folder:{0}/pictures", "--batch_size=2"),
         "Received",
     ),
     "run directory is a file": (
         "train",
         write("run", ""),
-        (*VAE, "--run_dir={0}/run"),
+        (*SMALL, "--run_dir={0}/run"),
         "run_dir=",
     ),
     "run directory below a file": (
         "train",
         write("run", ""),
-        (*VAE, "--run_dir={0}/run/deep"),
+        (*SMALL, "--run_dir={0}/run/deep"),
         "run_dir=",
     ),
-    "unwritable place": ("train", nothing, (*VAE, "--run_dir=/proc/1/run"), "run_dir="),
+    "unwritable place": ("train", nothing, (*SMALL, "--run_dir=/proc/1/run"), "run_dir="),
     "run directory of another run": (
         "train",
         nothing,
-        (*VAE, "--latent_dim=3", "--batch_size=8", "--run_dir={1}"),
+        (*SMALL, "--latent_dim=3", "--batch_size=8", "--run_dir={1}"),
         "latent_dim: 2 in the run, 3 now",
+    ),
+    "beginning of no run": (
+        "train",
+        nothing,
+        (*SMALL, "--init_from={0}/none"),
+        "init_from=",
+    ),
+    "beginning with other networks": (
+        "train",
+        nothing,
+        (*SMALL, "--latent_dim=3", "--init_from={1}"),
+        "a run whose encoder is this one's",
     ),
     "labels without classes to count": (
         "train",
@@ -183,13 +209,13 @@ CASES = {
     "labelled batch without labels": (
         "train",
         nothing,
-        (*VAE, "--labelled_batch_size=2"),
+        (*SMALL, "--labelled_batch_size=2"),
         "Received",
     ),
     "binarised vectors": (
         "train",
         nothing,
-        ("--method=vae", "--dataset=gaussian_grid", "--binarise=static"),
+        (METHOD, "--dataset=gaussian_grid", "--binarise=static"),
         "binarise='static'",
     ),
     "evaluation of no run": ("evaluate", nothing, ("--run_dir={0}/run",), "run_dir="),
@@ -253,7 +279,7 @@ def test_bad_input_is_refused(name, trained, tmp_path, monkeypatch, capsys):
 )
 def test_malformed_cluster_is_refused(text, in_tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TF_CONFIG", text)
-    arguments = ["train.py", *VAE, "--strategy=multi_worker"]
+    arguments = ["train.py", *SMALL, "--strategy=multi_worker"]
     code = common.main(train.run, common.RUN_FLAGS, arguments)
     check(code, capsys.readouterr().err, "TF_CONFIG")
     assert not list(in_tmp_path.iterdir())
@@ -273,25 +299,41 @@ def test_a_process_says_only_that_line(name, run_tool, trained, tmp_path):
     assert listing(tmp_path) == before
 
 
-CONFIG = "--method=vae\n--dataset=digits\n"
+CONFIG = f"{METHOD}\n--dataset=digits\n"
 REPRODUCE = {
     "no config": (CONFIG, (), "flagfile=None"),
-    "bad flag in the config": (f"{CONFIG}--betta=1\n", ("--flagfile=a.cfg",), "--betta"),
+    "bad flag in the config": (
+        f"{CONFIG}--latent_dims=1\n",
+        ("--flagfile=a.cfg",),
+        "--latent_dims",
+    ),
     "seed in the config": (f"{CONFIG}--seed=3\n", ("--flagfile=a.cfg",), "--seed=3"),
     "no seeds": (CONFIG, ("--flagfile=a.cfg", "--seeds=0"), "seeds=0"),
     "no jobs": (CONFIG, ("--flagfile=a.cfg", "--jobs=0"), "jobs='0'"),
     "draw of no flag": (
         CONFIG,
-        ("--flagfile=a.cfg", "--draw=betta:log:1:2"),
-        "Did you mean 'beta'?",
+        ("--flagfile=a.cfg", "--draw=latent_dims:log:1:2"),
+        "Did you mean 'latent_dim'?",
     ),
-    "draw of no rule": (CONFIG, ("--flagfile=a.cfg", "--draw=beta:normal:1:2"), "draw="),
-    "draw of one end": (CONFIG, ("--flagfile=a.cfg", "--draw=beta:log:1"), "draw="),
-    "draw backwards": (CONFIG, ("--flagfile=a.cfg", "--draw=beta:uniform:2:1"), "LOW < HIGH"),
-    "draw of log 0": (CONFIG, ("--flagfile=a.cfg", "--draw=beta:log:0:1"), "0 < LOW"),
-    "draw out of range": (CONFIG, ("--flagfile=a.cfg", "--draw=beta:uniform:-1:1"), "beta=-1.0"),
-    "draw of words": (CONFIG, ("--flagfile=a.cfg", "--draw=kl:uniform:0:1"), "a choice"),
-    "draw twice": (CONFIG, ("--flagfile=a.cfg", *2 * ("--draw=beta:log:1:2",)), "each"),
+    "draw of no rule": (CONFIG, ("--flagfile=a.cfg", "--draw=learning_rate:normal:1:2"), "draw="),
+    "draw of one end": (CONFIG, ("--flagfile=a.cfg", "--draw=learning_rate:log:1"), "draw="),
+    "draw backwards": (
+        CONFIG,
+        ("--flagfile=a.cfg", "--draw=learning_rate:uniform:2:1"),
+        "LOW < HIGH",
+    ),
+    "draw of log 0": (CONFIG, ("--flagfile=a.cfg", "--draw=beta_1:log:0:0.5"), "0 < LOW"),
+    "draw out of range": (
+        CONFIG,
+        ("--flagfile=a.cfg", "--draw=beta_1:uniform:-1:1"),
+        "beta_1=-1.0",
+    ),
+    "draw of words": (
+        CONFIG,
+        ("--flagfile=a.cfg", "--draw=decoder_output:uniform:0:1"),
+        "a choice",
+    ),
+    "draw twice": (CONFIG, ("--flagfile=a.cfg", *2 * ("--draw=learning_rate:log:1:2",)), "each"),
 }
 
 

@@ -4,12 +4,16 @@ import common
 import pytest
 import report
 
+from zoo import registry
+
+METHOD = registry.list_methods()[0]
+
 
 def test_report_writes_both_texts_and_then_finds_them_up_to_date(tmp_path, capsys):
     (tmp_path / "README.md").write_text("# Zoo\n<!-- methods:begin -->\n<!-- methods:end -->\n")
-    (tmp_path / "configs" / "vae").mkdir(parents=True)
+    (tmp_path / "configs" / METHOD).mkdir(parents=True)
     header = "# A header.\n# command: python tools/reproduce.py --flagfile=a --seeds=9\n"
-    (tmp_path / "configs" / "vae" / "digits.cfg").write_text(f"{header}--method=vae\n")
+    (tmp_path / "configs" / METHOD / "digits.cfg").write_text(f"{header}--method={METHOD}\n")
 
     def reported(*arguments):
         return common.main(
@@ -22,9 +26,9 @@ def test_report_writes_both_texts_and_then_finds_them_up_to_date(tmp_path, capsy
     assert reported() == 0
     assert reported("--check") == 0
     readme = (tmp_path / "README.md").read_text()
-    assert "| vae | " in readme and "not run" in readme
+    assert f"| {METHOD} | " in readme and "not run" in readme
     assert "python tools/reproduce.py --flagfile=a --seeds=9" in readme
-    assert "### vae-digits" in (tmp_path / "RESULTS.md").read_text()
+    assert f"### {METHOD}-digits" in (tmp_path / "RESULTS.md").read_text()
 
 
 def test_the_repositorys_texts_are_generated_from_its_ledger(repository):

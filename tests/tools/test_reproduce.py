@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import common
 import pytest
@@ -13,6 +14,7 @@ import reproduce
 
 from zoo import registry, results
 
+METHOD = "tests.small:Bound"
 STAND_IN = """
 import json, pathlib, sys, time
 flags = dict(item.lstrip("-").split("=", 1) for item in sys.argv[1:])
@@ -44,25 +46,25 @@ def workplace(in_tmp_path, monkeypatch):
     (tools / "evaluate.py").write_text(STAND_IN + EVALUATE)
     monkeypatch.setattr(reproduce, "_TOOLS", tools)
     monkeypatch.setattr(reproduce, "make_picture", lambda config, seed, path: False)
-    (in_tmp_path / "configs" / "vae").mkdir(parents=True)
+    (in_tmp_path / "configs" / "bound").mkdir(parents=True)
     (in_tmp_path / "runs").mkdir()
     write_config(in_tmp_path)
     return in_tmp_path
 
 
 def write_config(folder, *more):
-    lines = ["--method=vae", "--dataset=gaussian_grid", "--steps=3", *more]
-    (folder / "configs" / "vae" / "gaussian_grid-a.cfg").write_text("\n".join(lines) + "\n")
+    lines = [f"--method={METHOD}", "--dataset=gaussian_grid", "--steps=3", *more]
+    (folder / "configs" / "bound" / "gaussian_grid-a.cfg").write_text("\n".join(lines) + "\n")
 
 
 def reproduced(*arguments):
     """The exit code of the tool."""
-    line = ["reproduce.py", "--flagfile=configs/vae/gaussian_grid-a.cfg", *arguments]
+    line = ["reproduce.py", "--flagfile=configs/bound/gaussian_grid-a.cfg", *arguments]
     return common.main(reproduce.run, reproduce.FLAGS, line, repeated=("draw",), expand=False)
 
 
 def entry(folder):
-    return results.read(folder / "results" / "vae-gaussian_grid-a.json")
+    return results.read(folder / "results" / "bound-gaussian_grid-a.json")
 
 
 def calls(folder):
@@ -76,14 +78,14 @@ def test_a_config_becomes_an_entry(workplace):
     assert found["metrics"]["nll"]["values"] == [0.0, 1.0, 4.0]
     assert found["metrics"]["nll"]["mean"] == pytest.approx(5 / 3)
     assert found["metrics"]["nll"]["std"] == pytest.approx(math.sqrt((25 + 4 + 49) / 9 / 2))
-    assert (found["method"], found["dataset"], found["variant"]) == ("vae", "gaussian_grid", "a")
-    assert found["flags"]["steps"] == 3 and found["flags"]["beta"] == 1.0
+    assert (found["method"], found["dataset"], found["variant"]) == (METHOD, "gaussian_grid", "a")
+    assert found["flags"]["steps"] == 3 and found["flags"]["latent_dim"] == 64
     assert not {"seed", "run_dir", "data_dir", "threads"} & set(found["flags"])
     assert found["draws"] == [{}, {}, {}]
     assert len(found["commits"]) == 3 and found["commits"][0]
     assert found["versions"]["tensorflow"] and found["machine"]["cores"] >= 1
     assert found["command"] == (
-        "python tools/reproduce.py --flagfile=configs/vae/gaussian_grid-a.cfg --seeds=3"
+        "python tools/reproduce.py --flagfile=configs/bound/gaussian_grid-a.cfg --seeds=3"
     )
 
 
@@ -102,7 +104,7 @@ def test_the_ledger_is_enough_where_the_runs_are_gone(workplace):
     assert reproduced("--seeds=2") == 0
     before = entry(workplace)
     for k in range(2):
-        (workplace / "runs" / f"vae-gaussian_grid-a-seed{k}").rename(workplace / f"gone{k}")
+        (workplace / "runs" / f"bound-gaussian_grid-a-seed{k}").rename(workplace / f"gone{k}")
     (workplace / "runs" / "calls").unlink()
     assert reproduced("--seeds=3") == 0
     assert calls(workplace) == ["evaluate 2", "train 2"]
@@ -122,7 +124,7 @@ def test_a_seed_that_was_cut_continues_with_its_commit_and_seconds(workplace):
     (workplace / "runs" / "fails").write_text("1")
     assert reproduced("--seeds=2") == 1
     assert entry(workplace)["seeds"] == [0]
-    state_file = workplace / "runs" / "vae-gaussian_grid-a-seed1" / "reproduce.json"
+    state_file = workplace / "runs" / "bound-gaussian_grid-a-seed1" / "reproduce.json"
     state = json.loads(state_file.read_text())
     state_file.write_text(json.dumps({**state, "commit": "abc1234", "seconds": 1000.0}))
     (workplace / "runs" / "fails").unlink()
@@ -140,23 +142,23 @@ def test_a_failed_seed_does_not_stop_the_others(workplace, capsys):
 
 def test_results_of_another_config_are_not_mixed(workplace, capsys):
     assert reproduced("--seeds=1") == 0
-    write_config(workplace, "--beta=2")
+    write_config(workplace, "--latent_dim=2")
     assert reproduced("--seeds=2") == 2
     line = capsys.readouterr().err
-    assert "beta: 1.0 -> 2.0" in line and line.count("\n") == 1
+    assert "latent_dim: 64 -> 2" in line and line.count("\n") == 1
     assert entry(workplace)["seeds"] == [0]
 
 
 def test_runs_of_another_config_are_not_mixed(workplace, capsys):
     assert reproduced("--seeds=1") == 0
-    (workplace / "results" / "vae-gaussian_grid-a.json").unlink()
-    write_config(workplace, "--beta=2")
+    (workplace / "results" / "bound-gaussian_grid-a.json").unlink()
+    write_config(workplace, "--latent_dim=2")
     assert reproduced("--seeds=1") == 2
-    assert "beta: 1.0 -> 2.0" in capsys.readouterr().err
+    assert "latent_dim: 64 -> 2" in capsys.readouterr().err
 
 
 def test_a_foreign_run_directory_is_not_taken_over(workplace, capsys):
-    run_dir = workplace / "runs" / "vae-gaussian_grid-a-seed0"
+    run_dir = workplace / "runs" / "bound-gaussian_grid-a-seed0"
     run_dir.mkdir()
     (run_dir / "identity.json").write_text("{}")
     assert reproduced("--seeds=1") == 2
@@ -165,7 +167,7 @@ def test_a_foreign_run_directory_is_not_taken_over(workplace, capsys):
 
 def test_a_longer_config_continues_its_runs(workplace):
     assert reproduced("--seeds=1") == 0
-    (workplace / "results" / "vae-gaussian_grid-a.json").unlink()
+    (workplace / "results" / "bound-gaussian_grid-a.json").unlink()
     write_config(workplace, "--steps=5")
     assert reproduced("--seeds=1") == 0
     assert calls(workplace) == 2 * ["evaluate 0"] + 2 * ["train 0"]
@@ -174,28 +176,67 @@ def test_a_longer_config_continues_its_runs(workplace):
 
 def test_drawn_values_reach_the_run_and_the_ledger(workplace):
     assert (
-        reproduced("--seeds=2", "--draw=beta:log:1e-3:10", "--draw=kl:choice:analytic,monte_carlo")
+        reproduced(
+            "--seeds=2",
+            "--draw=learning_rate:log:1e-3:10",
+            "--draw=decoder_output:choice:bernoulli,normal",
+        )
         == 0
     )
     draws = entry(workplace)["draws"]
     assert draws[0] != draws[1]
     for k, draw in enumerate(draws):
-        run_dir = workplace / "runs" / f"vae-gaussian_grid-a-seed{k}"
+        run_dir = workplace / "runs" / f"bound-gaussian_grid-a-seed{k}"
         given = json.loads((run_dir / "given.json").read_text())
-        assert float(given["beta"]) == draw["beta"] and given["kl"] == draw["kl"]
+        assert (
+            float(given["learning_rate"]) == draw["learning_rate"]
+            and given["decoder_output"] == draw["decoder_output"]
+        )
         assert given["seed"] == str(k)
     assert entry(workplace)["flags"]["draw"] == [
-        "beta:log:1e-3:10",
-        "kl:choice:analytic,monte_carlo",
+        "learning_rate:log:1e-3:10",
+        "decoder_output:choice:bernoulli,normal",
     ]
-    assert "--draw=beta:log:1e-3:10" in entry(workplace)["command"]
+    assert "--draw=learning_rate:log:1e-3:10" in entry(workplace)["command"]
+
+
+def test_each_seed_has_other_labelled_examples(workplace):
+    write_config(workplace, "--labels=50")
+    assert reproduced("--seeds=2") == 0
+    for k in range(2):
+        run_dir = workplace / "runs" / f"bound-gaussian_grid-a-seed{k}"
+        assert json.loads((run_dir / "given.json").read_text())["label_seed"] == str(k)
+    assert entry(workplace)["draws"] == [{"label_seed": 0}, {"label_seed": 1}]
+    assert "label_seed" not in entry(workplace)["flags"]
+    assert reproduced("--seeds=2") == 0  # the same config
+
+
+def test_a_label_seed_of_the_config_is_every_seeds(workplace, capsys):
+    write_config(workplace, "--labels=50", "--label_seed=0")
+    assert reproduced("--seeds=2") == 0
+    run_dir = workplace / "runs" / "bound-gaussian_grid-a-seed1"
+    assert "label_seed" not in json.loads((run_dir / "given.json").read_text())
+    assert entry(workplace)["draws"] == [{}, {}] and entry(workplace)["flags"]["label_seed"] == 0
+    write_config(workplace, "--labels=50")
+    assert reproduced("--seeds=2") == 2  # is another config
+    assert "label_seed: 0 -> None" in capsys.readouterr().err
+
+
+def test_configs_without_labels_are_as_they_were(workplace):
+    assert reproduced("--seeds=1") == 0
+    assert entry(workplace)["flags"]["label_seed"] == 0 and entry(workplace)["draws"] == [{}]
 
 
 def test_draws_in_the_comments_of_a_config_are_used(workplace):
-    write_config(workplace, "# Ranges: --draw=beta:log:1e-3:10, --draw=beta_1:uniform:0:0.9.")
+    write_config(
+        workplace, "# Ranges: --draw=learning_rate:log:1e-3:10, --draw=beta_1:uniform:0:0.9."
+    )
     assert reproduced("--seeds=1") == 0
-    assert entry(workplace)["flags"]["draw"] == ["beta:log:1e-3:10", "beta_1:uniform:0:0.9"]
-    assert set(entry(workplace)["draws"][0]) == {"beta", "beta_1"}
+    assert entry(workplace)["flags"]["draw"] == [
+        "learning_rate:log:1e-3:10",
+        "beta_1:uniform:0:0.9",
+    ]
+    assert set(entry(workplace)["draws"][0]) == {"learning_rate", "beta_1"}
 
 
 def test_toys_run_two_at_a_time_on_one_thread_each(workplace, monkeypatch):
@@ -204,7 +245,7 @@ def test_toys_run_two_at_a_time_on_one_thread_each(workplace, monkeypatch):
     assert reproduce.number_of_jobs("auto", toy=False) == 1
     assert reproduce.number_of_jobs("5", toy=False) == 5
     assert reproduced("--seeds=1") == 0
-    run_dir = workplace / "runs" / "vae-gaussian_grid-a-seed0"
+    run_dir = workplace / "runs" / "bound-gaussian_grid-a-seed0"
     assert json.loads((run_dir / "given.json").read_text())["threads"] == "1"
 
 
@@ -218,7 +259,7 @@ def test_the_papers_numbers_come_along(workplace, monkeypatch):
     monkeypatch.setattr(reproduce.common, "ROOT", workplace)
     figure = {"value": 3, "source": "table 1", "status": "recalled"}
     results.write_json(
-        workplace / "configs" / "vae" / "paper.json", {"gaussian_grid-a": {"nll": figure}}
+        workplace / "configs" / "bound" / "paper.json", {"gaussian_grid-a": {"nll": figure}}
     )
     assert reproduced("--seeds=1") == 0
     assert entry(workplace)["paper"] == {"nll": figure}
@@ -229,7 +270,7 @@ def test_sigterm_ends_the_runs_too(workplace):
     code = (
         f"import sys, pathlib; sys.path.insert(0, {str(common.ROOT / 'tools')!r})\n"
         "import common, reproduce; reproduce._TOOLS = pathlib.Path('tools').resolve()\n"
-        "line = ['reproduce.py', '--flagfile=configs/vae/gaussian_grid-a.cfg', '--seeds=1']\n"
+        "line = ['reproduce.py', '--flagfile=configs/bound/gaussian_grid-a.cfg', '--seeds=1']\n"
         "sys.exit(common.main(reproduce.run, reproduce.FLAGS, line, ('draw',), False))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=workplace)
@@ -238,11 +279,11 @@ def test_sigterm_ends_the_runs_too(workplace):
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 128 + signal.SIGTERM
-    state = json.loads((workplace / "runs/vae-gaussian_grid-a-seed0/reproduce.json").read_text())
+    state = json.loads((workplace / "runs/bound-gaussian_grid-a-seed0/reproduce.json").read_text())
     assert not state["trained"] and state["seconds"] > 0
 
 
-def draw(text, method="vae"):
+def draw(text, method=METHOD):
     return reproduce.Draw.parse(text, registry.hyper_parameters(method))
 
 
@@ -268,9 +309,9 @@ def test_draws_of_whole_numbers_are_whole():
 
 
 def test_a_choice_takes_each():
-    assert {draw("kl:choice:analytic,monte_carlo").of_seed(k) for k in range(50)} == {
-        "analytic",
-        "monte_carlo",
+    assert {draw("decoder_output:choice:bernoulli,normal").of_seed(k) for k in range(50)} == {
+        "bernoulli",
+        "normal",
     }
     assert {draw("ema_decay:choice:none,0.9").of_seed(k) for k in range(50)} == {None, 0.9}
 
@@ -286,3 +327,33 @@ def test_each_name_and_seed_draws_apart():
     one, other = draw("beta_1:uniform:0.2:0.8"), draw("beta_2:uniform:0.2:0.8")
     assert len({one.of_seed(0), one.of_seed(1), other.of_seed(0), other.of_seed(1)}) == 4
     assert one.of_seed(0) == draw("beta_1:uniform:0.2:0.8").of_seed(0)
+
+
+DRAW = """
+import pathlib, sys
+from PIL import Image
+samples = pathlib.Path(sys.argv[1].partition("=")[2]) / "samples"
+samples.mkdir()
+for name, size in {sizes}.items():
+    Image.new("RGB", size, "red").save(samples / f"{{name}}.png")
+"""
+
+
+@pytest.mark.parametrize(
+    "sizes, expected",
+    [
+        ({"samples": (90, 30), "codes": (1200, 600), "traversals": (9, 9)}, (600, 30 + 8 + 300)),
+        ({"levels": (40, 10), "classes": (50, 20), "samples": (30, 30)}, (50, 30 + 20 + 10 + 16)),
+        ({"scatter": (1200, 1200)}, (1200, 1200)),
+    ],
+)
+def test_the_picture_of_a_result_is_a_stack(sizes, expected, tmp_path, monkeypatch):
+    from PIL import Image
+
+    (tmp_path / "sample.py").write_text(DRAW.format(sizes=sizes))
+    monkeypatch.setattr(reproduce, "_TOOLS", tmp_path)
+    run_dir = tmp_path / "run"
+    (run_dir / "checkpoints").mkdir(parents=True)
+    config = types.SimpleNamespace(run_dir=lambda seed: run_dir, data_dir=None)
+    assert reproduce.make_picture(config, 0, tmp_path / "a.png")
+    assert Image.open(tmp_path / "a.png").size == expected

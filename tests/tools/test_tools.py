@@ -17,6 +17,7 @@ from PIL import Image
 from zoo import results
 
 TOOLS = common.ROOT / "tools"
+FEW = ("--limit=50", "--svm_repeats=2", "--iwae_samples=2")
 pytestmark = pytest.mark.slow
 
 
@@ -44,16 +45,31 @@ def test_a_run_is_repeated_from_its_flags_and_continued(trained, run_tool, tmp_p
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
+def test_a_run_begins_with_the_weights_of_another(trained, small, run_tool, tmp_path):
+    run_dir = tmp_path / "run"
+    flags = (*small, f"--init_from={trained}", f"--run_dir={run_dir}", "--sample_every=0")
+    done = run_tool("train.py", *flags, "--steps=1", "--learning_rate=1e-30")
+    assert done.returncode == 0, done.stderr
+    assert "weights of another run: encoder, decoder" in done.stdout
+    one, other = (
+        np.load(folder / "checkpoints" / f"step-0000000{step}" / "variables.npz")
+        for folder, step in ((trained, 4), (run_dir, 1))
+    )
+    for kernel in ("networks/encoder/000", "networks/decoder/000"):  # a step too small to see
+        np.testing.assert_allclose(one[kernel], other[kernel], rtol=1e-6)
+    assert f"--init_from={trained}" in (run_dir / "flags.cfg").read_text()
+
+
 def test_the_default_run_directory_is_named_after_the_config(small, run_tool, tmp_path):
     lines = [*small, "--steps=1", "--sample_every=0"]
     (tmp_path / "digits-tiny.cfg").write_text("\n".join(lines) + "\n")
     done = run_tool("train.py", "--flagfile=digits-tiny.cfg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "runs" / "vae-digits-tiny" / "flags.cfg").is_file()
+    assert (tmp_path / "runs" / "bound-digits-tiny" / "flags.cfg").is_file()
 
 
 def test_evaluation_is_printed_and_kept(trained, run_tool):
-    done = run_tool("evaluate.py", f"--run_dir={trained}", "--limit=50", "--svm_repeats=2")
+    done = run_tool("evaluate.py", f"--run_dir={trained}", *FEW)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     header, *rows = done.stdout.splitlines()
@@ -73,7 +89,10 @@ def test_pictures_are_drawn_and_named(trained, run_tool, tmp_path):
     assert [path.name for path in paths] == [
         "samples.png",
         "reconstructions.png",
+        "inpaintings.png",
         "interpolations.png",
+        "traversals.png",
+        "codes.png",
     ]
     for path in paths:
         assert min(Image.open(path).size) >= 3 * 8
@@ -108,7 +127,7 @@ def test_models_without_encoder_interpolate_between_draws(run_tool, tmp_path):
     done = run_tool("sample.py", f"--run_dir={run_dir}")
     assert done.returncode == 0, done.stderr
     names = [pathlib.Path(line).name for line in done.stdout.splitlines()]
-    assert names == ["samples.png", "interpolations.png"]
+    assert names == ["samples.png", "interpolations.png", "traversals.png"]
 
 
 def test_what_is_not_finite_ends_the_run_with_exit_1(small, run_tool, tmp_path):
@@ -156,14 +175,14 @@ def test_sigterm_writes_a_checkpoint_and_exits_143(small, tmp_path):
 
 
 def test_reproduce_trains_measures_and_draws(run_tool, tmp_path):
-    lines = ["--method=vae", "--dataset=gaussian_grid", "--latent_dim=2", "--steps=2"]
+    lines = ["--method=tests.small:Bound", "--dataset=gaussian_grid", "--latent_dim=2", "--steps=2"]
     lines += ["--decoder_output=normal", "--batch_size=8", "--sample_every=0"]
     (tmp_path / "gaussian_grid.cfg").write_text("\n".join(lines) + "\n")
     flags = ("--flagfile=gaussian_grid.cfg", "--seeds=1", "--limit=50", "--iwae_samples=2")
     done = run_tool("reproduce.py", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    entry = results.read(tmp_path / "results" / "vae-gaussian_grid.json")
+    entry = results.read(tmp_path / "results" / "bound-gaussian_grid.json")
     assert entry["seeds"] == [0] and entry["seconds"][0] > 0
     assert {"modes_covered", "high_quality_share", "nll"} <= set(entry["metrics"])
-    picture = tmp_path / "results" / "vae-gaussian_grid.png"
+    picture = tmp_path / "results" / "bound-gaussian_grid.png"
     assert 0 < picture.stat().st_size <= 200_000

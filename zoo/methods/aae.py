@@ -61,7 +61,7 @@ class AAE(GenerativeModel):
     }
     SHARED = ("encoder",)
     LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
-    CONDITIONAL = True
+    LABELS = ("num_classes",)
 
     def __init__(
         self,

@@ -47,7 +47,7 @@ class ALI(GenerativeModel):
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("encoder", "decoder")}
     LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
-    CONDITIONAL = True
+    LABELS = ("num_classes", "num_attributes")
 
     def __init__(
         self,

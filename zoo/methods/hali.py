@@ -43,7 +43,7 @@ class HALI(GenerativeModel):
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("encoder", "decoder")}
     LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
-    CONDITIONAL = True
+    LABELS = ("num_classes",)
 
     def __init__(
         self,

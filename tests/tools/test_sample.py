@@ -1,0 +1,218 @@
+"""Pictures of models, by capability: a model that paints its code shows what was decoded."""
+
+import types
+
+import numpy as np
+import pytest
+import sample
+
+SIDE, SCALE, PAD = 4, 7, 2  # images of 4 x 4, shown seven times as large
+
+
+class Point:
+    """A distribution at one point."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def mean(self):
+        return self.value
+
+    def sample(self, seed=None):
+        return self.value
+
+
+class Painter:
+    """Pixel j is (z_j + 2) / 4 for the code z, the last pixel y / 10; the code is read from there.
+
+    Args:
+        code_dim: width of the code.
+        encodes: whether it can read.
+        bounded: whether p(z) is U(-1, 1), else N(0, I).
+        **changes: attributes.
+    """
+
+    image_shape = (SIDE, SIDE, 1)
+    conditional, num_classes, code_classes, levels = False, None, None, 1
+
+    def __init__(self, code_dim=3, encodes=True, bounded=False, **changes):
+        self.code_dim, self.bounded = code_dim, bounded
+        verbs = {"encode", "reconstruct"} if encodes else set()
+        self.capabilities = frozenset({"sample", "decode"} | verbs)
+        self.prior = types.SimpleNamespace(sample=self.draw)
+        vars(self).update(changes)
+
+    def draw(self, n, seed):
+        generator = np.random.default_rng(seed)
+        shape = n, self.code_dim
+        return generator.uniform(-1, 1, shape) if self.bounded else generator.normal(size=shape)
+
+    def encode(self, x, y=None, part="z"):
+        z = 4.0 * np.reshape(x, (len(x), -1))[:, : self.code_dim] - 2.0
+        return Point(z if part == "z" else z[:, self.code_classes :])
+
+    def decode(self, z, y=None):
+        assert (y is not None) == self.conditional
+        x = np.zeros((len(z), SIDE * SIDE), np.float32)
+        x[:, : self.code_dim] = (z + 2.0) / 4.0
+        if y is not None:
+            y = np.asarray(y).reshape(len(z), -1)
+            x[:, -y.shape[1] :] = y / 10.0
+        return Point(x.reshape(-1, SIDE, SIDE, 1))
+
+    def sample(self, n, y=None, seed=0):
+        return self.decode(self.draw(n, seed), y).mean()
+
+    def reconstruct(self, x, y=None, level=1, seed=0):
+        return x / level
+
+    def inpaint(self, x, known, seed=0):
+        return np.where(known, x, 1.0)
+
+
+def cells(grid, columns):
+    """The images of a grid, [rows, columns, 16], in [0, 1]."""
+    cell = SCALE * SIDE + PAD
+    rows = (grid.shape[0] - PAD) // cell
+    assert grid.shape == (rows * cell + PAD, columns * cell + PAD, 1)
+    images = grid[PAD:, PAD:, 0].reshape(rows, cell, columns, cell).transpose(0, 2, 1, 3)
+    return images[:, :, : SCALE * SIDE : SCALE, : SCALE * SIDE : SCALE].reshape(
+        rows, columns, -1
+    ) / np.float32(255)
+
+
+def images(n, seed=0):
+    return np.random.default_rng(seed).random((n, SIDE, SIDE, 1), np.float32)
+
+
+def close(a, b):
+    np.testing.assert_allclose(a, b, atol=0.6 / 255)  # half a level of eight bits
+
+
+ALWAYS = {"samples", "interpolations", "traversals"}
+INFERRING = ALWAYS | {"reconstructions", "inpaintings"}
+
+
+@pytest.mark.parametrize(
+    "model, names",
+    [
+        (Painter(encodes=False), ALWAYS),
+        (Painter(), INFERRING),
+        (Painter(levels=2), INFERRING | {"levels"}),
+        (Painter(code_dim=5, code_classes=3), INFERRING | {"classes"}),
+        (Painter(code_dim=3, code_classes=3), INFERRING - {"traversals"} | {"classes"}),
+        (Painter(conditional=True, num_classes=3), INFERRING - {"inpaintings"} | {"classes"}),
+    ],
+)
+def test_a_model_gets_the_pictures_that_it_can(model, names):
+    real = {"x": images(6), "y": np.arange(6, dtype=np.int32) % 3}
+    assert set(sample.grids(model, real, 9, 0)) == names
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_a_traversal_moves_one_dimension_a_row(bounded):
+    x = images(3)
+    shown = cells(sample.traversals(Painter(bounded=bounded), x, None, 0), 1 + 9)
+    assert len(shown) == 2 * 3  # images, dimensions
+    reach = 0.25 if bounded else 0.5  # of a pixel, around 1/2: z to +-1 or +-2
+    for row, line in enumerate(shown):
+        code = x[row // 3].reshape(-1)
+        close(line[0], code)
+        for dimension in range(3):
+            moved = np.linspace(0.5 - reach, 0.5 + reach, 9)
+            close(line[1:, dimension], moved if dimension == row % 3 else code[dimension])
+
+
+def test_a_traversal_leaves_the_categorical_part():
+    x = images(2)
+    shown = cells(sample.traversals(Painter(5, code_classes=3), x, None, 0), 1 + 9)
+    assert len(shown) == 2 * 2
+    close(shown[0, 1:, :3], np.tile(x[0].reshape(-1)[:3], (9, 1)))
+    close(shown[0, 1:, 3], np.linspace(0, 1, 9))
+
+
+def test_without_encoder_the_prior_is_traversed_and_no_image_shown():
+    shown = cells(sample.traversals(Painter(encodes=False), images(2), None, 0), 9)
+    close(shown[0, :, 0], np.linspace(0, 1, 9))
+
+
+def test_a_class_a_column_with_the_latent_fixed():
+    model = Painter(bounded=True, conditional=True, num_classes=4)
+    shown = cells(sample.classes(model, 0), 4)
+    assert len(shown) == 8
+    close(shown[:, :, -1], np.tile(np.arange(4) / 10, (8, 1)))
+    assert (shown[:, :, :3] == shown[:, :1, :3]).all()
+    assert len(np.unique(shown[:, 0, 0])) == 8
+
+
+def test_a_cluster_a_column_with_the_style_fixed():
+    shown = cells(sample.classes(Painter(5, bounded=True, code_classes=3), 0), 3)
+    one_hot = np.tile(np.eye(3), (8, 1, 1))
+    close(shown[:, :, :3], (one_hot + 2.0) / 4.0)
+    assert (shown[:, :, 3:5] == shown[:, :1, 3:5]).all()
+    assert len(np.unique(shown[:, 0, 3])) == 8
+
+
+def test_of_many_classes_the_first_are_shown():
+    model = Painter(conditional=True, num_classes=100)
+    assert len(cells(sample.classes(model, 0), 20)) == 8
+
+
+def test_each_attribute_is_turned_on_in_a_column():
+    y = np.zeros((5, 4), np.float32)
+    y[0, 1] = 1.0
+    model, x = Painter(conditional=True, num_attributes=4), images(5)
+    found = sample.grids(model, {"x": x, "y": y}, 9, 0)
+    shown = cells(found["classes"], 2 + 4)
+    close(shown[:, 0], x.reshape(5, -1))
+    close(shown[:, 1:, :3], np.repeat(x.reshape(5, 1, -1)[..., :3], 5, axis=1))  # codes stay
+    close(shown[:, 1, -4:], y / 10)
+    for attribute in range(4):
+        close(shown[0, 2 + attribute, -4:], np.maximum(y[0], np.eye(4)[attribute]) / 10)
+
+
+def test_levels_are_columns():
+    x = images(3)
+    shown = cells(sample.levels(Painter(levels=2), x, None, 0), 3)
+    for column, divisor in enumerate((1, 1, 2)):
+        close(shown[:, column], x.reshape(3, -1) / divisor)
+
+
+def test_the_right_half_is_hidden_and_inpainted():
+    x = images(3)
+    shown = cells(sample.inpaintings(Painter(), x, 0), 3).reshape(3, 3, SIDE, SIDE)
+    close(shown[..., :2], np.repeat(x.reshape(3, 1, SIDE, SIDE)[..., :2], 3, axis=1))
+    close(shown[:, 0, :, 2:], x[:, :, 2:, 0])
+    close(shown[:, 1, :, 2:], np.full((3, SIDE, 2), 0.5))
+    close(shown[:, 2, :, 2:], np.ones((3, SIDE, 2)))
+
+
+def test_interpolations_go_from_code_to_code():
+    x = images(4)
+    shown = cells(sample.interpolations(Painter(5, code_classes=3), x, None, 2, 0), 11)
+    flat = x.reshape(4, -1)
+    close(shown[:, 0], flat[:2])
+    close(shown[:, 10], flat[2:])
+    close(shown[:, 5, :5], (flat[:2, :5] + flat[2:, :5]) / 2)
+
+
+@pytest.mark.parametrize("code_dim, code_classes", [(2, None), (5, 3)])
+def test_codes_in_the_plane_come_row_by_row(code_dim, code_classes):
+    model, x = Painter(code_dim, code_classes=code_classes), images(1100)
+    expected = 4.0 * x.reshape(1100, -1)[:, code_dim - 2 : code_dim] - 2.0
+    np.testing.assert_array_equal(sample.draw_codes(model, x, None, 0), expected)
+    picture = sample.codes(model, {"x": x, "y": np.arange(1100) % 10}, 0)
+    assert picture.shape == (600, 1200, 3)  # codes and prior
+
+
+def test_the_prior_of_another_level_is_not_shown_beside_the_codes():
+    model = Painter(2, levels=2)
+    model.prior = types.SimpleNamespace(sample=lambda n, seed: np.zeros((n, 7)))
+    assert sample.codes(model, {"x": images(9), "y": np.arange(9)}, 0).shape == (600, 600, 3)
+
+
+def test_points_of_a_conditional_model_have_their_labels():
+    model = Painter(2, conditional=True, num_classes=3)
+    real = {"x": images(5), "y": np.arange(5) % 3}
+    found = sample.panels(model, real, None, 0)
+    assert list(found) == ["data", "samples", "reconstructions", "codes"]
