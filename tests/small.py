@@ -217,7 +217,7 @@ def batch(n=16, seed=0):
 
 def sgd(model, rate=0.1, **options):
     """Compiles with plain SGD for every player."""
-    model.compile({player: keras.optimizers.SGD(rate) for player in model.PLAYERS}, **options)
+    model.compile({player: keras.optimizers.SGD(rate) for player in model.roster}, **options)
     return model
 
 

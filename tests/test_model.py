@@ -6,9 +6,11 @@ import pytest
 import tensorflow as tf
 
 import zoo
+from tests import helpers
 from tests.small import AtOnce, Bound, D, InTurn, batch, gradients, make, same, sgd, stack, weights
 from zoo import distributions
 from zoo.model import GenerativeModel
+from zoo.networks.stack import Stack, dense
 
 BOUND = "tests.small:Bound"
 
@@ -170,6 +172,83 @@ def test_moving_average_by_hand_and_in_the_verbs():
         np.testing.assert_array_equal(variable, value)  # the verbs leave the weights alone
 
 
+def test_weight_decay_adds_the_weights_to_their_gradients():
+    x = tf.constant(batch())
+    model = sgd(make(AtOnce, weight_decay=0.03))
+    before, moves = weights(model), gradients(model, model.game, x)
+    model.play(model.game, x)
+    for player, after in weights(model).items():
+        for w, g, now in zip(before[player], moves[player], after, strict=True):
+            np.testing.assert_allclose(now, w - 0.1 * (g + 0.03 * w), atol=1e-6)
+    with pytest.raises(ValueError, match="weight_decay=-0.1"):
+        make(AtOnce, weight_decay=-0.1)
+
+
+# --- stages and frozen networks -------------------------------------------------------------------
+
+
+class Staged(AtOnce):
+    """Both players for two steps, then the discriminator alone against frozen networks."""
+
+    @property
+    def stage_starts(self):
+        return (2, 3)
+
+    def train_step(self, data):
+        x = self.as_batch(data)["x"]
+        self.play(self.game if self.stage == 0 else self.second, x)
+        return self.report()
+
+    def second(self, x):
+        with self.frozen():
+            z_p = self.draw(self.prior, "z_p", batch_of=x)
+            x_p = self.likelihood(z_p).mean()
+        return {"discriminator": tf.nn.softplus(self.apply("discriminator", x_p, z_p))}
+
+
+def noisy_decoder():
+    """Batch normalisation and dropout: both tell training from inference."""
+    rows = (dense(8, norm=True, dropout=0.5), dense(D, activation="linear"))
+    return Stack(rows, init_seed=2, init_stddev=0.5)
+
+
+def staged():
+    networks = {"encoder": stack(2 * D, 1), "decoder": noisy_decoder()}
+    model = Staged(image_shape=(D,), latent_dim=D, **networks)
+    model.compile()
+    return model
+
+
+def test_stages_are_those_of_the_steps():
+    model = staged()
+    assert [model.stage_at(step) for step in range(5)] == [0, 0, 1, 2, 2]
+    stages = []
+    record = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: stages.append(model.stage)
+    )
+    model.fit(batch(40), batch_size=8, verbose=0, callbacks=[record])
+    assert stages == [0, 0, 1, 2, 2]
+    iterations = {player: int(o.iterations) for player, o in model.optimizers.items()}
+    assert iterations == {"discriminator": 5, "generator": 2}
+    model.fit(batch(8), batch_size=8, verbose=0)  # another `fit` goes on where the last one ended
+    assert int(model.optimizers["generator"].iterations) == 2
+    assert make(AtOnce).stage_at(100) == 0
+
+
+def test_frozen_networks_are_in_inference_mode():
+    model = staged()
+    before = [v.numpy() for v in model.decoder.variables]
+    seen, likelihood = [], model.likelihood
+    model.likelihood = lambda z: seen.append((z, likelihood(z).mean())) or likelihood(z)
+    model.play(model.second, tf.constant(batch()))
+    assert same([v.numpy() for v in model.decoder.variables], before)
+    ((z, x_p),) = seen
+    np.testing.assert_allclose(x_p, model.decoder(z, training=False), atol=1e-6)
+    model.likelihood = likelihood
+    model.play(model.game, tf.constant(batch()))  # otherwise the statistics move
+    assert not same([v.numpy() for v in model.decoder.variables if not v.trainable], before[-2:])
+
+
 # --- data -----------------------------------------------------------------------------------------
 
 
@@ -201,6 +280,51 @@ def test_as_batch_refuses_another_shape():
         make(Bound).as_batch(np.zeros([6, 2 * D], np.float32))
 
 
+class Labelled(AtOnce):
+    """A toy that is given labels."""
+
+    LABELS = ("num_classes", "num_attributes")
+
+
+def labelled(**options):
+    networks = {"encoder": stack(2 * D, 1), "decoder": stack(D, 2)}
+    return Labelled(image_shape=(D,), latent_dim=D, **networks, **options)
+
+
+def test_label_vectors():
+    one_hot, attributes = labelled(num_classes=3), labelled(num_attributes=2)
+    np.testing.assert_array_equal(one_hot.label_vector(tf.constant([2, 0])), [[0, 0, 1], [1, 0, 0]])
+    found = attributes.label_vector(np.array([[0, 1], [3, -1]]))
+    assert found.dtype == tf.float32
+    np.testing.assert_array_equal(found, [[0, 1], [3, -1]])
+    widths = [model.label_width for model in (one_hot, attributes, labelled())]
+    assert widths == [3, 2, 0]
+    assert [m.conditional for m in (one_hot, attributes, labelled())] == [True, True, False]
+
+
+def test_conditional_models_want_labels_in_their_batches():
+    x, y = batch(4), np.arange(4) % 3
+    model = labelled(num_classes=3)
+    for data in (x, (x,), {"x": x}, {"x": x, "x_labelled": x, "y_labelled": y}):
+        with helpers.refused(ValueError, match="batches with labels y, as this model"):
+            model.as_batch(data)
+    found = model.arguments(model.as_batch((x, y)))
+    np.testing.assert_array_equal(found[1], y)
+    assert len(labelled().arguments(labelled().as_batch((x, y)))) == 1
+
+
+def test_streams_of_semi_supervised_batches():
+    x, few, y = batch(4), batch(2, seed=1), np.array([2, 0])
+    model = make(AtOnce)
+    streams = {"x": x, "x_labelled": few, "y_labelled": y}
+    for found, expected in zip(model.labelled(streams), (x, few, y), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    found = model.labelled({"x": x, "y": np.arange(4)})  # all labels known
+    assert found[0] is x and found[1] is x
+    with helpers.refused(ValueError, match="x_labelled and y_labelled, or y"):
+        model.labelled({"x": x})
+
+
 # --- arguments ------------------------------------------------------------------------------------
 
 
@@ -219,6 +343,7 @@ def test_as_batch_refuses_another_shape():
         ({"network": 3}, TypeError, "network=3"),
         ({"decoder_output": "norml"}, ValueError, "Did you mean 'normal'"),
         ({"num_classes": 10}, ValueError, "num_classes=10"),
+        ({"num_attributes": 10}, ValueError, "num_attributes=10"),
         ({"image_shape": (0,)}, ValueError, r"image_shape=\(0,\)"),
         ({"image_shape": (4, 4)}, ValueError, r"image_shape=\(4, 4\)"),
         ({"image_shape": 4}, TypeError, "image_shape=4"),

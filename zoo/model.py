@@ -406,13 +406,13 @@ class GenerativeModel(Verbs, keras.Model):
         traced = {}
 
         def train_function(iterator):
-            self.stage = self.stage_at(int(self.step))
+            self.stage = self.stage_at(int(tf.convert_to_tensor(self.step.value)))
             if self.stage not in traced:
                 super(GenerativeModel, self).make_train_function(force=True)
                 traced[self.stage], self.train_function = self.train_function, train_function
             return traced[self.stage](iterator)
 
-        if not self.stage_starts:
+        if not self.stage_starts or (self.train_function and not force):
             return super().make_train_function(force)
         self.train_function = train_function
         return train_function
@@ -535,13 +535,20 @@ class GenerativeModel(Verbs, keras.Model):
             batch_of: a tensor whose first axis gives B, for distributions without a batch, such as
                 p(z).
         """
+        batch_size = None if batch_of is None else tf.shape(batch_of)[0]
+        return distributions.draw(distribution, self._place(place), batch_size)
+
+    def shared_noise(self, shape, place):
+        """N(0, 1) of a shape, the same on all replicas: for moments that all must agree on."""
+        return tf.random.stateless_normal(shape, self._place(place), alg="philox")
+
+    def _place(self, place):
         phase = _PHASE.get()
         if phase is None:
             raise RuntimeError(
                 "`draw` belongs to a phase: call it from a function given to `play`."
             )
-        batch_size = None if batch_of is None else tf.shape(batch_of)[0]
-        return distributions.draw(distribution, seeds.fold(phase.seed, place), batch_size)
+        return seeds.fold(phase.seed, place)
 
     def apply(self, role, *inputs):
         """float32 outputs of a role's network: its mode and its noise are the phase's."""

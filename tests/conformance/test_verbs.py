@@ -34,7 +34,7 @@ def test_capabilities_are_the_verbs_that_work(model, verb):
         assert tuple(found.event_shape) == model.image_shape and found.batch_shape == [5]
         found = found.sample(seed=0)
     shapes = {
-        "encode": (5, model.latent_dim),
+        "encode": (5, model.code_dim),
         "log_prob": (5,),
         "classify": (5, model.num_classes),
     }

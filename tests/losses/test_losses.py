@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import distributions
-from zoo.losses import adversarial, divergence, likelihood
+from zoo.losses import adversarial, divergence, likelihood, supervised
 
 tfd = tfp.distributions
 
@@ -91,6 +91,54 @@ def test_accuracy():
     np.testing.assert_array_equal(found["discriminator_accuracy_model"], [1, 1, 0, 0, 1])
 
 
+def test_log_ratio_generator_by_hand():
+    # D(model) = 3/4 at ln 3: -ln 3/4 + ln 1/4 = -ln 3. Its slope is -1 everywhere.
+    logits = [math.log(3.0), 0.0, -20.0]
+    loss = adversarial.log_ratio_generator(tf.constant(logits))
+    np.testing.assert_allclose(loss, [-math.log(3.0), 0.0, 20.0], rtol=1e-6)
+    data, model = adversarial.non_saturating_generator, adversarial.minimax_generator
+    both = data(tf.constant(logits)) + model(tf.constant(logits))
+    np.testing.assert_allclose(loss, both, rtol=1e-5, atol=1e-6)
+    (slope,) = gradients(adversarial.log_ratio_generator, logits)
+    np.testing.assert_array_equal(slope, [-1.0, -1.0, -1.0])
+
+
+def test_log_ratio_at_the_optimal_discriminator_is_the_kl():
+    # data N(0, 1), model N(1, 1/4): KL(model || data) = ln 2 + (1/4 + 1) / 2 - 1/2.
+    n = 100_000
+    data, model = tfd.Normal(0.0, 1.0), tfd.Normal(1.0, 0.5)
+    x = model.sample(n, seed=[0, 1])
+    ratios = adversarial.log_ratio_generator(data.log_prob(x) - model.log_prob(x)).numpy()
+    kl = LN2 + (0.25 + 1) / 2 - 0.5
+    assert abs(ratios.mean() - kl) < 4 * ratios.std() / math.sqrt(n) < 0.02
+
+
+# --- supervised -----------------------------------------------------------------------------------
+
+
+def test_cross_entropy_by_hand():
+    # softmax(0, ln 2, ln 5) = (1, 2, 5) / 8; a constant added to all logits changes nothing.
+    logits = tf.constant([[0.0, math.log(2.0), math.log(5.0)]] * 3) + [[0.0], [7.0], [-40.0]]
+    loss = supervised.cross_entropy(logits, tf.constant([0, 1, 2]))
+    np.testing.assert_allclose(loss, -np.log([1 / 8, 2 / 8, 5 / 8]), rtol=1e-5)
+
+
+def test_cross_entropy_gradient_is_softmax_minus_one_hot():
+    logits = [[0.0, math.log(2.0), math.log(5.0)]]
+    (slope,) = gradients(lambda each: supervised.cross_entropy(each, tf.constant([1])), logits)
+    np.testing.assert_allclose(slope, [[1 / 8, 2 / 8 - 1, 5 / 8]], atol=1e-6)
+
+
+def test_data_logit_by_hand():
+    # softmax(ln 1, ln 2, ln 4 | ln 3): P(data) = 7/10 against 3/10.
+    logits = np.log([[1.0, 2.0, 4.0, 3.0]]).astype(np.float32)
+    logit = supervised.data_logit(tf.constant(logits))
+    np.testing.assert_allclose(logit, [math.log(7 / 3)], rtol=1e-6)
+    np.testing.assert_allclose(tf.sigmoid(logit), [0.7], rtol=1e-6)
+    far = supervised.data_logit(tf.constant([[500.0, 0.0, -500.0], [-500.0, -500.0, 500.0]]))
+    np.testing.assert_allclose(far, [1000.0, LN2 - 1000.0], rtol=1e-6)  # beyond exp
+
+
 # --- likelihood -----------------------------------------------------------------------------------
 
 
@@ -113,6 +161,27 @@ def test_bits_per_dim_of_uniform_levels():
     dimensions = 28 * 28
     log_prob = tf.constant([-dimensions * math.log(256.0)])
     np.testing.assert_allclose(likelihood.bits_per_dim(log_prob, dimensions), [8.0], rtol=1e-6)
+
+
+def test_squared_and_absolute_error_by_hand():
+    # Differences 1, -2, 0, 2: half of 1 + 4 + 4 summed; 5 / 4 averaged.
+    x = np.float32([[[1.0, 0.0], [3.0, 2.0]]])
+    x_hat = np.float32([[[0.0, 2.0], [3.0, 0.0]]])
+    np.testing.assert_allclose(likelihood.squared_error(x, x_hat), [4.5])
+    np.testing.assert_allclose(likelihood.absolute_error(x, x_hat), [1.25])
+    of_x, of_hat = gradients(likelihood.squared_error, x, x_hat)
+    np.testing.assert_allclose(of_x, x - x_hat)
+    np.testing.assert_allclose(of_hat, x_hat - x)
+    (slope,) = gradients(lambda each: likelihood.absolute_error(x, each), x_hat - 0.5)
+    np.testing.assert_allclose(slope, -np.sign(x - x_hat + 0.5) / 4)
+
+
+def test_squared_error_is_a_normal_log_likelihood_and_a_constant():
+    features, features_hat = np.random.default_rng(0).standard_normal((2, 5, 7)).astype(np.float32)
+    log_prob = distributions.normal(tf.constant(features_hat), 1.0).log_prob(features)
+    expected = -log_prob - 3.5 * math.log(2 * math.pi)
+    found = likelihood.squared_error(features, features_hat)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 class LinearGaussian:
@@ -250,11 +319,19 @@ def test_monte_carlo_kl_is_unbiased():
         (likelihood.negative_elbo, (1, 2)),
         (likelihood.negative_elbo, (2, 1)),
         (likelihood.iwae_bound, (1,)),
+        (adversarial.log_ratio_generator, (2,)),
+        (supervised.data_logit, (1,)),
     ],
 )
 def test_wrong_ranks_are_refused(loss, ranks):
     with pytest.raises(ValueError, match="rank"):
         loss(*(tf.zeros([4, 1][:rank]) for rank in ranks))
+
+
+def test_wrong_ranks_of_labels_are_refused():
+    for logits, y in (([4], [4]), ([4, 3], [4, 1])):
+        with pytest.raises(ValueError, match="rank"):
+            supervised.cross_entropy(tf.zeros(logits), tf.zeros(y, tf.int32))
 
 
 def test_divergences_of_unsummed_distributions_are_refused():

@@ -210,6 +210,45 @@ def test_pair_takes_both_inputs_and_gives_float32_logits():
     np.testing.assert_array_equal(again(x, z), pair(x, z))
 
 
+@pytest.mark.parametrize("codes", [True, False])
+def test_a_pair_s_trace_is_the_trunk_on_x_then_the_joint(codes):
+    trunk, hidden = Stack((dense(3), dense(5))), Stack((dense(4), dense(1, activation="linear")))
+    pair = Pair(trunk, Stack((dense(2),)) if codes else None, hidden)
+    pair.build((None, 6), *(((None, 4),) if codes else ()))
+    x, z = tf.ones([7, 6]), tf.ones([7, 4])
+    inputs = (x, z) if codes else (x,)
+    rows = pair.trace(*inputs)
+    assert [row.shape for row in rows] == [(7, 3), (7, 5), (7, 4), (7,)]
+    np.testing.assert_array_equal(rows[1], trunk(x))
+    np.testing.assert_array_equal(rows[-1], pair(*inputs))
+    if codes:  # the trunk on x does not feel z
+        others = pair.trace(x, -z)
+        np.testing.assert_array_equal(rows[1], others[1])
+        assert np.abs(rows[2] - others[2]).max() > 1e-4
+
+
+def test_labels_join_a_pair_s_joint_network():
+    pair = Pair(Stack(()), Stack(()), Stack((dense(4), dense(1, activation="linear"))))
+    pair.build((None, 2), (None, 3), (None, 5))
+    assert [b.linear.kernel.shape for b in pair.joint.blocks] == [(2 + 3 + 5, 4), (4, 1)]
+    x, z = tf.ones([6, 2]), tf.ones([6, 3])
+    found = (pair(x, z, value * tf.ones([6, 5])) for value in (0.0, 1.0))
+    assert np.abs(np.subtract(*found)).max() > 1e-4
+
+
+def test_an_extra_input_may_join_several_rows():
+    rows = [dense(3, activation="linear", extra=True), dense(4, activation="linear")]
+    stack = Stack([*rows, dense(2, activation="linear", extra=True)])
+    stack.build((None, 6), (None, 5))
+    kernels = [block.linear.kernel.shape for block in stack.blocks]
+    assert kernels == [(6 + 5, 3), (3, 4), (4 + 5, 2)]
+    x, extra = tf.ones([1, 6]), tf.constant([[1.0, -2.0, 0.5, 0.0, 3.0]])
+    first, last = stack.blocks[0].linear.kernel, stack.blocks[2].linear.kernel
+    first.assign(tf.concat([first[:6], tf.zeros([5, 3])], axis=0))
+    change = stack(x, extra) - stack(x, tf.zeros([1, 5]))  # the first row is deaf now
+    np.testing.assert_allclose(change, extra @ last[4:], rtol=1e-5)
+
+
 # --- tables ---------------------------------------------------------------------------------------
 
 
@@ -220,12 +259,69 @@ def test_every_table_builds_and_runs(name):
     x = tf.zeros([2, *image_shape])
     shapes = {"encoder": ((2 * d,), image_shape), "decoder": (image_shape, (d,))}
     shapes |= {"discriminator": ((), image_shape, (d,)), "code_discriminator": ((), (d,))}
+    shapes["class_discriminator"] = (), (10,)
     assert table.reference
     for role in table.roles:
         outputs, *inputs = shapes[role]
         network = make(name, role, image_shape, d, outputs, *inputs)
         values = [x if shape == image_shape else tf.zeros([2, *shape]) for shape in inputs]
         assert network(*values).shape == (2, *outputs)
+
+
+def like(network, role, other, outputs, *inputs):
+    """A built network of a role that a table may not know."""
+    made = networks.make(
+        network,
+        role,
+        like=other,
+        image_shape=(2,),
+        latent_dim=3,
+        inputs=inputs,
+        outputs=outputs,
+        init_stddev=None,
+        init_seed=0,
+        dtype=None,
+    )
+    made.build(*((None, *shape) for shape in inputs))
+    return made
+
+
+def test_a_role_may_have_another_role_s_rows():
+    units = lambda stack: [block.linear.kernel.shape[1] for block in stack.blocks]
+    # The table's own come first, those of codes where it has none.
+    assert units(like("aae_mlp", "class_discriminator", "code_discriminator", (), (5,))) == [
+        *(1000, 1000, 1)
+    ]
+    assert units(like("auto", "class_discriminator", "code_discriminator", (), (5,))) == [
+        *(256, 256, 1)
+    ]
+    assert units(like("auto", "encoder_2", "code_encoder", (8,), (3,))) == [256, 256, 8]
+    joint = like("auto", "joint_discriminator", "discriminator", (), (2,), (3,))
+    assert isinstance(joint, Pair) and joint.z is not None and joint.name == "joint_discriminator"
+    alone = like("auto", "discriminator", None, (), (2,))
+    assert alone.z is None
+    with pytest.raises(ValueError, match="a table with the role 'critic'"):
+        like("auto", "critic", None, (), (2,))
+
+
+def test_discriminators_of_codes_have_no_batch_normalisation():
+    for network in ("auto", "aae_mlp", "shared_mlp"):
+        made = like(network, "code_discriminator", None, (), (5,))
+        assert len(made.variables) == len(made.trainable_variables) == 6
+
+
+def test_bigan_mlp_by_hand():
+    # z joins the inputs of every row of D; batch-normalised rows have gamma, beta and no bias.
+    encoder = make("bigan_mlp", "encoder", (28, 28, 1), 50, (50,), (28, 28, 1))
+    rows = 784 * 1024 + 2 * 1024, 1024 * 1024 + 2 * 1024
+    assert trainable(encoder) == sum(rows) + 1024 * 50 + 50
+    discriminator = make("bigan_mlp", "discriminator", (28, 28, 1), 50, (), (28, 28, 1), (50,))
+    assert trainable(discriminator) == sum(rows) + 2 * 50 * 1024 + (1024 + 50) + 1
+    slopes = [block.activation for block in discriminator.blocks[:2]]
+    assert [round(float(slope.negative_slope), 6) for slope in slopes] == [0.2, 0.2]
+    decoder = make("bigan_mlp", "decoder", (28, 28, 1), 50, (28, 28, 1), (50,))
+    assert [row.activation for row in decoder.rows] == ["relu", "relu", "linear"]
+    assert decoder(tf.zeros([2, 50])).shape == (2, 28, 28, 1)
 
 
 def test_ali_cifar10_by_hand():

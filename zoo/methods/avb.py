@@ -22,18 +22,23 @@ class AVB(GenerativeModel):
     *Result*: results/avb-*.json.
 
     Args:
-        noise_dim: of the encoder's noise, None for `latent_dim`, >= 1.
+        encoder_output: "basis": z = b(x) + sum_i a_i(x) v_i(e_i), functions v_i of noise e_i of
+            their own, whose moments give q's in closed form for every x; "implicit": any function
+            of x and noise, whose moments are taken from draws.
+        basis_size: number of functions v_i, >= 1.
+        noise_dim: of e_i, or of an implicit encoder's noise, None for `latent_dim`, >= 1.
         decoder_output: p(x|z): "bernoulli", or "normal" with standard deviation `decoder_stddev`.
         decoder_stddev: of a normal p(x|z), > 0.
         adaptive_contrast: whether q is compared with r instead of p.
-        contrast_samples: draws of q(z|x) that r's moments are taken from, >= 2.
+        contrast_samples: draws that moments are taken from: of all v_i, or of an implicit q(z|x)
+            (few make r unlike q, which T then tells apart by that), >= 2.
         model_learning_rate: of encoder's and decoder's Adam, None for `learning_rate`, > 0.
         discriminator_learning_rate: of T's Adam, None for `learning_rate`, > 0.
         **base: see `zoo.model.GenerativeModel`.
 
     Reference:
         Mescheder, Nowozin, Geiger: Adversarial variational Bayes, arXiv 1701.04722, algorithms 1
-        and 2 (equations 3.3, 3.7 and 4.2).
+        and 2 (equations 3.3, 3.7 and 4.2); the basis: appendix.
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "model": ("encoder", "decoder")}
@@ -42,16 +47,20 @@ class AVB(GenerativeModel):
     def __init__(
         self,
         *,
+        encoder_output: Literal["basis", "implicit"] = "basis",
+        basis_size: int = 8,
         noise_dim: int | None = None,
         decoder_output: Literal["bernoulli", "normal"] = "bernoulli",
         decoder_stddev: float = 0.1,
         adaptive_contrast: bool = True,
-        contrast_samples: int = 8,
+        contrast_samples: int = 256,
         model_learning_rate: float | None = None,
         discriminator_learning_rate: float | None = None,
         **base,
     ):
         super().__init__(
+            encoder_output=encoder_output,
+            basis_size=basis_size,
             noise_dim=noise_dim,
             decoder_output=decoder_output,
             decoder_stddev=decoder_stddev,
@@ -62,8 +71,21 @@ class AVB(GenerativeModel):
             **base,
         )
 
+    @property
+    def roster(self):
+        basis = ("basis",) if self.encoder_output == "basis" else ()
+        return {**self.PLAYERS, "model": (*self.PLAYERS["model"], *basis)}
+
     def make_networks(self):
-        self.make_encoder("implicit", self.noise_dim)
+        if self.encoder_output == "basis":
+            d, m = self.latent_dim, self.basis_size
+            self.make("encoder", self.image_shape, outputs=((m + 1) * d,))  # b(x), a_i(x)
+            # v_i(e_i) = v(e_i, i), i one-hot; no batch normalisation on noise.
+            self.make(
+                "basis", ((self.noise_dim or d) + m,), outputs=(d,), like="code_discriminator"
+            )
+        else:
+            self.make_encoder("implicit", self.noise_dim)
         self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
         self.make("discriminator", self.image_shape, (self.latent_dim,))
 
@@ -77,9 +99,11 @@ class AVB(GenerativeModel):
         return self.report()
 
     def bound(self, x):
-        z_q = self.draw(self.posterior(x), "z_q")  # q(z|x)
+        q, moments = self.inferred(x)
+        z_q = self.draw(q, "z_q")  # q(z|x)
         if self.adaptive_contrast:
-            loc, scale = self.moments(x)
+            # The bound does not depend on r: as constants its moments lose no gradient.
+            loc, scale = map(tf.stop_gradient, moments())
             contrast = self.draw(distributions.standard_normal(self.latent_dim), "r", batch_of=x)
             t_q, t_r = self.discriminate(x, (z_q - loc) / scale, contrast)
             r = distributions.diagonal_normal(tf.concat([loc, tf.math.log(scale)], axis=1))
@@ -102,23 +126,47 @@ class AVB(GenerativeModel):
         pairs = tf.concat([x, x], axis=0), tf.concat([z_q, z_r], axis=0)
         return tf.split(self.apply("discriminator", *pairs), 2)
 
-    def moments(self, x):
-        """Mean and standard deviation of q(z|x), [B, d] each, from draws; constants.
+    def inferred(self, x):
+        """q(z|x), and a function that gives its means and standard deviations, [B, d] each."""
+        rows = tf.shape(x)[0]
+        if self.encoder_output == "basis":
+            outputs = self.apply("encoder", x)
+            outputs = tf.reshape(outputs, [rows, self.basis_size + 1, self.latent_dim])
+            b, a = outputs[:, 0], outputs[:, 1:]
+            combine = lambda noise: b + tf.reduce_sum(a * self.functions(noise), axis=1)
+            width = self.basis_size * (self.noise_dim or self.latent_dim)
+            q = distributions.Implicit(combine, width, rows, (self.latent_dim,))
+            return q, lambda: self.moments_of_sum(a, b, width)
+        encode = lambda noise: self.apply("encoder", x, noise)
+        q = distributions.code("implicit", encode, rows, self.latent_dim, self.noise_dim)
+        return q, lambda: self.moments_of_draws(x)
 
-        The bound does not depend on r, so no gradient is lost.
-        """
+    def functions(self, noise):
+        """v_i(e_i), [B, m, d], from the noise of all, [B, m noise_dim]."""
+        m = self.basis_size
+        rows = tf.shape(noise)[0]
+        each = tf.reshape(noise, [rows * m, noise.shape[-1] // m])
+        index = tf.tile(tf.eye(m), [rows, 1])
+        v = self.apply("basis", tf.concat([each, index], axis=1))
+        return tf.reshape(v, [rows, m, self.latent_dim])
+
+    def moments_of_sum(self, a, b, width):
+        """E z = b + sum_i a_i E v_i;  Var z = sum_i a_i^2 Var v_i, as the e_i are independent."""
+        noise = self.shared_noise([self.contrast_samples, width], "moments")
+        mean, variance = tf.nn.moments(self.functions(noise), axes=0)  # [m, d]
+        total = tf.reduce_sum(tf.square(a) * variance, axis=1)
+        return b + tf.reduce_sum(a * mean, axis=1), tf.sqrt(total + 1e-6)
+
+    def moments_of_draws(self, x):
+        """Mean and standard deviation of draws of q(z|x), for each x."""
         rows, k = tf.shape(x)[0], self.contrast_samples
         many = self.draw(self.posterior(tf.repeat(x, k, axis=0)), "moments")
         mean, variance = tf.nn.moments(tf.reshape(many, [rows, k, self.latent_dim]), axes=1)
-        scale = tf.sqrt(variance * k / (k - 1) + 1e-6)
-        return tf.stop_gradient(mean), tf.stop_gradient(scale)
+        return mean, tf.sqrt(variance * k / (k - 1) + 1e-6)
 
     def posterior(self, x):
         """q(z|x), known by its samples."""
-        encode = lambda noise: self.apply("encoder", x, noise)
-        return distributions.code(
-            "implicit", encode, tf.shape(x)[0], self.latent_dim, self.noise_dim
-        )
+        return self.inferred(x)[0]
 
     def likelihood(self, z):
         """p(x|z)."""

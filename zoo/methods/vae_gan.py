@@ -81,9 +81,9 @@ class VAEGAN(GenerativeModel):
         q = self.posterior(x)
         x_q = self.likelihood(self.draw(q, "z")).mean()  # reconstructions
         x_p = self.likelihood(self.draw(self.prior, "z_p", batch_of=x)).mean()  # samples
-        features, logits = self.discriminate(x, x_q, x_p)
-        data, rec, sample = logits
-        likeness = likelihood.squared_error(features[0], features[1])
+        logits = self.apply("discriminator", tf.concat([x, x_q, x_p], axis=0))
+        data, rec, sample = tf.split(logits, 3)
+        likeness = likelihood.squared_error(*self.features_of(x, x_q))
         kl = divergence.analytic_kl(q, self.prior)
         self.log(reconstruction_loss=likeness, kl=kl)
         return {
@@ -96,14 +96,14 @@ class VAEGAN(GenerativeModel):
 
     losses_of = game
 
-    def discriminate(self, *images):
-        """D's features and logits of each, all in one batch."""
-        rows = self.trace("discriminator", tf.concat(images, axis=0))
+    def features_of(self, x, x_q):
+        """D_l of data and of reconstructions, without D's noise: equal images are alike."""
+        with self.frozen():
+            rows = self.trace("discriminator", tf.concat([x, x_q], axis=0))
         if len(rows) < -self.feature_row:
             expected = f"at least -{len(rows)}, as the discriminator has {len(rows)} rows"
             raise ValueError(refusal("feature_row", expected, self.feature_row))
-        found = rows[self.feature_row], rows[-1]
-        return tuple(tf.split(each, len(images)) for each in found)
+        return tf.split(rows[self.feature_row], 2)
 
     def posterior(self, x):
         """q(z|x)."""

@@ -1,0 +1,77 @@
+"""What tests of several methods share: discriminators of codes, spies, who moved."""
+
+import contextlib
+
+import numpy as np
+
+from tests.small import hidden
+from zoo import seeds
+from zoo.model import _entered, _Phase
+from zoo.networks.stack import Pair, Stack, dense
+
+
+def linear(units, seed=0, **options):
+    """One linear row."""
+    return Stack((dense(units, activation="linear"),), init_seed=seed, init_stddev=0.5, **options)
+
+
+def logit(seed=4, *rows):
+    """A discriminator of codes: rows (one hidden by default), then one logit."""
+    rows = rows or (hidden(),)
+    return Stack((*rows, dense(None, activation="linear")), (), init_seed=seed, init_stddev=0.5)
+
+
+def pair(seed=3, codes=True, outputs=()):
+    """A discriminator of (x, z), or of x alone, with one hidden row."""
+    rows = (hidden(), dense(None, activation="linear"))
+    joint = Stack(rows, outputs, init_seed=seed, init_stddev=0.5)
+    return Pair(Stack(()), Stack(()) if codes else None, joint)
+
+
+def constant(network, *logits):
+    """Makes the network's outputs these, whatever its inputs."""
+    network.set_weights([np.zeros_like(w) for w in network.get_weights()])
+    network.trainable_variables[-1].assign(np.array(logits, np.float32))
+
+
+@contextlib.contextmanager
+def phase(model, training=False):
+    """Inside, phases of a compiled model can be called; each time with the same noise."""
+    with _entered(_Phase(seeds.fold(model.seed, "a test"), training)):
+        yield
+
+
+def seen_by(model, role, monkeypatch):
+    """The list of inputs that the network of a role is given from now on, one tuple a call."""
+    seen, apply = [], model.apply
+
+    def spy(name, *inputs):
+        if name == role:
+            seen.append(tuple(np.array(each) for each in inputs))
+        return apply(name, *inputs)
+
+    monkeypatch.setattr(model, "apply", spy)
+    return seen
+
+
+def states(model):
+    """{role: all variables of its network}, moving statistics included."""
+    return {r: [v.numpy() for v in network.variables] for r, network in model.networks.items()}
+
+
+def moved(before, after):
+    """Roles whose variables differ."""
+    pairs = {role: zip(before[role], after[role], strict=True) for role in before}
+    return {role for role, both in pairs.items() if any((a != b).any() for a, b in both)}
+
+
+def softplus(*values):
+    """Sum of log(1 + e^v)."""
+    return float(np.sum(np.logaddexp(0.0, values)))
+
+
+def assert_standard_normal(noise, error=4.5):
+    """Moments of [n, d] independent normal numbers, within `error` standard errors."""
+    n, noise = len(noise), np.asarray(noise, np.float64)
+    assert np.abs(noise.mean(axis=0)).max() < error / np.sqrt(n)
+    assert np.abs(noise.T @ noise / n - np.eye(noise.shape[1])).max() < error * np.sqrt(2 / n)
