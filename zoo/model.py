@@ -117,7 +117,7 @@ class GenerativeModel(Verbs, keras.Model):
             if k not in ("self", "own", "dtype", "name", "__class__")
         } | own
         self.image_shape = _image_shape(values.pop("image_shape"))
-        self.num_attributes = values.pop("num_attributes")
+        self.num_attributes = _num_attributes(values.pop("num_attributes"))
         declared = registry.hyper_parameters(type(self))
         for argument in declared.keys() & values.keys():
             setattr(self, argument, declared[argument].check(values.pop(argument)))
@@ -126,11 +126,15 @@ class GenerativeModel(Verbs, keras.Model):
         for argument in values:
             raise unknown("argument", argument, [*declared, *roles, "image_shape"])
         self._declared = tuple(declared)
+        self._encoder_noise = 0  # width of the noise that the encoder takes beside x
         for argument in ("num_classes", "num_attributes"):
             value = getattr(self, argument)
             if value is not None and argument not in self.LABELS:
                 expected = f"None, as {self.method} has no use for it"
                 raise ValueError(refusal(argument, expected, value))
+        if self.num_classes is not None and self.num_attributes is not None:
+            expected = f"None with num_classes={self.num_classes}"
+            raise ValueError(refusal("num_attributes", expected, self.num_attributes))
         self.stage = self.stage_at(0)  # set before each trace of `train_step`
         self.networks = {}
         self.make_networks()
@@ -207,6 +211,7 @@ class GenerativeModel(Verbs, keras.Model):
             labels: width of labels that join its inputs, after the noise.
         """
         extra = labels + (noise_dim or self.latent_dim) * (output == "implicit")
+        self._encoder_noise = extra - labels
         outputs = self.latent_dim * (2 if output == "normal" else 1)
         inputs = ((extra,),) if extra else ()
         self.make("encoder", self.image_shape, *inputs, outputs=(outputs,))
@@ -382,6 +387,9 @@ class GenerativeModel(Verbs, keras.Model):
 
     def call(self, inputs, training=False):
         """x -> reconstruction; for models without inference z -> mean of p(x|z)."""
+        if self.conditional:
+            expected = "a verb that takes y, such as reconstruct, as this model is conditional"
+            raise ValueError(refusal("call", expected, "model(x)"))
         if "reconstruct" in self.capabilities:
             rows = tf.zeros([tf.shape(inputs)[0]], tf.int64)
             return self.reconstruct_rows(inputs, rows)
@@ -404,6 +412,9 @@ class GenerativeModel(Verbs, keras.Model):
     def make_train_function(self, force=False):
         """Keras' traced step, one for each stage, chosen before each call."""
         traced = {}
+        if any(start % self.steps_per_execution for start in self.stage_starts):
+            expected = f"a divisor of the steps {self.stage_starts} where stages begin"
+            raise ValueError(refusal("steps_per_execution", expected, self.steps_per_execution))
 
         def train_function(iterator):
             self.stage = self.stage_at(int(tf.convert_to_tensor(self.step.value)))
@@ -624,6 +635,16 @@ def _entered(phase):
         yield
     finally:
         _PHASE.reset(token)
+
+
+def _num_attributes(value):
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(refusal("num_attributes", "an int >= 1 or None", value))
+    if value < 1:
+        raise ValueError(refusal("num_attributes", "an int >= 1 or None", value))
+    return value
 
 
 def _image_shape(shape):

@@ -105,7 +105,7 @@ class Verbs:
         with self.inference():
             q = self._posterior(x, y) if level == 1 else self.posterior_of_level(x, level)
             if part != "z":
-                q = self.posterior_of_part(q, part)
+                q = self.posterior_of_part(x, part)
         if isinstance(q, distributions.Implicit):  # its network runs when it is sampled
             q = q.within(self.inference)
         return q
@@ -155,11 +155,24 @@ class Verbs:
         x = self._x(x)
         return self._by_rows("classify_rows", len(x), x)
 
-    def features(self, x):
-        """{name: hidden layer of the encoder, [B, ...]}, first to last, in inference mode."""
+    def features(self, x, y=None):
+        """{name: hidden layer of the encoder, [B, ...]}, first to last, in inference mode.
+
+        An implicit encoder is given noise 0.
+
+        Args:
+            x: [B, *image_shape].
+            y: labels, for conditional models.
+        """
         self._must("encode")
+        if not hasattr(self.networks["encoder"], "trace"):
+            expected = "a model whose encoder is made of rows, as those of tables are"
+            raise ValueError(refusal("features", expected, type(self.networks["encoder"]).__name__))
+        x, y = self._x(x), self._labels(y, len(x))
+        extra = [tf.zeros([len(x), self._encoder_noise])] if self._encoder_noise else []
+        extra += [] if y is None else [self.label_vector(y)]
         with self.inference():
-            hidden = self.trace("encoder", self._x(x))
+            hidden = self.trace("encoder", x, *([tf.concat(extra, axis=1)] if extra else []))
         return {f"row_{i}": layer for i, layer in enumerate(hidden)}
 
     def discriminator_features(self, x):
@@ -173,8 +186,8 @@ class Verbs:
     def inpaint(self, x, known, y=None, steps=20, level=1, seed=None):
         """Fills the hidden pixels of x: draws the code of what is there, decodes it, and again.
 
-        A Markov chain on the hidden pixels: x <- known x + (1 - known) x', x' ~ p(x|z), z ~ q(z|x),
-        begun at pixels of 1/2.
+        A Markov chain on the hidden pixels: x <- known x + (1 - known) x', x' the mean of p(x|z),
+        z ~ q(z|x), begun at pixels of 1/2.
 
         Args:
             x: [B, *image_shape]; hidden pixels are not read.

@@ -22,7 +22,7 @@ def data_logit(logits):
         logits: [B, K + 1], the last one of "not data".
 
     Reference: Salimans et al., Improved techniques for training GANs, arXiv 1606.03498, section 5;
-        Dumoulin et al., ALI, arXiv 1606.00704, section 4.4.
+        Dumoulin et al., ALI, arXiv 1606.00704, semi-supervised learning.
     """
     tf.debugging.assert_rank(logits, 2)
     return tf.reduce_logsumexp(logits[:, :-1], axis=1) - logits[:, -1]

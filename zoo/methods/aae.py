@@ -49,7 +49,7 @@ class AAE(GenerativeModel):
 
     Reference:
         Makhzani, Shlens, Jaitly, Goodfellow, Frey: Adversarial autoencoders, arXiv 1511.05644,
-        sections 2 (unsupervised), 2.3 (label-informed), 4 (semi-supervised), 5 (clustering).
+        sections 2 (unsupervised), 2.3 (label-informed), 5 (semi-supervised), 6 (clustering).
     """
 
     PLAYERS = {
@@ -125,6 +125,8 @@ class AAE(GenerativeModel):
         self.make("decoder", (k + d,), outputs=self.image_shape)
 
     def _check(self):
+        if self.label_use == "regularise" and self.num_classes is None:
+            raise ValueError(refusal("num_classes", "an int with label_use='regularise'", None))
         if self.prior_family == "mixture" and self.latent_dim != 2:
             raise ValueError(refusal("latent_dim", "2 with a mixture prior", self.latent_dim))
         if self.code_classes and self.encoder_output != "deterministic":
@@ -260,11 +262,11 @@ class AAE(GenerativeModel):
             self.encoder_output, encode, rows, self.latent_dim, self.noise_dim
         )
 
-    def posterior_of_part(self, q, part):
+    def posterior_of_part(self, x, part):
         """q(y|x), a Categorical, or q(z|x) of the continuous part."""
-        y, z = self.split(q.mean())
+        y, z = self.split(self.apply("encoder", x))
         if part == "y":
-            return tfp.distributions.Categorical(probs=y)
+            return tfp.distributions.Categorical(logits=y)
         return distributions.deterministic(z)
 
     def likelihood(self, z):

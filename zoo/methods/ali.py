@@ -41,8 +41,8 @@ class ALI(GenerativeModel):
     Reference:
         Dumoulin, Belghazi, Poole, Mastropietro, Lamb, Arjovsky, Courville: Adversarially learned
             inference,
-        arXiv 1606.00704, algorithm 1 and section 2.3; sections 2.6 (conditional) and 4.4
-        (semi-supervised).
+        arXiv 1606.00704, algorithm 1 and section 2.3, and its parts on conditional generation and
+        semi-supervised learning. The paper's networks share one embedding of the labels.
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("encoder", "decoder")}
@@ -75,6 +75,8 @@ class ALI(GenerativeModel):
         )
 
     def make_networks(self):
+        if self.label_use == "classify" and self.num_classes is None:
+            raise ValueError(refusal("num_classes", "an int with label_use='classify'", None))
         if self.classifies and self.encoder_output == "implicit":
             expected = "'normal' or 'deterministic' with label_use='classify'"
             raise ValueError(refusal("encoder_output", expected, self.encoder_output))

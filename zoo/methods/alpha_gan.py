@@ -30,6 +30,10 @@ class AlphaGAN(GenerativeModel):
     | AAE | a likelihood | False | "ratio" |
     | VAE with a GAN | a likelihood | True | "kl" |
 
+    With reconstruction_weight=1, "normal" encoders of the VAE and code_generator_loss=
+    "non_saturating" of the AAE the losses are exactly those methods'. The paper's experiments
+    update the four networks in turn.
+
     Args:
         encoder_output: q(z|x): "deterministic", "normal", or "implicit", a function of x and noise.
         noise_dim: of an implicit encoder, None for `latent_dim`, >= 1.

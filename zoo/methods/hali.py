@@ -121,8 +121,11 @@ class HALI(GenerativeModel):
         return len(self.dims)
 
     def up(self, z, level):
-        """q(z_level | z_{level - 1})."""
-        return distributions.bounded_normal(self.apply(f"encoder_{level}", z))
+        """q(z_level | z_{level - 1}), of z [..., B, d]."""
+        flat = tf.reshape(z, [-1, z.shape[-1]])
+        outputs = self.apply(f"encoder_{level}", flat)
+        shape = tf.concat([tf.shape(z)[:-1], [outputs.shape[-1]]], axis=0)
+        return distributions.bounded_normal(tf.reshape(outputs, shape))
 
     def down(self, z, level):
         """p(z_{level - 1} | z_level)."""
@@ -222,8 +225,8 @@ class HALI(GenerativeModel):
             z = self.climb(x, draw, level)[-1]
             return self.likelihood([*self.descend(z, level, draw), z][0]).mean()
 
-    def features(self, x):
-        hidden = super().features(x)
+    def features(self, x, y=None):
+        hidden = super().features(x, y)
         with self.inference():
             z = self.posterior(self._x(x)).mean()
             for level in range(2, self.levels + 1):

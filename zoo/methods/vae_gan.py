@@ -67,6 +67,10 @@ class VAEGAN(GenerativeModel):
         self.make_encoder("normal")
         self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
         self.make("discriminator", self.image_shape)
+        rows = len(self.discriminator.x.rows) + len(self.discriminator.joint.rows)
+        if rows < -self.feature_row:
+            expected = f"at least -{rows}, as the discriminator has {rows} rows"
+            raise ValueError(refusal("feature_row", expected, self.feature_row))
 
     def adapt(self, x):
         """Output bias of the decoder from the batch's mean."""
@@ -100,9 +104,6 @@ class VAEGAN(GenerativeModel):
         """D_l of data and of reconstructions, without D's noise: equal images are alike."""
         with self.frozen():
             rows = self.trace("discriminator", tf.concat([x, x_q], axis=0))
-        if len(rows) < -self.feature_row:
-            expected = f"at least -{len(rows)}, as the discriminator has {len(rows)} rows"
-            raise ValueError(refusal("feature_row", expected, self.feature_row))
         return tf.split(rows[self.feature_row], 2)
 
     def posterior(self, x):

@@ -224,7 +224,9 @@ def _on_classes(verb):
 
 
 def _clusters(model, dataset):
-    return "y" in model.parts and _on_classes("encode")(model, dataset)
+    # A model that was told the classes is measured by `classification_error`.
+    clusters = "y" in model.parts and "classify" not in model.capabilities
+    return clusters and _on_classes("encode")(model, dataset)
 
 
 def _has_features(model, dataset):

@@ -65,6 +65,9 @@ def make(
     if rows is None:
         raise ValueError(refusal("network", f"a table with the role {like or role!r}", network))
     if not isinstance(rows, dict):
+        if len(inputs) > 2:
+            expected = f"a table whose {role} takes {len(inputs)} inputs"
+            raise ValueError(refusal("network", expected, network))
         return Stack(rows, outputs, init_seed=init_seed, name=role, **options)
     parts = {"x": rows["x"], "z": rows["z"] if len(inputs) > 1 else None, "joint": rows["joint"]}
     stacks = {

@@ -114,6 +114,8 @@ class Stack(keras.layers.Layer):
         shape = tuple(x_shape[1:])
         width = 0 if extra_shape is None else extra_shape[-1]
         joins = [i for i, row in enumerate(self.rows) if getattr(row, "extra", False)] or [0]
+        if width and self.rows and isinstance(self.rows[joins[0]], Reshape):
+            raise ValueError(refusal("rows", "a row that the second input can join", "Reshape"))
         for i, row in enumerate(self.rows):
             joined = width if i in joins else 0
             block = _Block(self, i, row, shape, joined)

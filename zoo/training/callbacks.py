@@ -76,6 +76,8 @@ class Health:
 
     def _watch(self, step, name, size):
         recent = self._recent[name]
+        if size == 0:  # of a player whose stage it is not
+            return
         usual = statistics.median(recent) if len(recent) >= 5 else None
         exploded = usual is not None and size > self._factor * max(usual, 1e-2)
         if exploded and name not in self._exploding:
