@@ -301,6 +301,11 @@ _NOISE = {
 }
 
 
+def noise(kind, shape, seed):
+    """Noise of a shape from a stateless seed: "normal", or "uniform" on [0, 1)."""
+    return _NOISE[kind](shape, seed)
+
+
 def draw(distribution, seed, batch_size=None):
     """This replica's rows of a reparameterised sample for the global batch.
 
@@ -316,11 +321,11 @@ def draw(distribution, seed, batch_size=None):
         return distribution.mean()
     kinds, transform = _reparameterised(distribution)
     rows = distribution.batch_shape_tensor()[0] if batch_size is None else batch_size
-    noise = [
-        seeds.replica_rows(lambda n: _NOISE[kind]([n, rows, *shape], place))  # noqa: B023
+    noises = [
+        seeds.replica_rows(lambda n: noise(kind, [n, rows, *shape], place))  # noqa: B023
         for (kind, shape), place in zip(kinds, _places(seed, len(kinds)))
     ]
-    return transform(*noise)
+    return transform(*noises)
 
 
 def sample_rows(distribution, row_seeds, place, n=None):
@@ -339,22 +344,22 @@ def sample_rows(distribution, row_seeds, place, n=None):
         value = distribution.mean()
         return value if n is None else tf.repeat(value[:, None], n, axis=1)
     kinds, transform = _reparameterised(distribution)
-    noise = [
+    noises = [
         noise_rows(row_seeds, place if i == 0 else f"{place}/{i}", [n or 1, *shape], kind)
         for i, (kind, shape) in enumerate(kinds)
     ]  # each [B, n, ...]
     if n is None:
-        return transform(*(each[:, 0] for each in noise))
+        return transform(*(each[:, 0] for each in noises))
     if _is_implicit(distribution):  # a function of one batch
-        draws = zip(*(tf.unstack(each, num=n, axis=1) for each in noise))
+        draws = zip(*(tf.unstack(each, num=n, axis=1) for each in noises))
         return tf.stack([transform(*draw) for draw in draws], axis=1)
-    return _swap(transform(*map(_swap, noise)))
+    return _swap(transform(*map(_swap, noises)))
 
 
 def noise_rows(row_seeds, place, shape, kind="normal"):
     """Noise [B, *shape], row i from `row_seeds[i]` alone: "normal", or "uniform" on [0, 1)."""
     return tf.map_fn(
-        lambda seed: _NOISE[kind](shape, seeds.split_row(seed, place)),
+        lambda seed: noise(kind, shape, seeds.split_row(seed, place)),
         row_seeds,
         fn_output_signature=tf.TensorSpec(shape, tf.float32),
     )

@@ -551,7 +551,7 @@ class GenerativeModel(Verbs, keras.Model):
 
     def shared_noise(self, shape, place):
         """N(0, 1) of a shape, the same on all replicas: for moments that all must agree on."""
-        return tf.random.stateless_normal(shape, self._place(place), alg="philox")
+        return distributions.noise("normal", shape, self._place(place))
 
     def _place(self, place):
         phase = _PHASE.get()

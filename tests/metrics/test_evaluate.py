@@ -285,6 +285,7 @@ class Clusters(Linear):
     """Four clusters: the side of each axis, the surer the farther; it may not know the names."""
 
     parts = ("z", "y", "style")
+    capabilities = Linear.capabilities - {"classify"}
 
     def encode(self, x, y=None, part="z"):
         if part == "z":
@@ -298,6 +299,8 @@ def test_clusters_are_named_by_validation_examples():
     names = ["clustering_error", "clustering_error_hungarian", "nmi", "ari"]
     assert set(names) <= set(metrics.applicable(Clusters(), LABELLED))
     assert not set(names) & set(metrics.applicable(Linear(), LABELLED))
+    told = Clusters(capabilities=Linear.capabilities)  # the names of the classes
+    assert not set(names) & set(metrics.applicable(told, LABELLED))
     assert not set(names) & set(metrics.applicable(Clusters(), TOY))
     measured = metrics.evaluate(Clusters(), LABELLED, select=names)
     assert measured["clustering_error"]["value"] == 0.0  # two clusters a label

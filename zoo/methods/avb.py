@@ -9,6 +9,9 @@ from zoo.losses import adversarial
 from zoo.model import GenerativeModel
 
 
+_FLOOR = 1e-4  # of a variance: a code narrower than 0.01 would magnify rounding beyond use
+
+
 class AVB(GenerativeModel):
     """Adversarial variational Bayes: the VAE's bound with a posterior known by its samples alone.
 
@@ -155,14 +158,14 @@ class AVB(GenerativeModel):
         noise = self.shared_noise([self.contrast_samples, width], "moments")
         mean, variance = tf.nn.moments(self.functions(noise), axes=0)  # [m, d]
         total = tf.reduce_sum(tf.square(a) * variance, axis=1)
-        return b + tf.reduce_sum(a * mean, axis=1), tf.sqrt(total + 1e-6)
+        return b + tf.reduce_sum(a * mean, axis=1), tf.sqrt(total + _FLOOR)
 
     def moments_of_draws(self, x):
         """Mean and standard deviation of draws of q(z|x), for each x."""
         rows, k = tf.shape(x)[0], self.contrast_samples
         many = self.draw(self.posterior(tf.repeat(x, k, axis=0)), "moments")
         mean, variance = tf.nn.moments(tf.reshape(many, [rows, k, self.latent_dim]), axes=1)
-        return mean, tf.sqrt(variance * k / (k - 1) + 1e-6)
+        return mean, tf.sqrt(variance * k / (k - 1) + _FLOOR)
 
     def posterior(self, x):
         """q(z|x), known by its samples."""
