@@ -8,7 +8,6 @@ from zoo import distributions
 from zoo.losses import adversarial
 from zoo.model import GenerativeModel
 
-
 _FLOOR = 1e-4  # of a variance: a code narrower than 0.01 would magnify rounding beyond use
 
 
