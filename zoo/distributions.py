@@ -264,6 +264,22 @@ def discretised_logistic(outputs):
     return _pixels(DiscretisedLogistic(tf.sigmoid(loc), scale))
 
 
+def likelihood(family, outputs, stddev=None):
+    """p(x|z) of a decoder's outputs.
+
+    Args:
+        family: "bernoulli", "discretised_logistic", "normal" or "deterministic".
+        outputs: [B, ...]; the last two families' means are `to_data` of them.
+        stddev: of "normal".
+    """
+    if family == "bernoulli":
+        return bernoulli(outputs)
+    if family == "discretised_logistic":
+        return discretised_logistic(outputs)
+    mean = to_data(outputs)
+    return normal(mean, stddev) if family == "normal" else deterministic(mean)
+
+
 def to_data(outputs):
     """Network outputs in the data's range, float32: sigmoid for images, unchanged vectors."""
     outputs = tf.cast(outputs, tf.float32)

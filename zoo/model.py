@@ -216,6 +216,15 @@ class GenerativeModel(Verbs, keras.Model):
         inputs = ((extra,),) if extra else ()
         self.make("encoder", self.image_shape, *inputs, outputs=(outputs,))
 
+    def code(self, x, output, noise_dim=None, labels=()):
+        """q(z|x) of the encoder that `make_encoder` made; labels: tensors [B, A] that join it."""
+
+        def encode(*noise):
+            extra = [*noise, *labels]
+            return self.apply("encoder", x, *([tf.concat(extra, axis=-1)] if extra else []))
+
+        return distributions.code(output, encode, tf.shape(x)[0], self.latent_dim, noise_dim)
+
     def _made(self):
         """The variables beside the networks', and the check on who owns what."""
         owners = {}

@@ -256,11 +256,7 @@ class AAE(GenerativeModel):
         if self.code_classes:
             y, z = self.split(self.apply("encoder", x))
             return distributions.deterministic(tf.concat([tf.nn.softmax(y), z], axis=1))
-        encode = lambda *noise: self.apply("encoder", x, *noise)
-        rows = tf.shape(x)[0]
-        return distributions.code(
-            self.encoder_output, encode, rows, self.latent_dim, self.noise_dim
-        )
+        return self.code(x, self.encoder_output, self.noise_dim)
 
     def posterior_of_part(self, x, part):
         """q(y|x), a Categorical, or q(z|x) of the continuous part."""
@@ -272,6 +268,4 @@ class AAE(GenerativeModel):
     def likelihood(self, z):
         """p(x|z)."""
         outputs = self.apply("decoder", z)
-        if self.decoder_output == "bernoulli":
-            return distributions.bernoulli(outputs)
-        return distributions.normal(distributions.to_data(outputs), self.decoder_stddev)
+        return distributions.likelihood(self.decoder_output, outputs, self.decoder_stddev)

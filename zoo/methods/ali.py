@@ -157,20 +157,10 @@ class ALI(GenerativeModel):
     def posterior(self, x, y=None):
         """q(z|x), or q(z|x, y)."""
         labels = [] if y is None else [self.label_vector(y)]
-
-        def encode(*noise):
-            extra = [*noise, *labels]
-            return self.apply("encoder", x, *([tf.concat(extra, axis=-1)] if extra else []))
-
-        rows = tf.shape(x)[0]
-        return distributions.code(
-            self.encoder_output, encode, rows, self.latent_dim, self.noise_dim
-        )
+        return self.code(x, self.encoder_output, self.noise_dim, labels)
 
     def likelihood(self, z, y=None):
         """p(x|z), or p(x|z, y)."""
         labels = [] if y is None else [self.label_vector(y)]
-        mean = distributions.to_data(self.apply("decoder", tf.concat([z, *labels], axis=-1)))
-        if self.decoder_output == "normal":
-            return distributions.normal(mean, self.decoder_stddev)
-        return distributions.deterministic(mean)
+        outputs = self.apply("decoder", tf.concat([z, *labels], axis=-1))
+        return distributions.likelihood(self.decoder_output, outputs, self.decoder_stddev)

@@ -186,18 +186,9 @@ class AlphaGAN(GenerativeModel):
 
     def posterior(self, x):
         """q(z|x)."""
-        encode = lambda *noise: self.apply("encoder", x, *noise)
-        rows = tf.shape(x)[0]
-        return distributions.code(
-            self.encoder_output, encode, rows, self.latent_dim, self.noise_dim
-        )
+        return self.code(x, self.encoder_output, self.noise_dim)
 
     def likelihood(self, z):
         """p(x|z), a point mass unless the reconstruction term is a likelihood."""
         outputs = self.apply("decoder", z)
-        if self.reconstruction == "bernoulli":
-            return distributions.bernoulli(outputs)
-        mean = distributions.to_data(outputs)
-        if self.reconstruction == "normal":
-            return distributions.normal(mean, self.decoder_stddev)
-        return distributions.deterministic(mean)
+        return distributions.likelihood(self.reconstruction, outputs, self.decoder_stddev)

@@ -139,9 +139,7 @@ class AVB(GenerativeModel):
             width = self.basis_size * (self.noise_dim or self.latent_dim)
             q = distributions.Implicit(combine, width, rows, (self.latent_dim,))
             return q, lambda: self.moments_of_sum(a, b, width)
-        encode = lambda noise: self.apply("encoder", x, noise)
-        q = distributions.code("implicit", encode, rows, self.latent_dim, self.noise_dim)
-        return q, lambda: self.moments_of_draws(x)
+        return self.code(x, "implicit", self.noise_dim), lambda: self.moments_of_draws(x)
 
     def functions(self, noise):
         """v_i(e_i), [B, m, d], from the noise of all, [B, m noise_dim]."""
@@ -173,6 +171,4 @@ class AVB(GenerativeModel):
     def likelihood(self, z):
         """p(x|z)."""
         outputs = self.apply("decoder", z)
-        if self.decoder_output == "bernoulli":
-            return distributions.bernoulli(outputs)
-        return distributions.normal(distributions.to_data(outputs), self.decoder_stddev)
+        return distributions.likelihood(self.decoder_output, outputs, self.decoder_stddev)

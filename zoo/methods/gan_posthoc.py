@@ -4,7 +4,6 @@ from typing import Literal
 
 import tensorflow as tf
 
-from zoo import distributions
 from zoo.losses import adversarial
 from zoo.methods.gan import GAN
 
@@ -91,8 +90,4 @@ class GANPosthoc(GAN):
 
     def posterior(self, x):
         """q(z|x)."""
-        encode = lambda *noise: self.apply("encoder", x, *noise)
-        rows = tf.shape(x)[0]
-        return distributions.code(
-            self.encoder_output, encode, rows, self.latent_dim, self.noise_dim
-        )
+        return self.code(x, self.encoder_output, self.noise_dim)

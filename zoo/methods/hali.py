@@ -23,7 +23,7 @@ class HALI(GenerativeModel):
     *Result*: results/hali-*.json.
 
     All conditionals are Gaussians of standard deviations below 1: no prior holds the scale of z_1,
-    ..., z_{L-1}, and without the bound it grew to 2,000 on MNIST and drowned the codes.
+    ..., z_{L-1}, and without the bound it grew until the noise drowned the codes.
     `encode(x, level=l)` is q(z_l|x), `level=None` the joint posterior, a distribution of tuples;
     `reconstruct(x, level=l)` goes up to level l and down again along the means.
 

@@ -120,11 +120,7 @@ class VAE(GenerativeModel):
     def likelihood(self, z):
         """p(x|z)."""
         outputs = self.apply("decoder", z)
-        if self.decoder_output == "bernoulli":
-            return distributions.bernoulli(outputs)
-        if self.decoder_output == "discretised_logistic":
-            return distributions.discretised_logistic(outputs)
-        return distributions.normal(distributions.to_data(outputs), self.decoder_stddev)
+        return distributions.likelihood(self.decoder_output, outputs, self.decoder_stddev)
 
     def proper_likelihood(self, binary):
         return binary if self.decoder_output == "bernoulli" else True
