@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 from zoo import seeds
 from zoo.errors import unknown
 
+tfb = tfp.bijectors
 tfd = tfp.distributions
 
 LEVELS = 256  # of 8-bit images
@@ -43,6 +44,11 @@ class Implicit(tfd.Distribution):
             name=name,
         )
 
+    @property
+    def noise(self):
+        """(kind, shape) of the noise of one row."""
+        return "normal", [self.noise_dim]
+
     def within(self, context):
         """The same distribution, its function called inside of `context()`."""
 
@@ -65,14 +71,9 @@ class Implicit(tfd.Distribution):
         return tf.TensorShape(self._event)
 
     def _sample_n(self, n, seed=None):
-        noise = tf.random.stateless_normal(
-            [n, self._batch, self.noise_dim], tfp.random.sanitize_seed(seed), alg="philox"
-        )
-        return self._many(noise)
-
-    def _many(self, noise):
-        """[n, B, noise_dim] -> [n, B, *event_shape]."""
-        return tf.map_fn(self.function, noise)
+        kind, shape = self.noise
+        seed = tfp.random.sanitize_seed(seed)
+        return tf.map_fn(self.function, noise(kind, [n, self._batch, *shape], seed))
 
     def _mean(self, draws=10):
         return tf.reduce_mean(self.sample(draws, seed=seeds.fold(0, "mean")), axis=0)
@@ -202,6 +203,24 @@ def component(loc, scale_tril, index):
     return tfd.MultivariateNormalTriL(tf.gather(loc, index), tf.gather(scale_tril, index))
 
 
+def autoregressive_flow(networks, dimensions):
+    """N(0, I) through autoregressive maps, whose densities cost one pass and whose draws d passes.
+
+    Args:
+        networks: callables, z [B, d] -> [B, d, 2], shift and log scale of z_i given those before;
+            between two maps the order of the entries turns round.
+        dimensions: d.
+
+    Reference: Chen et al., VLAE, arXiv 1611.02731, section 3.2; Papamakarios et al., MAF, arXiv
+        1705.07057, equations 3 and 4.
+    """
+    turn = tfb.Permute(list(range(dimensions))[::-1])
+    chain = []
+    for network in networks:
+        chain += [tfb.MaskedAutoregressiveFlow(network), turn]
+    return tfd.TransformedDistribution(standard_normal(dimensions), tfb.Chain(chain[:-1]))
+
+
 def diagonal_normal(outputs):
     """q(z|x) = N(loc, diag(scale^2)) from [B, 2 d]: loc, log scale (ALI, section 2.1)."""
     loc, log_scale = tf.split(tf.cast(outputs, tf.float32), 2, axis=-1)
@@ -258,10 +277,14 @@ def scaled_normal(outputs):
 def discretised_logistic(outputs):
     """p(x|z) on 256 levels from [B, H, W, 2 C]: logit of loc, log of scale in units of x."""
     loc, log_scale = tf.split(tf.cast(outputs, tf.float32), 2, axis=-1)
+    return _pixels(DiscretisedLogistic(tf.sigmoid(loc), logistic_scale(log_scale)))
+
+
+def logistic_scale(outputs):
+    """Scales in units of x, about e^-2 at outputs of 0."""
     # A scale below 1/8 level has all its mass in one level: nothing is lost by the bound, and exp
     # stays finite.
-    scale = tf.exp(tf.maximum(log_scale - 2.0, math.log(0.125 / (LEVELS - 1))))
-    return _pixels(DiscretisedLogistic(tf.sigmoid(loc), scale))
+    return tf.exp(tf.maximum(outputs - 2.0, math.log(0.125 / (LEVELS - 1))))
 
 
 def likelihood(family, outputs, stddev=None):
@@ -366,7 +389,7 @@ def sample_rows(distribution, row_seeds, place, n=None):
     ]  # each [B, n, ...]
     if n is None:
         return transform(*(each[:, 0] for each in noises))
-    if _is_implicit(distribution):  # a function of one batch
+    if is_implicit(distribution):  # a function of one batch
         draws = zip(*(tf.unstack(each, num=n, axis=1) for each in noises))
         return tf.stack([transform(*draw) for draw in draws], axis=1)
     return _swap(transform(*map(_swap, noises)))
@@ -388,8 +411,8 @@ def _places(seed, count):
 
 def _reparameterised(distribution):
     """([(kind of noise, its shape for one row)], noises [..., B, *shape] -> sample)."""
-    if _is_implicit(distribution):
-        return [("normal", [distribution.noise_dim])], distribution.function
+    if is_implicit(distribution):
+        return [distribution.noise], distribution.function
     shape = distribution.event_shape.as_list()
     if isinstance(distribution, tfd.Blockwise):
         return _concatenated([_reparameterised(part) for part in distribution.distributions])
@@ -415,6 +438,9 @@ def _reparameterised(distribution):
 
         return [("uniform", [1]), ("normal", shape)], of_component
     inner = distribution.distribution
+    if hasattr(distribution, "bijector"):  # TFP gives a flow a class of its own
+        kinds, transform = _reparameterised(inner)
+        return kinds, lambda *noises: distribution.bijector.forward(transform(*noises))
     if isinstance(inner, tfd.Normal):
         return [("normal", shape)], lambda noise: inner.loc + inner.scale * noise
     if isinstance(inner, tfd.Uniform):
@@ -440,7 +466,8 @@ def _concatenated(parts):
     return [kind for kinds, _ in parts for kind in kinds], transform
 
 
-def _is_implicit(distribution):
+def is_implicit(distribution):
+    """Whether a distribution is a function of noise, known by its draws."""
     return isinstance(distribution, Implicit)
 
 

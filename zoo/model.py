@@ -174,7 +174,7 @@ class GenerativeModel(Verbs, keras.Model):
 
     # --- construction -----------------------------------------------------------------------------
 
-    def make(self, role, *inputs, outputs=(), like=None):
+    def make(self, role, *inputs, outputs=(), like=None, build=None):
         """Makes the network of a role, from the table, or as the caller passed it.
 
         Args:
@@ -182,9 +182,13 @@ class GenerativeModel(Verbs, keras.Model):
             *inputs: shapes of one example of each input.
             outputs: shape of one output example; () for one logit.
             like: the role whose rows it gets, where the table has no such role.
+            build: callable of `init_seed` and `dtype`, for a network that no table holds.
         """
         network = self._given.get(role)
-        if network is None:
+        init_seed = seeds.place_number(role) % 100_003 + self.seed
+        if network is None and build is not None:
+            network = build(init_seed=init_seed, dtype=self.dtype_policy)
+        elif network is None:
             network = networks.make(
                 self.network,
                 role,
@@ -194,7 +198,7 @@ class GenerativeModel(Verbs, keras.Model):
                 outputs=outputs,
                 inputs=inputs,
                 init_stddev=self.init_stddev,
-                init_seed=seeds.place_number(role) % 100_003 + self.seed,
+                init_seed=init_seed,
                 dtype=self.dtype_policy,
             )
         if not network.built:

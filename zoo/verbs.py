@@ -74,6 +74,10 @@ class Verbs:
         pair = self.networks.get("discriminator")
         return isinstance(pair, Pair) and bool(pair.x.rows)
 
+    def draws_by_loop(self, verb):
+        """Whether a row-wise verb runs a long loop of small steps, which XLA makes fast."""
+        return False
+
     def proper_likelihood(self, binary):
         """Whether `log_prob` is a likelihood of data that are (not) binary."""
         return True
@@ -106,9 +110,7 @@ class Verbs:
             q = self._posterior(x, y) if level == 1 else self.posterior_of_level(x, level)
             if part != "z":
                 q = self.posterior_of_part(x, part)
-        if isinstance(q, distributions.Implicit):  # its network runs when it is sampled
-            q = q.within(self.inference)
-        return q
+        return self._lazy(q)
 
     def decode(self, z, y=None):
         """p(x|z), a TFP distribution over [B, *image_shape], from whole codes [B, code_dim]."""
@@ -116,7 +118,7 @@ class Verbs:
         z = tf.convert_to_tensor(checks.latents(z, self.code_dim))
         y = self._labels(y, len(z))
         with self.inference():
-            return self._likelihood(z, y)
+            return self._lazy(self._likelihood(z, y))
 
     def reconstruct(self, x, y=None, level=1, seed=None):
         """Mean of p(x|z) at the mean of q(z|x), or at a draw from an implicit q(z|x).
@@ -225,13 +227,13 @@ class Verbs:
         """x, [B, *image_shape], from int64 seeds [B]: z ~ p(z), then the mean of p(x|z)."""
         with self.inference():
             z = distributions.sample_rows(self.prior, seeds_, "z")
-            return self._likelihood(z, y).mean()
+            return _shown(self._likelihood(z, y), seeds_)
 
     def redraw_rows(self, x, seeds_, y=None, level=1):
         """Mean of p(x|z) at a draw of q(z|x), [B, *image_shape]."""
         with self.inference():
             z = distributions.sample_rows(self._posterior(x, y), seeds_, "z")
-            return self._likelihood(z, y).mean()
+            return _shown(self._likelihood(z, y), seeds_)
 
     def discriminator_features_rows(self, x):
         """[B, F]."""
@@ -250,18 +252,19 @@ class Verbs:
             return {"value": distributions.sample_rows(q, seeds_, "z")}
 
     def decode_rows(self, z, seeds_, y=None):
-        """{"mean", "sample"} of p(x|z)."""
+        """{"mean", "sample"} of p(x|z); of an autoregressive one, {"sample"}."""
         with self.inference():
             p = self._likelihood(z, y)
-            return {"mean": p.mean(), "sample": distributions.sample_rows(p, seeds_, "x")}
+            sample = {"sample": distributions.sample_rows(p, seeds_, "x")}
+            return sample if distributions.is_implicit(p) else {"mean": p.mean(), **sample}
 
     def reconstruct_rows(self, x, seeds_, y=None, level=1):
         """The mean of p(x|z) at the mean of q(z|x), or at a draw of an implicit q(z|x)."""
         with self.inference():
             q = self._posterior(x, y)
-            implicit = isinstance(q, distributions.Implicit)
+            implicit = distributions.is_implicit(q)
             z = distributions.sample_rows(q, seeds_, "z") if implicit else q.mean()
-            return self._likelihood(z, y).mean()
+            return _shown(self._likelihood(z, y), seeds_)
 
     def log_prob_rows(self, x, seeds_, y=None, samples=1):
         """log p(x) or its bound, [B] nats."""
@@ -271,6 +274,11 @@ class Verbs:
         """Logits [B, num_classes]."""
         with self.inference():
             return self.class_logits(x)
+
+    def _lazy(self, distribution):
+        """The networks of an implicit distribution run when it is used, then in inference mode."""
+        implicit = distributions.is_implicit(distribution)
+        return distribution.within(self.inference) if implicit else distribution
 
     def _posterior(self, x, y):
         return self.posterior(x) if y is None else self.posterior(x, y)
@@ -284,7 +292,9 @@ class Verbs:
         key = (verb, *sorted(options.items()))
         if key not in self._functions:
             traced = functools.partial(getattr(self, verb), **options)
-            self._functions[key] = tf.function(traced, reduce_retracing=True, autograph=False)
+            self._functions[key] = tf.function(
+                traced, reduce_retracing=True, autograph=False, jit_compile=self.draws_by_loop(verb)
+            )
         if y is not None:
             inputs = (*inputs, y)
         parts = [
@@ -301,6 +311,11 @@ class Verbs:
 
     def _labels(self, y, n):
         return checks.labels(y, n, self.num_classes, self.num_attributes, self.conditional)
+
+
+def _shown(p, seeds_):
+    """The image that stands for p(x|z): its mean, or a draw of one known by its draws."""
+    return distributions.sample_rows(p, seeds_, "x") if distributions.is_implicit(p) else p.mean()
 
 
 def _row_seeds(n, seed):

@@ -27,7 +27,7 @@ class AAE(GenerativeModel):
     *Result*: results/aae-*.json.
 
     Args:
-        latent_dim: dimensions of the continuous code, >= 1.
+        latent_dim: dimensions of the continuous code, 0 for a categorical one alone, >= 0.
         encoder_output: q(z|x): "deterministic", "normal", or "implicit", a function of x and noise.
         noise_dim: of an implicit encoder, None for `latent_dim`, >= 1.
         decoder_output: p(x|z): "bernoulli", or "normal" with standard deviation `decoder_stddev`.
@@ -107,10 +107,17 @@ class AAE(GenerativeModel):
     @property
     def roster(self):
         absent = {
+            "code_discriminator": not self.latent_dim,
             "class_discriminator": self.code_classes is None,
             "classifier": not self.classifies,
         }
-        return {player: roles for player, roles in self.PLAYERS.items() if not absent.get(player)}
+        players = {**self.PLAYERS, "autoencoder": ("encoder", *self.decoder_roles)}
+        return {player: roles for player, roles in players.items() if not absent.get(player)}
+
+    @property
+    def decoder_roles(self):
+        """The roles of p(x|z)."""
+        return ("decoder",)
 
     def make_networks(self):
         self._check()
@@ -120,15 +127,22 @@ class AAE(GenerativeModel):
             self.make("class_discriminator", (k,), like="code_discriminator")
         else:
             self.make_encoder(self.encoder_output, self.noise_dim)
-        labels = self.num_classes + 1 if self.informed else 0  # the last one: no label
-        self.make("code_discriminator", (d + labels,))
-        self.make("decoder", (k + d,), outputs=self.image_shape)
+        if d:
+            labels = self.num_classes + 1 if self.informed else 0  # the last one: no label
+            self.make("code_discriminator", (d + labels,))
+        self.make_decoder()
+
+    def make_decoder(self):
+        """Makes the networks of p(x|z)."""
+        self.make("decoder", (self.code_dim,), outputs=self.image_shape)
 
     def _check(self):
         if self.label_use == "regularise" and self.num_classes is None:
             raise ValueError(refusal("num_classes", "an int with label_use='regularise'", None))
         if self.prior_family == "mixture" and self.latent_dim != 2:
             raise ValueError(refusal("latent_dim", "2 with a mixture prior", self.latent_dim))
+        if not self.latent_dim and not self.code_classes:
+            raise ValueError(refusal("latent_dim", "an int >= 1 without a categorical code", 0))
         if self.code_classes and self.encoder_output != "deterministic":
             expected = "'deterministic' with a categorical code"
             raise ValueError(refusal("encoder_output", expected, self.encoder_output))
@@ -163,14 +177,14 @@ class AAE(GenerativeModel):
         y_p, z_p = self.split(self.draw(self.prior, "prior", batch_of=x))
         if self.informed:
             z_q, z_p = self.with_labels(z_q, z_p, *labelled)
-        logits_p, logits_q = self.discriminate("code_discriminator", z_p, z_q)
-        self.log(**adversarial.accuracies(logits_p, logits_q))
-        losses = {"code_discriminator": adversarial.discriminator(logits_p, logits_q)}
-        generator = adversarial.non_saturating_generator(logits_q)
-        if self.code_classes:
-            logits_p, logits_q = self.discriminate("class_discriminator", y_p, y_q)
-            losses["class_discriminator"] = adversarial.discriminator(logits_p, logits_q)
+        games = {"class_discriminator": (y_p, y_q), "code_discriminator": (z_p, z_q)}
+        losses, generator = {}, 0.0
+        for role in (role for role in games if role in self.networks):
+            logits_p, logits_q = self.discriminate(role, *games[role])
+            losses[role] = adversarial.discriminator(logits_p, logits_q)
             generator += adversarial.non_saturating_generator(logits_q)
+            accuracies = adversarial.accuracies(logits_p, logits_q)  # of z, where there is one
+        self.log(**accuracies)
         return losses | {"generator": generator}
 
     def classification(self, x, y):
@@ -249,7 +263,8 @@ class AAE(GenerativeModel):
             z = distributions.standard_normal(d, self.prior_stddev)
         if not self.code_classes:
             return z
-        return distributions.blocks(distributions.one_hot(tf.zeros(self.code_classes)), z)
+        y = distributions.one_hot(tf.zeros(self.code_classes))
+        return distributions.blocks(y, z) if d else y
 
     def posterior(self, x):
         """q(z|x); with a categorical code a point: softmax of y, then z."""

@@ -2,9 +2,12 @@
 
 from zoo.errors import refusal, unknown
 from zoo.networks import auto, tables
+from zoo.networks.masked import MADE, PixelStack
 from zoo.networks.stack import Pair, Stack, dense
 
-SEEDED = (Stack, Pair)  # networks whose call takes a seed for their noise layers
+__all__ = ["MADE", "SEEDED", "Pair", "PixelStack", "Stack", "list_tables", "make"]
+
+SEEDED = (Stack, Pair, PixelStack)  # networks whose call takes a seed for their noise layers
 
 
 # Networks on codes alone, for tables that say nothing of them. A discriminator of codes is without

@@ -1,0 +1,258 @@
+"""Images pixel by pixel: p(x) = prod_i p(x_i | x_1, ..., x_{i-1}), channels in their order.
+
+A family says what one pixel is, given what a network (`zoo.networks.masked.PixelStack`) says of it;
+`Autoregressive` is the distribution of whole images; `PixelDecoder` is what methods share whose
+p(x|z) is one.
+"""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from zoo import distributions
+from zoo.errors import refusal
+from zoo.networks import PixelStack
+
+tfd = tfp.distributions
+
+
+class Autoregressive(distributions.Implicit):
+    """An image's distribution, scored by one pass of a network and drawn pixel by pixel.
+
+    Args:
+        family: one of `FAMILIES`, for C channels.
+        outputs: callable, x [B, H, W, C] -> what the network says of every pixel, [B, H, W, P].
+        sampler: callable `(pick, noise) -> x`, see `PixelStack.sample`.
+        batch_size: B, int or scalar tensor.
+        image_shape: (H, W, C).
+
+    `log_prob` is that of a probability mass, nats; `mean` raises `NotImplementedError`.
+    """
+
+    def __init__(self, family, outputs, sampler, batch_size, image_shape, name="Autoregressive"):
+        self.family, self.outputs, self.sampler = family, outputs, sampler
+        super().__init__(self._drawn, None, batch_size, image_shape, name=name)
+
+    @property
+    def noise(self):
+        return "uniform", [*self._event[:2], self.family.noise]
+
+    def within(self, context):
+        def inside(function):
+            def called(*inputs):
+                with context():
+                    return function(*inputs)
+
+            return called
+
+        networks = inside(self.outputs), inside(self.sampler)
+        return Autoregressive(self.family, *networks, self._batch, self._event)
+
+    def _drawn(self, noise):
+        return self.sampler(self.family.pick, noise)
+
+    def _log_prob(self, x):
+        if x.shape.rank > 4:  # [n, B, ...]: several images a row
+            return tf.map_fn(self._log_prob, x)
+        each = self.family.log_prob(tf.cast(self.outputs(x), tf.float32), x)  # [B, H, W]
+        return tf.reduce_sum(each, axis=[1, 2])
+
+    def _mean(self, **kwargs):
+        raise NotImplementedError("An autoregressive distribution is known by samples, not means.")
+
+
+# --- one pixel ------------------------------------------------------------------------------------
+
+
+class Channelwise:
+    """Pixels whose channels follow one another, each with a head that reads those before.
+
+    Args:
+        channels: C.
+        components: unused.
+
+    Attributes:
+        heads: (channels read, outputs) of each head.
+        noise: uniform numbers a pixel needs.
+    """
+
+    outputs = 1  # a channel
+
+    def __init__(self, channels, components=None):
+        self.heads = tuple((channel, self.outputs) for channel in range(channels))
+        self.noise = channels
+
+    def log_prob(self, outputs, x):
+        """[..., C outputs], x [..., C] -> [...] nats."""
+        outputs = tf.reshape(outputs, tf.concat([tf.shape(x), [self.outputs]], axis=0))
+        return tf.reduce_sum(self.log_prob_of_channel(outputs, x), axis=-1)
+
+    def pick(self, head, noise):
+        """The pixel [B, C] that uniform noise [B, C] stands for; `head(i, x)` -> [B, outputs]."""
+        x = tf.zeros_like(noise)
+        drawn = []
+        for channel, _ in enumerate(self.heads):
+            drawn.append(self.pick_channel(head(channel, x), noise[:, channel]))
+            x = tf.concat([tf.stack(drawn, axis=-1), noise[:, channel + 1 :]], axis=-1)
+        return x
+
+
+class Bernoulli(Channelwise):
+    """Binary channels: one logit each."""
+
+    def log_prob_of_channel(self, logits, x):
+        return -tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits[..., 0])
+
+    def pick_channel(self, logits, noise):
+        return tf.cast(noise < tf.sigmoid(logits[:, 0]), tf.float32)
+
+
+class Categorical(Channelwise):
+    """256 levels a channel, in no order: a logit each."""
+
+    outputs = distributions.LEVELS
+
+    def log_prob_of_channel(self, logits, x):
+        level = tf.cast(tf.round(x * (self.outputs - 1)), tf.int32)
+        return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels=level, logits=logits)
+
+    def pick_channel(self, logits, noise):
+        below = tf.cumsum(tf.nn.softmax(logits), axis=-1)[:, :-1]
+        level = tf.reduce_sum(tf.cast(noise[:, None] >= below, tf.float32), axis=-1)
+        return level / (self.outputs - 1)
+
+
+class LogisticMixture:
+    """256 levels a channel from a mixture of logistics, whose means move with earlier channels.
+
+        P(x) = sum_k pi_k prod_c P(x_c; mu_kc + sum_{b < c} a_kcb x_b, s_kc),  x in [-1, 1]
+
+    Args:
+        channels: C.
+        components: of the mixture, int >= 1.
+
+    Reference: Salimans et al., PixelCNN++, arXiv 1701.05517, equations 1 to 3.
+    """
+
+    def __init__(self, channels, components):
+        self.channels, self.components = channels, components
+        pairs = channels * (channels - 1) // 2
+        self.parts = (1, channels, channels, pairs)  # logit, mu, log s, a of one component
+        self.heads = ((0, components * sum(self.parts)),)
+        self.noise = 1 + channels
+
+    def log_prob(self, outputs, x):
+        """[..., P], x [..., C] -> [...] nats."""
+        logits, mean, log_scale, slopes = self._split(outputs)
+        here = x[..., None, :]  # [..., 1, C]
+        loc = tf.stack([self._loc(mean, slopes, here, c) for c in range(self.channels)], axis=-1)
+        each = tf.reduce_sum(self._logistic(loc, log_scale).log_prob(here), axis=-1)
+        return tf.reduce_logsumexp(tf.nn.log_softmax(logits) + each, axis=-1)
+
+    def pick(self, head, noise):
+        """The pixel [B, C] that uniform noise [B, 1 + C] stands for."""
+        x = noise[:, 1:]
+        logits, *of_components = self._split(head(0, x))
+        below = tf.cumsum(tf.nn.softmax(logits), axis=-1)[:, :-1]
+        chosen = tf.reduce_sum(tf.cast(noise[:, :1] >= below, tf.int32), axis=-1)
+        mean, log_scale, slopes = (
+            tf.gather(part, chosen, axis=1, batch_dims=1) for part in of_components
+        )
+        for c in range(self.channels):
+            pixel = self._logistic(self._loc(mean, slopes, x, c), log_scale[:, c])
+            drawn = pixel.from_uniform(noise[:, 1 + c])
+            x = tf.concat([x[:, :c], drawn[:, None], x[:, c + 1 :]], axis=-1)
+        return x
+
+    def _split(self, outputs):
+        """logits [..., K], means and log scales [..., K, C], slopes [..., K, C (C - 1) / 2]."""
+        shape = [self.components, sum(self.parts)]
+        outputs = tf.reshape(outputs, tf.concat([tf.shape(outputs)[:-1], shape], axis=0))
+        logits, *others = tf.split(outputs, self.parts, axis=-1)
+        return logits[..., 0], *others
+
+    def _loc(self, mean, slopes, x, c):
+        """Means of channel c in [0, 1], given the channels of x before it."""
+        first = c * (c - 1) // 2
+        slope = tf.tanh(slopes[..., first : first + c])
+        moved = tf.reduce_sum(slope * (2.0 * x[..., :c] - 1.0), axis=-1)
+        return 0.5 * (mean[..., c] + moved + 1.0)
+
+    def _logistic(self, loc, log_scale):
+        return distributions.DiscretisedLogistic(loc, distributions.logistic_scale(log_scale))
+
+
+FAMILIES = {
+    "bernoulli": Bernoulli,
+    "categorical": Categorical,
+    "logistic_mixture": LogisticMixture,
+}
+
+
+# --- models with such a decoder -------------------------------------------------------------------
+
+
+class PixelDecoder:
+    """What models with an autoregressive p(x|z) share: the network "pixels" and what it stands for.
+
+    The model's arguments are those of `zoo.methods.pixel_cnn.PixelCNN`.
+    """
+
+    @property
+    def pixel_roles(self):
+        """The roles of p(x|z): with location-dependent conditions a "decoder" spreads the code."""
+        return ("pixels", "decoder") if self.conditioning == "dependent" else ("pixels",)
+
+    @property
+    def family(self):
+        """The family of a pixel."""
+        return FAMILIES[self.decoder_output](self.image_shape[-1], self.mixture_components)
+
+    def make_pixels(self, code_dim=0):
+        """Makes the networks of p(x|code), or of p(x) without a code."""
+        if len(self.image_shape) != 3:
+            expected = "(H, W, C): pixels have an order"
+            raise ValueError(refusal("image_shape", expected, self.image_shape))
+        if self.pixel_kernel % 2 == 0:
+            raise ValueError(refusal("pixel_kernel", "an odd int >= 3", self.pixel_kernel))
+        conditions = ((code_dim,),) if code_dim else ()
+        if code_dim and self.conditioning == "dependent":
+            conditions = ((*self.image_shape[:2], self.condition_maps),)
+            self.make("decoder", (code_dim,), outputs=conditions[0])
+
+        def build(**options):
+            return PixelStack(
+                self.family.heads,
+                layers=self.pixel_layers,
+                maps=self.pixel_maps,
+                kernel=self.pixel_kernel,
+                gated=self.gated,
+                dropout=self.pixel_dropout,
+                name="pixels",
+                **options,
+            )
+
+        self.make("pixels", self.image_shape, *conditions, build=build)
+
+    def pixel_by_pixel(self, rows, *code):
+        """p(x|code) for codes [B, code_dim], or p(x) for `rows` images."""
+
+        def conditions():
+            dependent = code and self.conditioning == "dependent"
+            return (self.apply("decoder", *code),) if dependent else code
+
+        def sampler(pick, noise):
+            return self.networks["pixels"].sample(pick, noise, *conditions())
+
+        return Autoregressive(
+            self.family,
+            lambda x: self.apply("pixels", x, *conditions()),
+            sampler,
+            rows,
+            self.image_shape,
+        )
+
+    def draws_by_loop(self, verb):
+        return verb in ("sample_rows", "reconstruct_rows", "redraw_rows")
+
+    def proper_likelihood(self, binary):
+        return binary if self.decoder_output == "bernoulli" else True
