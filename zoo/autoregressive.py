@@ -5,6 +5,8 @@ A family says what one pixel is, given what a network (`zoo.networks.masked.Pixe
 p(x|z) is one.
 """
 
+from typing import Literal
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -192,10 +194,49 @@ FAMILIES = {
 
 
 class PixelDecoder:
-    """What models with an autoregressive p(x|z) share: the network "pixels" and what it stands for.
+    """What models with an autoregressive p(x|code) share, mixed in before their base.
 
-    The model's arguments are those of `zoo.methods.pixel_cnn.PixelCNN`.
+    Args:
+        decoder_output: of a pixel: "bernoulli" for binary ones; for 256 levels "categorical" or
+            "logistic_mixture" (PixelCNN++).
+        mixture_components: of a logistic mixture, >= 1.
+        pixel_layers: of the masked network, >= 1.
+        pixel_maps: of each of its two stacks, >= 1.
+        pixel_kernel: height and width of a layer's window, odd, >= 3.
+        pixel_dropout: fraction dropped behind the gates, in [0, 1).
+        gated: False for ReLUs in the place of gates.
+        conditioning: on the code or the labels: "invariant" adds a linear map of them to each
+            layer, the same at all pixels; "dependent" one of maps that a decoder makes of them.
+        condition_maps: made by that decoder, >= 1.
+        **base: of the class that it is mixed into.
     """
+
+    def __init__(
+        self,
+        *,
+        decoder_output: Literal["bernoulli", "categorical", "logistic_mixture"] = "bernoulli",
+        mixture_components: int = 10,
+        pixel_layers: int = 6,
+        pixel_maps: int = 32,
+        pixel_kernel: int = 5,
+        pixel_dropout: float = 0.0,
+        gated: bool = True,
+        conditioning: Literal["invariant", "dependent"] = "invariant",
+        condition_maps: int = 16,
+        **base,
+    ):
+        super().__init__(
+            decoder_output=decoder_output,
+            mixture_components=mixture_components,
+            pixel_layers=pixel_layers,
+            pixel_maps=pixel_maps,
+            pixel_kernel=pixel_kernel,
+            pixel_dropout=pixel_dropout,
+            gated=gated,
+            conditioning=conditioning,
+            condition_maps=condition_maps,
+            **base,
+        )
 
     @property
     def pixel_roles(self):

@@ -278,16 +278,19 @@ def _method_class(method):
 
 
 def _lineage(method):
-    """Class nodes from the method's own to the base model's."""
-    path, node, nodes = _source(method), _method_class(method), []
-    while True:
-        nodes.append(node)
-        if node.name == _BASE or not node.bases:
-            return nodes
-        parent = node.bases[0].id if isinstance(node.bases[0], ast.Name) else node.bases[0].attr
-        if parent not in _classes(path):
-            path = _path(_imports(path).get(parent, "zoo.model"))
-        node = _classes(path)[parent]
+    """Class nodes from the method's own to the base model's, mix-ins before the base they join."""
+    nodes = _ancestors(_source(method), _method_class(method))
+    return nodes[: next((i + 1 for i, n in enumerate(nodes) if n.name == _BASE), None)]
+
+
+def _ancestors(path, node):
+    """A class and its bases, depth first."""
+    nodes = [node]
+    for base in node.bases if node.name != _BASE else ():
+        parent = base.id if isinstance(base, ast.Name) else base.attr
+        home = path if parent in _classes(path) else _path(_imports(path).get(parent, "zoo.model"))
+        nodes += _ancestors(home, _classes(home)[parent])
+    return nodes
 
 
 def _path(module):

@@ -1,7 +1,5 @@
 """PixelCNN: exact likelihood, pixel by pixel; gated, conditional, and with logistic mixtures."""
 
-from typing import Literal
-
 import tensorflow as tf
 
 from zoo import distributions
@@ -20,20 +18,9 @@ class PixelCNN(PixelDecoder, GenerativeModel):
 
     Args:
         latent_dim: unused, as there is no code, >= 1.
-        decoder_output: of a pixel: "bernoulli" for binary ones; for 256 levels "categorical" or
-            "logistic_mixture" (PixelCNN++).
-        mixture_components: of a logistic mixture, >= 1.
-        pixel_layers: of the masked network, >= 1.
-        pixel_maps: of each of its two stacks, >= 1.
-        pixel_kernel: height and width of a layer's window, odd, >= 3.
-        pixel_dropout: fraction dropped behind the gates, in [0, 1).
-        gated: False for ReLUs in the place of gates.
-        conditioning: of labels: "invariant" adds a linear map of them to each layer, the same at
-            all pixels; "dependent" one of maps that a decoder makes of them.
-        condition_maps: made by that decoder, >= 1.
         num_classes: of labels `y`, >= 2.
         model_learning_rate: of the model's Adam, None for `learning_rate`, > 0.
-        **base: see `zoo.model.GenerativeModel`.
+        **base: see `zoo.autoregressive.PixelDecoder` and `zoo.model.GenerativeModel`.
 
     Reference:
         van den Oord, Kalchbrenner, Kavukcuoglu: Pixel recurrent neural networks, arXiv 1601.06759;
@@ -49,15 +36,6 @@ class PixelCNN(PixelDecoder, GenerativeModel):
         self,
         *,
         latent_dim: int = 64,
-        decoder_output: Literal["bernoulli", "categorical", "logistic_mixture"] = "bernoulli",
-        mixture_components: int = 10,
-        pixel_layers: int = 8,
-        pixel_maps: int = 32,
-        pixel_kernel: int = 5,
-        pixel_dropout: float = 0.0,
-        gated: bool = True,
-        conditioning: Literal["invariant", "dependent"] = "invariant",
-        condition_maps: int = 16,
         num_classes: int | None = None,
         model_learning_rate: float | None = None,
         learning_rate: float = 1e-3,
@@ -66,15 +44,6 @@ class PixelCNN(PixelDecoder, GenerativeModel):
     ):
         super().__init__(
             latent_dim=latent_dim,
-            decoder_output=decoder_output,
-            mixture_components=mixture_components,
-            pixel_layers=pixel_layers,
-            pixel_maps=pixel_maps,
-            pixel_kernel=pixel_kernel,
-            pixel_dropout=pixel_dropout,
-            gated=gated,
-            conditioning=conditioning,
-            condition_maps=condition_maps,
             num_classes=num_classes,
             model_learning_rate=model_learning_rate,
             learning_rate=learning_rate,
@@ -100,11 +69,8 @@ class PixelCNN(PixelDecoder, GenerativeModel):
 
     def image(self, rows, y=None):
         """p(x), or p(x|y) for labels y, of that many rows."""
-        return (
-            self.pixel_by_pixel(rows)
-            if y is None
-            else self.pixel_by_pixel(rows, self.label_vector(y))
-        )
+        code = () if y is None else (self.label_vector(y),)
+        return self.pixel_by_pixel(rows, *code)
 
     def call(self, inputs, training=False):
         """x -> log p(x), [B] nats."""

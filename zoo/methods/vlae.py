@@ -11,7 +11,7 @@ class VLAE(PixelVAE):
     """PixelVAE with a near-sighted decoder and a learned prior: z keeps what is not local.
 
     *Game*: PixelVAE's, with p(z) an autoregressive flow of Gaussian noise,
-        e_i = (z_i - m_i(z_1, ..., z_{i-1})) / s_i(z_1, ..., z_{i-1}), and p(x_i | z, window of x_i).
+        e_i = (z_i - m_i(z_1, ..., z_{i-1})) / s_i(z_1, ..., z_{i-1}), and p(x_i | z, a window).
     *Players*: model (encoder, masked network, the decoder that spreads z, the flow's networks).
     *Capabilities*: sample, encode, decode, reconstruct (a draw), log_prob (a lower bound).
     *Result*: results/vlae-*.json.

@@ -115,7 +115,7 @@ class PixelStack(keras.layers.Layer):
             return tf.zeros([rows, *shape], self.compute_dtype)
 
         def draw_row(r, above, image):
-            # The vertical stack on row r, and what the horizontal one takes of it, [B, W, layers, n].
+            # The vertical stack on row r; `sides`, [B, layers, W, width], is what the other takes.
             v, kept, sides = None, [], []
             for block, before, of_block in zip(self.blocks, above, terms):
                 here = [_row(term, r) for term in of_block]
