@@ -40,13 +40,21 @@ def texts(root):
     """{path: text} of the generated files; README only if it is there."""
     methods = {name: registry.reference(name) for name in registry.list_methods()}
     described = configs(root / "configs", methods)
-    entries = ledger(root / "results")
+    entries = with_papers(ledger(root / "results"), described)
     found = {root / "RESULTS.md": results.render_results(methods, described, entries)}
     readme = root / "README.md"
     if readme.is_file():
         table = results.render_table(methods, described, entries)
         found[readme] = results.splice(readme.read_text(), table)
     return found
+
+
+def with_papers(entries, described):
+    """The entries with the paper's numbers as `paper.json` has them today, where it has any."""
+    return {
+        key: {**entry, "paper": described.get(key, {}).get("paper") or entry["paper"]}
+        for key, entry in entries.items()
+    }
 
 
 def configs(folder, methods):

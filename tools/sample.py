@@ -29,6 +29,7 @@ _POINTS = 5_000
 _BATCH = 500  # examples a call of `encode`
 _STEPS = 9  # images of one interpolation or traversal, both ends included
 _ROWS = 8  # images, or draws of the prior, of a picture with a row for each
+_DRAWS = 8  # of p(x|z) at one code, where it is not shown by a mean
 _TRAVERSED = 2  # images of which every dimension has a row
 _DIMENSIONS = 8  # of a code, at most, in such a block of rows
 _CLASSES = 20  # columns at most: of more classes the first ones are shown
@@ -90,6 +91,8 @@ def grids(model, real, n, seed):
             found["inpaintings"] = inpaintings(model, shown[0], seed)
     if "decode" in model.capabilities:
         found["interpolations"] = interpolations(model, x, y, min(_ROWS, len(x) // 2) or 1, seed)
+        if model.draws_by_loop("sample_rows"):
+            found["draws"] = draws(model, *shown, seed)
         if model.code_dim > first_of_style(model):
             found["traversals"] = traversals(model, *shown, seed)
         if number_of_classes(model):
@@ -118,6 +121,17 @@ def interpolations(model, x, y, rows, seed):
         real = {"x_from": x[ends][:rows], "x_to": x[ends][rows:]}
     labels = None if y is None else np.repeat(labels[:rows], _STEPS, axis=0)
     return pictures.interpolation_grid(decode_mean(model, z, labels), rows=rows, **real)
+
+
+def draws(model, x, y, seed):
+    """What the code leaves open: a row is a code (its image first), a column a draw of p(x|z)."""
+    z = np.repeat(start_codes(model, x, y, seed), _DRAWS, axis=0)
+    y = None if y is None else np.repeat(y, _DRAWS, axis=0)
+    drawn = np.asarray(model.decode(z, y=y).sample(seed=(seed % 2**31, 1)))
+    drawn = drawn.reshape(len(x), _DRAWS, *x.shape[1:])
+    first = x if "encode" in model.capabilities else drawn[:, 0]
+    rows = np.concatenate([np.asarray(first)[:, None], drawn], axis=1)
+    return pictures.image_grid(rows.reshape(-1, *x.shape[1:]), columns=_DRAWS + 1)
 
 
 def traversals(model, x, y, seed):

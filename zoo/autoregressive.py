@@ -39,15 +39,18 @@ class Autoregressive(distributions.Implicit):
         return "uniform", [*self._event[:2], self.family.noise]
 
     def within(self, context):
-        def inside(function):
-            def called(*inputs):
-                with context():
-                    return function(*inputs)
+        def outputs(x):
+            with context():
+                return self.outputs(x)
 
-            return called
+        # XLA makes the long loop of small steps fast.
+        @tf.function(autograph=False, jit_compile=True)
+        def drawn(noise):
+            with context():
+                return self._drawn(noise)
 
-        networks = inside(self.outputs), inside(self.sampler)
-        return Autoregressive(self.family, *networks, self._batch, self._event)
+        sampler = lambda pick, noise: drawn(noise)
+        return Autoregressive(self.family, outputs, sampler, self._batch, self._event)
 
     def _drawn(self, noise):
         return self.sampler(self.family.pick, noise)

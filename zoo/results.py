@@ -34,6 +34,17 @@ _DESCRIBED = ("n", "split", "protocol")
 _BEGIN, _END = "<!-- methods:begin -->", "<!-- methods:end -->"
 _NUMBER = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")
 _SHOWN = 3  # metrics in a cell of README's table where the paper names none
+# Those that tell most of a model, whatever it is for, in the order in which they are shown there.
+_TELLING = (
+    "classification_error",
+    "clustering_error",
+    "nll",
+    "bits_per_dim",
+    "modes_high_quality",
+    "high_quality_share",
+    "one_nn_accuracy",
+    "reconstruction_ratio",
+)
 _COMPARED = 3  # methods that make a comparison
 # Its columns: of mixtures in the plane, which have modes, and of images.
 _TOY_METRICS = ("modes_covered", "modes_high_quality", "high_quality_share", "reconstruction_mse")
@@ -405,12 +416,13 @@ def _order(found):
 
 
 def _reached(found):
-    """The cell "our number": metrics that the paper reports, else the first few."""
+    """The cell "our number": metrics that the paper reports, else the few that tell most."""
     if found is None:
         return "not run"
-    shown = [name for name in found["paper"] if name in found["metrics"]] or list(found["metrics"])[
-        :_SHOWN
-    ]
+    metrics = found["metrics"]
+    telling = [name for name in _TELLING if name in metrics]
+    telling += [name for name in metrics if name not in telling]
+    shown = [name for name in found["paper"] if name in metrics] or telling[:_SHOWN]
     cell = "; ".join(f"{name} {_spread(found['metrics'][name])}" for name in shown)
     return f"{cell} ({_plural(len(found['seeds']), 'seed')}, {_commits(found)})"
 
