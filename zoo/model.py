@@ -174,7 +174,7 @@ class GenerativeModel(Verbs, keras.Model):
 
     # --- construction -----------------------------------------------------------------------------
 
-    def make(self, role, *inputs, outputs=(), like=None):
+    def make(self, role, *inputs, outputs=(), like=None, standard=False):
         """Makes the network of a role, from the table, or as the caller passed it.
 
         Args:
@@ -182,6 +182,8 @@ class GenerativeModel(Verbs, keras.Model):
             *inputs: shapes of one example of each input.
             outputs: shape of one output example; () for one logit.
             like: the role whose rows it gets, where the table has no such role.
+            standard: whether the outputs get mean 0 and variance 1 over the batch, by batch
+                normalisation of the last row; networks of one's own see to it themselves.
         """
         network = self._given.get(role)
         if network is None:
@@ -189,6 +191,7 @@ class GenerativeModel(Verbs, keras.Model):
                 self.network,
                 role,
                 like=like or role,
+                standard=standard,
                 image_shape=self.image_shape,
                 latent_dim=self.latent_dim,
                 outputs=outputs,
