@@ -147,10 +147,14 @@ def test_diagonal_normal_reads_loc_and_log_scale():
     )
 
 
-def test_bounded_normal_reads_loc_and_logit_of_scale():
-    q = distributions.bounded_normal(tf.constant([[1.0, 2.0, 0.0, math.log(3.0)]]))
-    np.testing.assert_allclose(q.mean(), [[1.0, 2.0]])
-    np.testing.assert_allclose(q.stddev(), [[0.5, 0.75]], rtol=1e-6)
+def test_unit_normal_shares_variance_1_between_outputs_and_noise():
+    q = distributions.unit_normal(tf.constant([[1.0, -2.0]]), 0.6)
+    np.testing.assert_allclose(q.mean(), [[0.8, -1.6]], rtol=1e-6)  # 0.8^2 + 0.6^2 = 1
+    np.testing.assert_allclose(q.stddev(), [[0.6, 0.6]], rtol=1e-6)
+    # At the mean: -ln(2 pi) - 2 ln 0.6, one number an example.
+    np.testing.assert_allclose(
+        q.log_prob([[0.8, -1.6]]), [-math.log(2 * math.pi) - 2 * math.log(0.6)], rtol=1e-5
+    )
 
 
 def test_scaled_normal_reads_channels():

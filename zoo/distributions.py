@@ -227,10 +227,13 @@ def diagonal_normal(outputs):
     return tfd.Independent(tfd.Normal(loc, tf.exp(log_scale)), 1)
 
 
-def bounded_normal(outputs):
-    """N(loc, diag(scale^2)), scale < 1, from [B, 2 d]: loc, logit of scale."""
-    loc, logit = tf.split(tf.cast(outputs, tf.float32), 2, axis=-1)
-    return tfd.Independent(tfd.Normal(loc, tf.sigmoid(logit)), 1)
+def unit_normal(outputs, stddev):
+    """N(sqrt(1 - stddev^2) outputs, stddev^2 I) from [B, d], stddev < 1.
+
+    Outputs of mean 0 and variance 1 make samples of mean 0 and variance 1.
+    """
+    loc = tf.cast(outputs, tf.float32) * math.sqrt(1.0 - stddev**2)
+    return tfd.Independent(tfd.Normal(loc, tf.fill(tf.shape(loc), stddev)), 1)
 
 
 def code(output, network, rows, dimensions, noise_dim=None):

@@ -174,7 +174,7 @@ class GenerativeModel(Verbs, keras.Model):
 
     # --- construction -----------------------------------------------------------------------------
 
-    def make(self, role, *inputs, outputs=(), like=None, build=None):
+    def make(self, role, *inputs, outputs=(), like=None, standard=False, build=None):
         """Makes the network of a role, from the table, or as the caller passed it.
 
         Args:
@@ -182,6 +182,8 @@ class GenerativeModel(Verbs, keras.Model):
             *inputs: shapes of one example of each input.
             outputs: shape of one output example; () for one logit.
             like: the role whose rows it gets, where the table has no such role.
+            standard: whether the outputs get mean 0 and variance 1 over the batch, by batch
+                normalisation of the last row; networks of one's own see to it themselves.
             build: callable of `init_seed` and `dtype`, for a network that no table holds.
         """
         network = self._given.get(role)
@@ -193,6 +195,7 @@ class GenerativeModel(Verbs, keras.Model):
                 self.network,
                 role,
                 like=like or role,
+                standard=standard,
                 image_shape=self.image_shape,
                 latent_dim=self.latent_dim,
                 outputs=outputs,

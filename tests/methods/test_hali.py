@@ -1,5 +1,7 @@
 """HALI: the two chains, their levels, ALI's game on their joints."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,48 +13,68 @@ from zoo.methods.ali import ALI
 from zoo.methods.hali import HALI
 from zoo.networks.stack import Stack, dense
 
+_EPSILON = 1e-4  # of the normalisation
+
 CONFORMANCE = {"images": {"upper_dims": (4, 2)}, "vectors": {"upper_dims": (2,)}}
+
+
+def standard(units, seed, *rows):
+    """Rows, then a linear one whose outputs have mean 0 and variance 1 over the batch."""
+    last = dense(units, activation="linear", norm=True, affine=False)
+    return Stack((*rows, last), init_seed=seed, init_stddev=0.5, epsilon=_EPSILON)
 
 
 def hali(upper_dims=(3,), **options):
     dims, outputs = (D, *upper_dims), ()
-    networks = nets("encoder", "decoder")
+    networks = nets("decoder") | {"encoder": standard(D, 1, hidden())}
     for level, (below, here) in enumerate(zip(dims, dims[1:]), start=2):
-        networks[f"encoder_{level}"] = stack(2 * here, 10 + level, hidden())
-        networks[f"decoder_{level}"] = stack(2 * below, 20 + level, hidden())
+        top = level == len(dims)
+        upper = (2 * here, stack) if top else (here, standard)
+        networks[f"encoder_{level}"] = upper[1](upper[0], 10 + level, hidden())
+        networks[f"decoder_{level}"] = standard(below, 20 + level, hidden())
     if options.get("num_classes"):
         outputs = (options["num_classes"] + 1,)
     networks["discriminator"] = pair(outputs=outputs)
     return HALI(image_shape=(D,), latent_dim=D, upper_dims=upper_dims, **networks | options)
 
 
-_A, _S1 = np.array([[0.9, -0.4], [0.3, 1.1]]), np.array([0.3, 0.6])  # q(z1|x) = N(x A, S1^2)
+_S1 = np.array([0.6, 0.6])  # the noise of z1, beside which its mean has 0.8
+_A = np.array([[0.9, -0.4], [0.3, 1.1]])  # q(z1|x) = N(x A, S1^2)
 _B, _S2 = np.array([[0.7], [-1.2]]), np.array([0.4])  # q(z2|z1) = N(z1 B, S2^2)
-_C, _T = np.array([[1.5, -0.5]]), np.array([0.5, 0.2])  # p(z1|z2) = N(z2 C, T^2)
+_C = np.array([[1.5, -0.5]])  # p(z1|z2) = N(z2 C, S1^2)
 _W, _SHIFT = np.array([[0.8, 0.1], [-0.6, 1.0]]), np.array([2.0, -1.0])  # x = z1 W + SHIFT
 
 
 def gaussian_chains():
-    """Two levels, of dimensions 2 and 1, all Gaussian: their moments are known."""
+    """Two levels, of dimensions 2 and 1, all Gaussian: their moments are known.
 
-    def normal(weights, scale):
-        network = linear(2 * weights.shape[1])
-        network.build((None, weights.shape[0]))
-        kernel = np.concatenate([weights, np.zeros_like(weights)], axis=1)
-        logit = np.log(scale / (1 - scale))  # scales are bounded by 1
-        network.set_weights([kernel, np.concatenate([np.zeros(len(scale)), logit])])
-        return network
+    The population statistics of what is standardised are mean 0 and variance 1.
+    """
 
-    decoder = linear(D)
-    decoder.build((None, D))
-    decoder.set_weights([_W, _SHIFT])
+    def network(made, *weights):
+        made.build((None, len(weights[0])))
+        made.set_weights(weights)
+        return made
+
+    def mean(weights):
+        width = weights.shape[1]
+        return network(
+            standard(width, 0), weights / 0.8, np.zeros(width), np.ones(width) - _EPSILON
+        )
+
     return hali(
         (1,),
-        encoder=normal(_A, _S1),
-        encoder_2=normal(_B, _S2),
-        decoder_2=normal(_C, _T),
-        decoder=decoder,
+        encoder=mean(_A),
+        encoder_2=network(linear(2), np.append(_B, 0 * _B, axis=1), np.append([0.0], np.log(_S2))),
+        decoder_2=mean(_C),
+        decoder=network(linear(D), _W, _SHIFT),
+        code_noise=0.6,
     )
+
+
+def standardised(mean):
+    """What training makes of a batch of means, [B, d]: 0.8 of standard deviation."""
+    return 0.8 * (mean - mean.mean(axis=0)) / np.sqrt(mean.var(axis=0) + 0.64 * _EPSILON)
 
 
 def assert_moments(found, mean, covariance):
@@ -75,7 +97,10 @@ def test_the_joints_are_those_of_the_two_chains(monkeypatch):
     x_q, x_p = np.split(images, 2)
     (z1_q, z2_q), (z1_p, z2_p) = (np.split(half, [D], axis=1) for half in np.split(codes, 2))
     np.testing.assert_array_equal(x_q, x)
-    noises = (z1_q - x @ _A) / _S1, (z2_q - z1_q @ _B) / _S2, z2_p, (z1_p - z2_p @ _C) / _T
+    noise_q, noise_p = (
+        (z1 - standardised(m)) / _S1 for z1, m in ((z1_q, x @ _A), (z1_p, z2_p @ _C))
+    )
+    noises = noise_q, (z2_q - z1_q @ _B) / _S2, z2_p, noise_p
     assert_standard_normal(np.concatenate(noises, axis=1))  # each of its own, and independent
     np.testing.assert_allclose(x_p, z1_p @ _W + _SHIFT, atol=1e-5)
 
@@ -149,24 +174,33 @@ def test_reconstructions_go_up_and_down_along_the_means():
     np.testing.assert_allclose(model.reconstruct(x, level=2), upper, atol=1e-5)
 
 
-def test_no_level_is_noisier_than_1():
-    model, x = hali(), batch(5)
-    bias = model.encoder.weights[-1]
-    bias.assign(tf.concat([bias[:D], tf.fill([D], 1e3)], axis=0))
-    np.testing.assert_allclose(model.encode(x).stddev(), np.ones([5, D]))
+@pytest.mark.parametrize("network", ["auto", "ali_digits"])
+def test_codes_below_the_top_have_mean_0_and_variance_1_in_training(network, monkeypatch):
+    dims = {"latent_dim": 4, "upper_dims": (3, 2)}
+    model, n = sgd(HALI(image_shape=(8, 8, 1), network=network, **dims), rate=0.0), 500
+    seen = seen_by(model, "discriminator", monkeypatch)
+    model.train_step(np.random.default_rng(0).random((n, 8, 8, 1), np.float32))
+    ((_, codes),) = seen
+    for chain in np.split(codes, 2):
+        below_top = chain[:, : 4 + 3].astype(np.float64)
+        # The mean of the noise has a variance of s^2 / n, and 2 s m eps + s^2 eps^2 one of
+        # (4 s^2 (1 - s^2) + 2 s^4) / n, 0.875 / n for s = 1/2.
+        assert np.abs(below_top.mean(axis=0)).max() < 4.5 * 0.5 / np.sqrt(n)
+        assert np.abs(below_top.var(axis=0) - 1).max() < 4.5 * np.sqrt(0.875 / n)
 
 
-def test_level_1_is_ali_with_the_same_weights():
-    model, x = hali(), batch(7)
-    ali = ALI(image_shape=(D,), latent_dim=D, **nets("encoder", "decoder", "discriminator"))
+def test_level_1_without_noise_is_ali_with_the_same_weights():
+    model, x = hali(code_noise=0.0), batch(7)
+    same = nets("decoder", "discriminator") | {"encoder": standard(D, 1, hidden())}
+    ali = ALI(image_shape=(D,), latent_dim=D, encoder_output="deterministic", **same)
     np.testing.assert_array_equal(model.reconstruct(x, level=1), ali.reconstruct(x))
     np.testing.assert_array_equal(model.encode(x).mean(), ali.encode(x).mean())
     assert np.abs(model.reconstruct(x, level=2) - ali.reconstruct(x)).max() > 1e-3
 
 
 def test_samples_descend_the_chain_with_noise_at_every_level():
-    # x = (z2 C + T e) W + SHIFT: N(SHIFT, W' (C' C + T^2) W).
-    covariance = _W.T @ (_C.T @ _C + np.diag(_T**2)) @ _W
+    # x = (z2 C + S1 e) W + SHIFT: N(SHIFT, W' (C' C + S1^2) W).
+    covariance = _W.T @ (_C.T @ _C + np.diag(_S1**2)) @ _W
     assert_moments(gaussian_chains().sample(5000, seed=0).numpy(), _SHIFT, covariance)
 
 
@@ -231,8 +265,11 @@ def test_a_hierarchy_has_levels(upper_dims):
 def test_networks_of_codes_come_with_any_table():
     model = HALI(image_shape=(8, 8, 1), latent_dim=4, upper_dims=(3,), network="ali_digits")
     assert isinstance(model.encoder_2, Stack) and model.encoder_2.result_shape == (6,)
-    assert model.decoder_2.result_shape == (8,)
-    assert model.encoder_2.rows[-1] == dense(None, activation="linear")
+    assert model.decoder_2.result_shape == (4,)
+    last = dense(None, activation="linear")  # of level L, which its prior holds
+    assert model.encoder_2.rows[-1] == last
+    for network in (model.encoder, model.decoder_2):
+        assert network.rows[-1] == dataclasses.replace(last, norm=True, affine=False)
 
 
 def test_verbs():

@@ -82,6 +82,15 @@ def test_batch_norm_against_numpy(shape, synchronised):
     np.testing.assert_array_equal(layer.moving_mean, before)
 
 
+def test_batch_norm_without_scale_and_shift_learns_nothing():
+    layer = BatchNorm(epsilon=1e-2, affine=False)
+    layer.build((16, 3))
+    assert not layer.trainable_variables and len(layer.variables) == 2
+    x = np.random.default_rng(0).normal(2.0, 3.0, (16, 3)).astype(np.float32)
+    expected = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-2)
+    np.testing.assert_allclose(layer(x, training=True), expected, atol=2e-5)
+
+
 def test_untied_bias_is_one_for_each_pixel_and_channel():
     layer = UntiedBias()
     layer.build((None, 2, 3, 4))

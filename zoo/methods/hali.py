@@ -22,14 +22,18 @@ class HALI(GenerativeModel):
     *Capabilities*: sample, encode, decode, reconstruct, classify (with `num_classes`).
     *Result*: results/hali-*.json.
 
-    All conditionals are Gaussians of standard deviations below 1: no prior holds the scale of z_1,
-    ..., z_{L-1}, and without the bound it grew until the noise drowned the codes.
+    No prior holds z_1, ..., z_{L-1}: learned scales shrink the noise that p feeds its decoder until
+    all samples are one, and means chase each other without end. So their conditionals are
+        z_l = sqrt(1 - s^2) m + s eps,  m the network's output with mean 0 and variance 1 over the
+        batch (population statistics at inference), s fixed:
+    in both chains these codes have mean 0 and variance 1, as z_L under its prior.
     `encode(x, level=l)` is q(z_l|x), `level=None` the joint posterior, a distribution of tuples;
     `reconstruct(x, level=l)` goes up to level l and down again along the means.
 
     Args:
         latent_dim: dimensions of z_1, the code that `decode` takes, >= 1.
         upper_dims: dimensions of z_2, ..., z_L.
+        code_noise: s, standard deviation of the noise of z_1, ..., z_{L-1}, in [0, 1).
         num_classes: of labels, makes D a classifier of K classes and "decoded", as ALI's, >= 2.
         discriminator_learning_rate: of the discriminator's Adam, None for `learning_rate`, > 0.
         generator_learning_rate: of the others' Adam, None for `learning_rate`, > 0.
@@ -50,6 +54,7 @@ class HALI(GenerativeModel):
         *,
         latent_dim: int = 64,
         upper_dims: tuple[int, ...] = (16,),
+        code_noise: float = 0.5,
         num_classes: int | None = None,
         discriminator_learning_rate: float | None = None,
         generator_learning_rate: float | None = None,
@@ -58,6 +63,7 @@ class HALI(GenerativeModel):
         super().__init__(
             latent_dim=latent_dim,
             upper_dims=upper_dims,
+            code_noise=code_noise,
             num_classes=num_classes,
             discriminator_learning_rate=discriminator_learning_rate,
             generator_learning_rate=generator_learning_rate,
@@ -74,11 +80,14 @@ class HALI(GenerativeModel):
         if not self.upper_dims or min(self.upper_dims) < 1:
             raise ValueError(refusal("upper_dims", "one or more ints >= 1", self.upper_dims))
         dims = self.dims
-        self.make("encoder", self.image_shape, outputs=(2 * dims[0],))
+        self.make("encoder", self.image_shape, outputs=(dims[0],), standard=True)
         self.make("decoder", (dims[0],), outputs=self.image_shape)
         for level, (below, here) in enumerate(zip(dims, dims[1:]), start=2):
-            self.make(f"encoder_{level}", (below,), outputs=(2 * here,), like="code_encoder")
-            self.make(f"decoder_{level}", (here,), outputs=(2 * below,), like="code_decoder")
+            top = level == self.levels
+            up, down = {"like": "code_encoder"}, {"like": "code_decoder"}
+            outputs = (2 * here if top else here,)
+            self.make(f"encoder_{level}", (below,), outputs=outputs, standard=not top, **up)
+            self.make(f"decoder_{level}", (here,), outputs=(below,), standard=True, **down)
         classes = (self.num_classes + 1,) if self.classifies else ()
         self.make("discriminator", self.image_shape, (sum(dims),), outputs=classes)
 
@@ -124,12 +133,14 @@ class HALI(GenerativeModel):
         """q(z_level | z_{level - 1}), of z [..., B, d]."""
         flat = tf.reshape(z, [-1, z.shape[-1]])
         outputs = self.apply(f"encoder_{level}", flat)
-        shape = tf.concat([tf.shape(z)[:-1], [outputs.shape[-1]]], axis=0)
-        return distributions.bounded_normal(tf.reshape(outputs, shape))
+        outputs = tf.reshape(outputs, tf.concat([tf.shape(z)[:-1], [outputs.shape[-1]]], axis=0))
+        if level == self.levels:  # z_L has a prior, which holds its scale
+            return distributions.diagonal_normal(outputs)
+        return distributions.unit_normal(outputs, self.code_noise)
 
     def down(self, z, level):
         """p(z_{level - 1} | z_level)."""
-        return distributions.bounded_normal(self.apply(f"decoder_{level}", z))
+        return distributions.unit_normal(self.apply(f"decoder_{level}", z), self.code_noise)
 
     def climb(self, x, draw, top=None):
         """[z_1, ..., z_top] of the encoders; `draw(distribution, place)` makes each z."""
@@ -178,7 +189,7 @@ class HALI(GenerativeModel):
 
     def posterior(self, x):
         """q(z_1|x)."""
-        return distributions.bounded_normal(self.apply("encoder", x))
+        return distributions.unit_normal(self.apply("encoder", x), self.code_noise)
 
     def likelihood(self, z):
         """p(x|z_1)."""

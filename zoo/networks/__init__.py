@@ -1,5 +1,7 @@
 """Networks by role, from the papers' tables or by one rule for any image size."""
 
+import dataclasses
+
 from zoo.errors import refusal, unknown
 from zoo.networks import auto, tables
 from zoo.networks.masked import MADE, PixelStack
@@ -30,6 +32,7 @@ def make(
     role,
     *,
     like=None,
+    standard=False,
     image_shape,
     latent_dim,
     inputs,
@@ -45,6 +48,7 @@ def make(
         role: its name.
         like: "encoder", "decoder", "discriminator", "code_encoder", "code_decoder" or
             "code_discriminator": whose rows it gets unless the table has some for the role itself.
+        standard: whether the outputs get mean 0 and variance 1 over the batch.
         image_shape, latent_dim: of the model.
         inputs: shapes of one example of each input.
         outputs: shape of one output example; () for one logit.
@@ -71,6 +75,8 @@ def make(
         if len(inputs) > 2:
             expected = f"a table whose {role} takes {len(inputs)} inputs"
             raise ValueError(refusal("network", expected, network))
+        if standard:
+            rows = (*rows[:-1], dataclasses.replace(rows[-1], norm=True, affine=False))
         return Stack(rows, outputs, init_seed=init_seed, name=role, **options)
     parts = {"x": rows["x"], "z": rows["z"] if len(inputs) > 1 else None, "joint": rows["joint"]}
     stacks = {

@@ -53,13 +53,14 @@ class BatchNorm(keras.layers.Layer):
     Args:
         momentum: of the moving averages (ALI's code: 0.95).
         epsilon: added to the variance (ALI's code: 1e-4).
+        affine: whether gamma and beta are learned; else they are 1 and 0.
 
     Reference: Ioffe and Szegedy, arXiv 1502.03167, algorithm 1.
     """
 
-    def __init__(self, momentum=0.95, epsilon=1e-4, **kwargs):
+    def __init__(self, momentum=0.95, epsilon=1e-4, affine=True, **kwargs):
         super().__init__(**kwargs)
-        self.momentum, self.epsilon = momentum, epsilon
+        self.momentum, self.epsilon, self.affine = momentum, epsilon, affine
 
     def build(self, shape):
         def weight(name, initializer, trainable):
@@ -73,7 +74,9 @@ class BatchNorm(keras.layers.Layer):
                 name=name,
             )
 
-        self.gamma, self.beta = weight("gamma", "ones", True), weight("beta", "zeros", True)
+        self.gamma, self.beta = tf.ones(shape[-1]), tf.zeros(shape[-1])
+        if self.affine:
+            self.gamma, self.beta = weight("gamma", "ones", True), weight("beta", "zeros", True)
         self.moving_mean = weight("moving_mean", "zeros", False)
         self.moving_variance = weight("moving_variance", "ones", False)
 
@@ -113,7 +116,8 @@ class BatchNorm(keras.layers.Layer):
         return tf.cast((wide - mean) * inverse + beta, x.dtype), mean, variance
 
     def get_config(self):
-        return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon}
+        own = {"momentum": self.momentum, "epsilon": self.epsilon, "affine": self.affine}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("zoo")

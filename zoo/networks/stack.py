@@ -26,6 +26,7 @@ class Row:
             row.
         kernel, stride, padding: of convolutions.
         norm: batch normalisation, which replaces the bias.
+        affine: whether the normalisation learns a scale and a shift.
         dropout: fraction of the *inputs* dropped while training.
         noise: stddev of Gaussian noise added to the inputs while training.
         activation: "linear", "relu", "leaky_relu", "tanh" or "maxout".
@@ -43,6 +44,7 @@ class Row:
     stride: int = 1
     padding: str = "valid"
     norm: bool = False
+    affine: bool = True
     dropout: float = 0.0
     noise: float = 0.0
     activation: str = "leaky_relu"
@@ -205,7 +207,7 @@ class _Block(keras.layers.Layer):
         if row.size is not None:
             shape = (*row.size, shape[-1])
         if row.norm:
-            self.norm = BatchNorm(stack.momentum, stack.epsilon, **dtype)
+            self.norm = BatchNorm(stack.momentum, stack.epsilon, row.affine, **dtype)
             self.norm.build((None, *shape))
         elif row.bias == "untied":
             self.untied = UntiedBias(**dtype)
