@@ -2,10 +2,14 @@
 
     python tools/benchmark.py
     python tools/benchmark.py --methods=ali --precisions=float32 --rounds=9
+    python tools/benchmark.py --sampling
 
 For each method and precision, in a process of its own: the bare training step, the step inside
 Keras' `fit`, the input pipeline alone, and, in turn with them, the fastest 5x5 convolution that
 this machine does. Machines are noisy, so the ratios within one run are what counts.
+
+With `--sampling`, instead: what 16 images of 28x28 cost of autoregressive models, from Keras and
+from an export, in calls of `log_prob` on the same batch.
 
 GFLOP are 2 per multiply-add of the convolutions and matrix products in the traced step, forward and
 backward, dead nodes left out; everything else is not counted.
@@ -34,18 +38,31 @@ FLAGS = (
     common.flag("seconds", "float", 1.5, "time of each measurement in a round", minimum=0.01),
     common.flag("threads", "int", None, "threads of TensorFlow; None means one a core", minimum=1),
     common.flag("case", "str", None, "METHOD:PRECISION, measured in this process; prints JSON"),
+    common.flag("sampling", "bool", False, "autoregressive sampling instead of training"),
     common.flag("write", "bool", False, "also write the table to BUILD.md"),
     common.DATA_DIR,
 )
 SHAPE = (28, 28, 1)
 CEILING_SHAPES = ((28, 64), (14, 128), (14, 256))  # side, maps in and out, batch 100, 5x5
 MARKS = ("<!-- bench:begin -->", "<!-- bench:end -->")
+SAMPLING_MARKS = ("<!-- sampling:begin -->", "<!-- sampling:end -->")
+DRAWN = 16  # images at once
+AUTOREGRESSIVE = (  # (method, hyper-parameters)
+    ("pixel_cnn", {"pixel_layers": 12, "pixel_maps": 32, "pixel_kernel": 3}),
+    ("pixel_cnn", {"pixel_layers": 6, "pixel_maps": 32, "pixel_kernel": 5}),
+    ("pixel_cnn", {"pixel_layers": 12, "pixel_maps": 16, "pixel_kernel": 5, "gated": False}),
+    ("pixel_cnn", {"pixel_layers": 6, "decoder_output": "logistic_mixture"}),
+    ("pixel_vae", {"pixel_layers": 6, "conditioning": "dependent"}),
+)
 
 
 def run(flags):
     """All cases, each in a process of its own, then the table."""
     if flags.case is not None:
         print(json.dumps(measure(flags, *flags.case.split(":"))))
+        return
+    if flags.sampling:
+        _publish(sampling_table(flags), SAMPLING_MARKS, flags.write)
         return
     cases = []
     for precision in flags.precisions:
@@ -63,13 +80,17 @@ def run(flags):
             )
             cases.append(json.loads(done.stdout.splitlines()[-1]))
             print(f"measured {method} in {precision}", file=sys.stderr)
-    text = table(cases, flags)
+    _publish(table(cases, flags), MARKS, flags.write)
+
+
+def _publish(text, marks, write):
+    """Prints a table and, if asked, puts it between its marks in BUILD.md."""
     print(text)
-    if flags.write:
+    if write:
         path = common.ROOT / "BUILD.md"
-        before, _, rest = path.read_text().partition(MARKS[0])
-        _, _, after = rest.partition(MARKS[1])
-        path.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
+        before, _, rest = path.read_text().partition(marks[0])
+        _, _, after = rest.partition(marks[1])
+        path.write_text(f"{before}{marks[0]}\n{text}\n{marks[1]}{after}")
 
 
 def measure(flags, method, precision):
@@ -130,6 +151,58 @@ def measure(flags, method, precision):
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "data": source.name,
     }
+
+
+def sampling_table(flags):
+    """What drawing costs, in calls of `log_prob`, as a Markdown table; medians over the rounds."""
+    common.load()
+    import numpy as np
+
+    import zoo
+    from zoo import training
+
+    if flags.threads:
+        training.set_threads(flags.threads)
+    heads = ("method", "`log_prob`", "`sample`", "sample / log_prob", "exported / log_prob")
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for method, options in AUTOREGRESSIVE:
+        model = zoo.create(method, image_shape=SHAPE, **options)
+        with tempfile.TemporaryDirectory() as folder:
+            served = zoo.load(zoo.export(model, folder).parent)
+            x = np.asarray(model.sample(DRAWN, seed=0))
+            calls = {
+                "log_prob": lambda: model.log_prob(x, seed=0),  # noqa: B023
+                "sample": lambda: model.sample(DRAWN, seed=0),  # noqa: B023
+                "exported": lambda: served.sample(DRAWN, seed=0),  # noqa: B023
+            }
+            for call in calls.values():
+                call()
+            rounds = [
+                {name: _seconds(call, flags.seconds) for name, call in calls.items()}
+                for _ in range(flags.rounds)
+            ]
+        median = {name: statistics.median(each[name] for each in rounds) for name in calls}
+        ratio = {
+            name: statistics.median(each[name] / each["log_prob"] for each in rounds)
+            for name in ("sample", "exported")
+        }
+        words = ", ".join(f"{name} {value}" for name, value in options.items())
+        cells = (
+            f"{method}: {words}",
+            f"{1e3 * median['log_prob']:.0f} ms",
+            f"{1e3 * median['sample']:.0f} ms",
+            f"{ratio['sample']:.1f}",
+            f"{ratio['exported']:.0f}",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", f"{DRAWN} images of 28x28 on a CPU of {_cores(flags)} threads."]
+    return "\n".join(lines)
+
+
+def _cores(flags):
+    import os
+
+    return flags.threads or os.cpu_count()
 
 
 class _Fit:
@@ -227,8 +300,6 @@ def _source(flags):
 
 def table(cases, flags):
     """The cases as a Markdown table, and what it was measured on."""
-    import os
-
     heads = ("method", "precision", "ms a step", "images/s", "GFLOP a step", "GFLOP/s")
     heads += ("of the ceiling", "`fit` / bare step", "input / consumption", "peak memory")
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
@@ -250,11 +321,10 @@ def table(cases, flags):
     notes = "; ".join(
         f"{c['precision']} {c['ceiling']:.0f} GFLOP/s ({c['ceiling_shape']})" for c in ceilings
     )
-    cores = flags.threads or os.cpu_count()
     lines += [
         "",
         f"Batch {flags.batch_size}, network {flags.network}, data {cases[0]['data']}, "
-        f"{cores} threads. Ceiling: {notes}.",
+        f"{_cores(flags)} threads. Ceiling: {notes}.",
     ]
     return "\n".join(lines)
 
