@@ -115,7 +115,7 @@ def test_with_one_draw_it_is_the_vae():
 # --- the two gradients ----------------------------------------------------------------------------
 
 
-def repeated_gradients(model, n=256, plays=50):
+def repeated_gradients(model, n=1024, plays=50):
     """(of the encoder [plays, 4], of the decoder [plays, 2]), each from n rows' own draws."""
     found = []
     for play in range(plays):
