@@ -20,7 +20,7 @@ def cvae(**options):
     return CVAE(image_shape=(D,), latent_dim=D, **settings | options)
 
 
-# --- a scalar with means of its own for each class: x = W z + M_y + S eps --------------------------
+# --- a scalar with means of its own for each class: x = W z + M_y + S eps -------------------------
 
 _W, _S, _M = 0.8, 0.6, np.array([-1.0, 0.5, 3.0])
 _VARIANCE = _W**2 + _S**2

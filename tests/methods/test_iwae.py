@@ -23,7 +23,7 @@ def small(method=IWAE, **options):
     return sgd(method(image_shape=(D,), latent_dim=D, **options))
 
 
-# --- scalars: z ~ N(0, 1), x = W z + S eps, q(z|x) = N(a x + c, t^2) --------------------------------
+# --- scalars: z ~ N(0, 1), x = W z + S eps, q(z|x) = N(a x + c, t^2) ------------------------------
 
 _W, _S = 0.8, 0.6
 _VARIANCE = _W**2 + _S**2  # of x ~ N(0, W^2 + S^2)

@@ -17,16 +17,16 @@ class CVAE(VAE):
     *Result*: results/cvae-*.json.
 
     `num_classes` or `num_attributes` says what y is. It joins z in the decoder's first row, and the
-    encoder's row that its table marks, by a linear map of each network's own.
+    encoder's row that its table marks, by a linear map of each network's own. The paper's prior depends on
+    what is given; here it is N(0, I), as in the generative part of Kingma et al., M2, arXiv
+    1406.5298, equation 6. The paper's completion of images from a part of them is not here.
 
     Args:
         **vae: see `zoo.methods.vae.VAE`.
 
     Reference:
         Sohn, Lee, Yan: Learning structured output representation using deep conditional generative
-        models, NIPS 2015, equation 4, with the prior p(z) = N(0, I), independent of what is given;
-        Kingma, Rezende, Mohamed, Welling: Semi-supervised learning with deep generative models,
-        arXiv 1406.5298, equation 6, without its term log p(y).
+        models, NIPS 2015, equation 4.
     """
 
     LABELS = ("num_classes", "num_attributes")
