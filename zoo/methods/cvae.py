@@ -17,9 +17,9 @@ class CVAE(VAE):
     *Result*: results/cvae-*.json.
 
     `num_classes` or `num_attributes` says what y is. It joins z in the decoder's first row, and the
-    encoder's row that its table marks, by a linear map of each network's own. The paper's prior depends on
-    what is given; here it is N(0, I), as in the generative part of Kingma et al., M2, arXiv
-    1406.5298, equation 6. The paper's completion of images from a part of them is not here.
+    encoder's row that its table marks, by a linear map of each network's own. The paper's prior
+    depends on what is given; here it is N(0, I), as in the generative part of Kingma et al., M2,
+    arXiv 1406.5298, equation 6. The paper's completion of images from a part of them is not here.
 
     Args:
         **vae: see `zoo.methods.vae.VAE`.
