@@ -275,8 +275,7 @@ def take(name, rows):
     if name == "implicit":
         offset = 10.0 * tf.cast(rows, tf.float32)[:, None]
         return distributions.Implicit(lambda noise: offset + noise, 3, len(rows), (3,))
-    family, parameters = distributions.describe(p)
-    return distributions.rebuild(family, {k: tf.gather(v, rows) for k, v in parameters.items()})
+    return distributions.mapped(lambda parameter: tf.gather(parameter, rows), p)
 
 
 NAMES = [

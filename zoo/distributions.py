@@ -522,3 +522,9 @@ def rebuild(family, parameters):
     cls, names = _FAMILIES[family]
     extra = {"dtype": tf.float32} if family == "bernoulli" else {}
     return _pixels(cls(**{name: parameters[name] for name in names}, **extra))
+
+
+def mapped(function, distribution):
+    """The same family with `function` of each parameter, such as `tf.stop_gradient`."""
+    family, parameters = describe(distribution)
+    return rebuild(family, {name: function(value) for name, value in parameters.items()})

@@ -156,6 +156,25 @@ def test_iwae_by_hand():
     np.testing.assert_allclose(likelihood.iwae_bound(weights), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("beta", [1.0, 0.3, 0.0])
+def test_doubly_reparameterised_by_hand(beta):
+    # log w = c z: d bound / dz_k = v_k c, v = softmax(c z) of each example's draws, and once more
+    # beta v_k + 1 - beta; any factor of the bound is one of its gradient.
+    z, c = np.float32([[1.0], [2.0], [0.5], [-1.0]]), 0.7
+    v = np.exp(c * z).reshape(2, 2)
+    v = (v / v.sum(axis=1, keepdims=True)).reshape(4, 1)
+    variable = tf.Variable(z)
+    with tf.GradientTape() as tape:
+        draws, zeros = likelihood.doubly_reparameterised(tf.identity(variable), 2, beta)
+        log_weights = tf.reshape(c * draws[:, 0] + zeros, [2, 2])
+        bound = likelihood.iwae_bound(log_weights)
+        loss = tf.reduce_sum(bound * [-0.5, 3.0])
+    np.testing.assert_array_equal(draws, z)
+    np.testing.assert_array_equal(zeros, np.zeros(4))
+    expected = np.float32([-0.5, -0.5, 3.0, 3.0])[:, None] * v * c * (beta * v + 1 - beta)
+    np.testing.assert_allclose(tape.gradient(loss, variable), expected, rtol=1e-5)
+
+
 def test_bits_per_dim_of_uniform_levels():
     # Uniform on 256 levels: log p = -D ln 256, ln 256 / ln 2 = 8 bits.
     dimensions = 28 * 28
@@ -319,6 +338,7 @@ def test_monte_carlo_kl_is_unbiased():
         (likelihood.negative_elbo, (1, 2)),
         (likelihood.negative_elbo, (2, 1)),
         (likelihood.iwae_bound, (1,)),
+        (lambda z: likelihood.doubly_reparameterised(z, 2), (1,)),
         (adversarial.log_ratio_generator, (2,)),
         (supervised.data_logit, (1,)),
     ],

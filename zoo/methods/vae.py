@@ -1,5 +1,6 @@
 """VAE: the variational auto-encoder, its beta and its importance-weighted bound."""
 
+import functools
 from typing import Literal
 
 import tensorflow as tf
@@ -65,10 +66,10 @@ class VAE(GenerativeModel):
 
     def make_networks(self):
         maps = 2 if self.decoder_output == "discretised_logistic" else 1
-        self.make("encoder", self.image_shape, outputs=(2 * self.latent_dim,))
+        self.make_encoder("normal", labels=self.label_width)
         self.make(
             "decoder",
-            (self.latent_dim,),
+            (self.latent_dim + self.label_width,),
             outputs=(*self.image_shape[:-1], maps * self.image_shape[-1]),
         )
 
@@ -79,17 +80,14 @@ class VAE(GenerativeModel):
 
     def train_step(self, data):
         batch = self.as_batch(data)
-        self.play(self.bound, batch["x"])
+        self.play(self.bound, *self.arguments(batch))
         return self.report()
 
-    def bound(self, x):
-        q = self.posterior(x)  # q(z|x)
-        z = self.draw(q, "z")
-        log_likelihood = self.likelihood(z).log_prob(x)  # log p(x|z)
+    def bound(self, x, y=None):
+        q = self._posterior(x, y)  # q(z|x)
+        log_likelihood, kl = self.log_ratios(x, q, self.draw(q, "z"), y)
         if self.kl == "analytic":
             kl = divergence.analytic_kl(q, self.prior)
-        else:
-            kl = divergence.monte_carlo_kl(q, self.prior, z)
         self.log(reconstruction_loss=-log_likelihood, kl=kl)
         return {"model": likelihood.negative_elbo(log_likelihood, kl, self.beta * self.warm_up())}
 
@@ -101,21 +99,27 @@ class VAE(GenerativeModel):
             return 1.0
         return tf.minimum(tf.cast(self.step.value, tf.float32) / self.kl_warm_up_steps, 1.0)
 
+    def log_ratios(self, x, q, z, y=None):
+        """log p(x|z) and log q(z|x) / p(z), [B] each: log w is the first less the second."""
+        return self._likelihood(z, y).log_prob(x), divergence.monte_carlo_kl(q, self.prior, z)
+
     def log_prob_rows(self, x, seeds_, y=None, samples=1):
         """log 1/k sum_k p(x, z_k) / q(z_k|x), z_k ~ q(z|x): [B] nats."""
+        repeat = functools.partial(tf.repeat, repeats=samples, axis=0)  # [B, ...] -> [B k, ...]
         with self.inference():
-            q = self.posterior(x)
+            q = self._posterior(x, y)
             z = distributions.sample_rows(q, seeds_, "z", n=samples)  # [B, k, d]
-            p = self.likelihood(tf.reshape(z, [-1, self.latent_dim]))
-            log_likelihood = tf.reshape(p.log_prob(tf.repeat(x, samples, axis=0)), [-1, samples])
-            log_ratio = self.prior.log_prob(z) - tf.transpose(
-                q.log_prob(tf.transpose(z, [1, 0, 2]))
+            log_likelihood, kl = self.log_ratios(
+                repeat(x),
+                distributions.mapped(repeat, q),
+                tf.reshape(z, [-1, self.latent_dim]),
+                None if y is None else repeat(y),
             )
-            return likelihood.iwae_bound(log_likelihood + log_ratio)
+            return likelihood.iwae_bound(tf.reshape(log_likelihood - kl, [-1, samples]))
 
     def posterior(self, x):
         """q(z|x)."""
-        return distributions.diagonal_normal(self.apply("encoder", x))
+        return self.code(x, "normal")
 
     def likelihood(self, z):
         """p(x|z)."""

@@ -5,6 +5,7 @@ from zoo.networks.tables.table import Table
 
 _LINEAR = {"activation": "linear"}
 _RELU = {"activation": "relu"}
+_TANH = {"activation": "tanh"}
 
 # z joins the inputs of every row of the discriminator: a learned linear map of it is added before
 # each non-linearity.
@@ -29,6 +30,14 @@ AAE_MLP = Table(
         "code_discriminator": (*[dense(1000, **_RELU)] * 2, dense(None, **_LINEAR)),
     },
     reference="Makhzani et al., AAE, arXiv 1511.05644, appendix A",
+)
+
+IWAE_MLP = Table(
+    roles={
+        "encoder": (*[dense(200, **_TANH)] * 2, dense(None, **_LINEAR)),
+        "decoder": (*[dense(200, **_TANH)] * 2, dense(None, **_LINEAR)),
+    },
+    reference="Burda et al., IWAE, arXiv 1509.00519, one stochastic layer, after the authors' code",
 )
 
 # One set of networks for all methods that are compared under one budget.
