@@ -91,7 +91,7 @@ def grids(model, real, n, seed):
             found["inpaintings"] = inpaintings(model, shown[0], seed)
     if "decode" in model.capabilities:
         found["interpolations"] = interpolations(model, x, y, min(_ROWS, len(x) // 2) or 1, seed)
-        if model.draws_by_loop("sample_rows"):
+        if has_no_mean(model):
             found["draws"] = draws(model, *shown, seed)
         if model.code_dim > first_of_style(model):
             found["traversals"] = traversals(model, *shown, seed)
@@ -273,6 +273,13 @@ def draw_codes(model, x, y, seed):
 def draw_prior(model, n, seed):
     """n codes of the prior, [n, code_dim]."""
     return np.asarray(model.prior.sample(n, seed=(seed % 2**31, 0)))
+
+
+def has_no_mean(model):
+    """Whether p(x|z) is shown by draws, as autoregressive ones are."""
+    from zoo.autoregressive import PixelDecoder
+
+    return isinstance(model, PixelDecoder)
 
 
 def decode_mean(model, z, y=None):

@@ -5,6 +5,8 @@ A family says what one pixel is, given what a network (`zoo.networks.masked.Pixe
 p(x|z) is one.
 """
 
+import contextlib
+import contextvars
 from typing import Literal
 
 import tensorflow as tf
@@ -17,6 +19,19 @@ from zoo.networks import PixelStack
 tfd = tfp.distributions
 
 
+_XLA = contextvars.ContextVar("xla", default=True)
+
+
+@contextlib.contextmanager
+def without_xla():
+    """Inside, draws are traced operation by operation: an export must run where there is no XLA."""
+    token = _XLA.set(False)
+    try:
+        yield
+    finally:
+        _XLA.reset(token)
+
+
 class Autoregressive(distributions.Implicit):
     """An image's distribution, scored by one pass of a network and drawn pixel by pixel.
 
@@ -27,11 +42,16 @@ class Autoregressive(distributions.Implicit):
         batch_size: B, int or scalar tensor.
         image_shape: (H, W, C).
 
-    `log_prob` is that of a probability mass, nats; `mean` raises `NotImplementedError`.
+    `log_prob` is that of a probability mass, nats; `mean` raises `NotImplementedError`. XLA compiles
+    the loop over pixels: it is fast at many small steps.
     """
+
+    kind = "autoregressive"
 
     def __init__(self, family, outputs, sampler, batch_size, image_shape, name="Autoregressive"):
         self.family, self.outputs, self.sampler = family, outputs, sampler
+        # The noise comes from outside: XLA makes other numbers than the kernels of an export do.
+        self._compiled = tf.function(self._loop, autograph=False, jit_compile=True)
         super().__init__(self._drawn, None, batch_size, image_shape, name=name)
 
     @property
@@ -39,20 +59,20 @@ class Autoregressive(distributions.Implicit):
         return "uniform", [*self._event[:2], self.family.noise]
 
     def within(self, context):
-        def outputs(x):
-            with context():
-                return self.outputs(x)
+        def inside(function):
+            def called(*inputs):
+                with context():
+                    return function(*inputs)
 
-        # XLA makes the long loop of small steps fast.
-        @tf.function(autograph=False, jit_compile=True)
-        def drawn(noise):
-            with context():
-                return self._drawn(noise)
+            return called
 
-        sampler = lambda pick, noise: drawn(noise)
-        return Autoregressive(self.family, outputs, sampler, self._batch, self._event)
+        networks = inside(self.outputs), inside(self.sampler)
+        return Autoregressive(self.family, *networks, self._batch, self._event)
 
     def _drawn(self, noise):
+        return (self._compiled if _XLA.get() else self._loop)(noise)
+
+    def _loop(self, noise):
         return self.sampler(self.family.pick, noise)
 
     def _log_prob(self, x):
@@ -294,9 +314,6 @@ class PixelDecoder:
             rows,
             self.image_shape,
         )
-
-    def draws_by_loop(self, verb):
-        return verb in ("sample_rows", "reconstruct_rows", "redraw_rows")
 
     def proper_likelihood(self, binary):
         return binary if self.decoder_output == "bernoulli" else True

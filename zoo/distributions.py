@@ -31,6 +31,8 @@ class Implicit(tfd.Distribution):
     `NotImplementedError`.
     """
 
+    kind = "implicit"  # its family, for `describe`
+
     def __init__(self, function, noise_dim, batch_size, event_shape, name="Implicit"):
         parameters = dict(locals())
         self.function, self.noise_dim = function, noise_dim
@@ -498,10 +500,10 @@ _FAMILIES = {
 def describe(distribution):
     """(family, {parameter: tensor [B, ...]}) of a distribution made in this module.
 
-    Implicit distributions have no parameters: ("implicit", {}).
+    Implicit distributions have no parameters: ("implicit", {}), or ("autoregressive", {}).
     """
     if isinstance(distribution, Implicit):
-        return "implicit", {}
+        return distribution.kind, {}
     if isinstance(distribution, tfd.VectorDeterministic):
         return "vector_deterministic", {"loc": distribution.loc}
     inner = distribution.distribution

@@ -74,10 +74,6 @@ class Verbs:
         pair = self.networks.get("discriminator")
         return isinstance(pair, Pair) and bool(pair.x.rows)
 
-    def draws_by_loop(self, verb):
-        """Whether a row-wise verb runs a long loop of small steps, which XLA makes fast."""
-        return False
-
     def proper_likelihood(self, binary):
         """Whether `log_prob` is a likelihood of data that are (not) binary."""
         return True
@@ -292,9 +288,7 @@ class Verbs:
         key = (verb, *sorted(options.items()))
         if key not in self._functions:
             traced = functools.partial(getattr(self, verb), **options)
-            self._functions[key] = tf.function(
-                traced, reduce_retracing=True, autograph=False, jit_compile=self.draws_by_loop(verb)
-            )
+            self._functions[key] = tf.function(traced, reduce_retracing=True, autograph=False)
         if y is not None:
             inputs = (*inputs, y)
         parts = [

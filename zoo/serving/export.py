@@ -16,24 +16,27 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from zoo import autoregressive
 from zoo.distributions import describe
 from zoo.errors import refusal
 from zoo.serving import card, manifest, warm_up
 from zoo.serving.scan import scan
 
-# Inputs of each signature; `y` comes on top where the model is conditional. All are verbs but
-# `decode_parameters`, from which `Served.decode` rebuilds p(x|z).
+# Inputs of each signature; `y` comes on top where the model is conditional. All are verbs but those
+# from which `Served.decode` rebuilds p(x|z): its parameters, or an autoregressive one's scores.
 INPUTS = {
     "sample": ("seed",),
     "encode": ("x", "seed"),
     "decode": ("z", "seed"),
     "decode_parameters": ("z",),
+    "decode_log_prob": ("x", "z"),
     "reconstruct": ("x", "seed"),
     "log_prob": ("x", "seed"),
     "classify": ("x",),
 }
-# The family of distributions known by samples alone, or outside of the closed list.
-IMPLICIT = "implicit"
+# Families that have no parameters: known by samples alone (or outside of the closed list), or by
+# samples and scores.
+IMPLICIT, AUTOREGRESSIVE = "implicit", "autoregressive"
 
 
 def export(model, export_dir, version=None, *, data=None, metrics=None):
@@ -137,6 +140,7 @@ def _signatures(model, families):
         "encode": lambda x, seed, y=None: model.encode_rows(x, seed, y),
         "decode": lambda z, seed, y=None: model.decode_rows(z, seed, y),
         "decode_parameters": lambda z, y=None: _parameters(model, z, y),
+        "decode_log_prob": lambda x, z, y=None: {"log_prob": _score(model, x, z, y)},
         "reconstruct": lambda x, seed, y=None: {
             f"level_{level}": model.reconstruct_rows(x, seed, y, level=level)
             for level in range(1, model.levels + 1)
@@ -145,8 +149,8 @@ def _signatures(model, families):
         "classify": lambda x: {"logits": model.classify_rows(x)},
     }
     wanted = [verb for verb in INPUTS if verb in model.capabilities]
-    if families.get("decode", IMPLICIT) != IMPLICIT:
-        wanted.append("decode_parameters")
+    extra = {None: (), IMPLICIT: (), AUTOREGRESSIVE: ("decode_log_prob",)}
+    wanted += extra.get(families.get("decode"), ("decode_parameters",))
     return {name: _trace(bodies[name], _specs(model, name)) for name in wanted}
 
 
@@ -172,7 +176,8 @@ def _trace(body, specs):
     # No jit_compile: TensorFlow Serving on a CPU has no XLA to run it with.
     @tf.function(input_signature=specs, autograph=False)
     def signature(*inputs):
-        outputs = body(**dict(zip(names, inputs, strict=True)))
+        with autoregressive.without_xla():
+            outputs = body(**dict(zip(names, inputs, strict=True)))
         return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
 
     return signature.get_concrete_function()
@@ -182,6 +187,12 @@ def _parameters(model, z, y):
     """The parameters of p(x|z), on the weights that the verbs use."""
     with model.inference():
         return _described(model.likelihood, z, y)[1]
+
+
+def _score(model, x, z, y):
+    """log p(x|z), [B] nats, on the weights that the verbs use."""
+    with model.inference():
+        return (model.likelihood(z) if y is None else model.likelihood(z, y)).log_prob(x)
 
 
 def _described(distribution, *inputs):
@@ -209,7 +220,7 @@ def _family(model, verb):
 
 def _recipe(verb, family, functions):
     """How `Served` rebuilds a distribution: family, signature to call, {parameter: its output}."""
-    if family == IMPLICIT:
+    if family in (IMPLICIT, AUTOREGRESSIVE):
         return {"family": family, "signature": verb, "parameters": {}}
     signature = {"encode": "encode", "decode": "decode_parameters"}[verb]
     outputs = sorted(functions[signature].structured_outputs)

@@ -11,7 +11,7 @@ from zoo import checks, seeds
 from zoo.distributions import rebuild
 from zoo.errors import refusal
 from zoo.serving import manifest
-from zoo.serving.export import IMPLICIT, versions
+from zoo.serving.export import AUTOREGRESSIVE, IMPLICIT, versions
 from zoo.serving.scan import scan
 
 tfd = tfp.distributions
@@ -129,14 +129,20 @@ class Served:
         """The distribution of a verb, as the manifest says, or known by samples in `output`."""
         recipe = self.manifest["distributions"][verb]
         rows = len(next(iter(inputs.values())))
-        if recipe["family"] == IMPLICIT:
+        if recipe["family"] in (IMPLICIT, AUTOREGRESSIVE):
+
+            def tiled(times):
+                return {k: np.concatenate([v] * times) for k, v in inputs.items() if v is not None}
 
             def draw(row_seeds):
-                times = len(row_seeds) // rows
-                tiled = {k: np.concatenate([v] * times) for k, v in inputs.items() if v is not None}
-                return self._call(verb, seed=row_seeds, **tiled)[output]
+                return self._call(verb, seed=row_seeds, **tiled(len(row_seeds) // rows))[output]
+
+            def score(x):
+                return self._call("decode_log_prob", x=x, **tiled(len(x) // rows))["log_prob"]
 
             event_shape = self.manifest["signatures"][verb]["outputs"][output]["shape"][1:]
+            if recipe["family"] == AUTOREGRESSIVE:
+                return Scored(draw, rows, event_shape, score)
             return Sampled(draw, rows, event_shape)
         # The seeds have no effect on parameters, but a signature's inputs are all fed.
         found = self._call(recipe["signature"], **inputs, seed=np.zeros(rows, np.int64))
@@ -177,6 +183,26 @@ class Sampled(tfd.Distribution):
 
     def _mean(self):
         return tf.reduce_mean(self.sample(10, seed=seeds.fold(0, "mean")), axis=0)
+
+
+class Scored(Sampled):
+    """An autoregressive distribution of an export: `log_prob` is exact, `mean` raises.
+
+    Args:
+        draw, rows, event_shape: see `Sampled`.
+        score: callable, images [n B, *event_shape] of the batch, n times -> log p, [n B] nats.
+    """
+
+    def __init__(self, draw, rows, event_shape, score, name="Scored"):
+        self._score = score
+        super().__init__(draw, rows, event_shape, name=name)
+
+    def _log_prob(self, x):
+        flat = tf.reshape(x, [-1, *self._event])
+        return tf.reshape(self._score(flat), tf.shape(x)[: -len(self._event)])
+
+    def _mean(self):
+        raise NotImplementedError("An autoregressive distribution is known by samples, not means.")
 
 
 def load(path):
