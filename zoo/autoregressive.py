@@ -42,8 +42,8 @@ class Autoregressive(distributions.Implicit):
         batch_size: B, int or scalar tensor.
         image_shape: (H, W, C).
 
-    `log_prob` is that of a probability mass, nats; `mean` raises `NotImplementedError`. XLA compiles
-    the loop over pixels: it is fast at many small steps.
+    `log_prob` is that of a probability mass, nats; `mean` raises `NotImplementedError`. XLA
+    compiles the loop over pixels: it is fast at many small steps.
     """
 
     kind = "autoregressive"
