@@ -22,8 +22,8 @@ class HALI(GenerativeModel):
     *Capabilities*: sample, encode, decode, reconstruct, classify (with `num_classes`).
     *Result*: results/hali-*.json.
 
-    No prior holds z_1, ..., z_{L-1}: learned scales shrink the noise that p feeds its decoder until
-    all samples are one, and means chase each other without end. So their conditionals are
+    No prior holds z_1, ..., z_{L-1}: with free means and scales the two chains drifted, and
+    MNIST's digits became blobs. So their conditionals are
         z_l = sqrt(1 - s^2) m + s eps,  m the network's output with mean 0 and variance 1 over the
         batch (population statistics at inference), s fixed:
     in both chains these codes have mean 0 and variance 1, as z_L under its prior.

@@ -108,10 +108,12 @@ class BatchNorm(keras.layers.Layer):
         wide = tf.cast(x, tf.float32)
         axes = list(range(x.shape.rank - 1))
         count = tf.cast(tf.size(x) / x.shape[-1], tf.float32)
-        local = [tf.reduce_sum(wide, axes), tf.reduce_sum(tf.square(wide), axes), count]
-        total, squares, count = tf.distribute.get_replica_context().all_reduce("SUM", local)
+        reduce = tf.distribute.get_replica_context().all_reduce
+        total, count = reduce("SUM", [tf.reduce_sum(wide, axes), count])
         mean = total / count
-        variance = squares / count - tf.square(mean)
+        # After the mean: E x^2 - mean^2 would cancel where a code varies little.
+        squares = reduce("SUM", tf.reduce_sum(tf.square(wide - mean), axes))
+        variance = squares / count
         inverse = gamma * tf.math.rsqrt(variance + self.epsilon)
         return tf.cast((wide - mean) * inverse + beta, x.dtype), mean, variance
 
