@@ -61,6 +61,21 @@ SHARED_MLP = Table(
     reference="of this zoo",
 )
 
+# The same for points in the plane: small, so that thirty runs take half an hour.
+_HIDDEN = dense(128, norm=True, **_RELU)
+GRID_MLP = Table(
+    roles={
+        "encoder": (*[_HIDDEN] * 3, dense(None, **_LINEAR)),
+        "decoder": (*[_HIDDEN] * 3, dense(None, **_LINEAR)),
+        "code_encoder": (*[_HIDDEN] * 3, dense(None, **_LINEAR)),
+        "code_decoder": (*[_HIDDEN] * 3, dense(None, **_LINEAR)),
+        "discriminator": {"x": (), "z": (), "joint": (*[dense(256)] * 3, dense(None, **_LINEAR))},
+        "code_discriminator": (*[dense(256)] * 2, dense(None, **_LINEAR)),
+    },
+    slope=0.2,
+    reference="of this zoo",
+)
+
 # For few labels: the discriminator classifies, and noise before every row keeps it smooth, as in
 # Salimans et al., Improved techniques for training GANs, arXiv 1606.03498.
 _NOISY = {"noise": 0.5}
