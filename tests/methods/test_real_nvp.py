@@ -17,7 +17,7 @@ CONFORMANCE = {
     "images": {
         "latent_dim": None,
         "objective": "sum",
-        "critic_steps": 2,
+        "critic_steps": 1,
         "scales": 2,
         "couplings": 1,
         "hidden_units": 8,
