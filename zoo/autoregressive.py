@@ -283,19 +283,18 @@ class PixelDecoder:
             conditions = ((*self.image_shape[:2], self.condition_maps),)
             self.make("decoder", (code_dim,), outputs=conditions[0])
 
-        def build(**options):
-            return PixelStack(
-                self.family.heads,
-                layers=self.pixel_layers,
-                maps=self.pixel_maps,
-                kernel=self.pixel_kernel,
-                gated=self.gated,
-                dropout=self.pixel_dropout,
-                name="pixels",
-                **options,
-            )
-
-        self.make("pixels", self.image_shape, *conditions, build=build)
+        network = PixelStack(
+            self.family.heads,
+            layers=self.pixel_layers,
+            maps=self.pixel_maps,
+            kernel=self.pixel_kernel,
+            gated=self.gated,
+            dropout=self.pixel_dropout,
+            init_seed=self.init_seed("pixels"),
+            dtype=self.dtype_policy,
+            name="pixels",
+        )
+        self.add_network("pixels", network, self.image_shape, *conditions)
 
     def pixel_by_pixel(self, rows, *code):
         """p(x|code) for codes [B, code_dim], or p(x) for `rows` images."""

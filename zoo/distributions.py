@@ -153,9 +153,10 @@ def standard_normal(dimensions, stddev=1.0):
     return tfd.Independent(tfd.Normal(tf.zeros(dimensions), tf.fill([dimensions], stddev)), 1)
 
 
-def uniform(dimensions):
-    """U(-1, 1) on vectors, batch shape []."""
-    return tfd.Independent(tfd.Uniform(-tf.ones(dimensions), tf.ones(dimensions)), 1)
+def uniform(shape, low=-1.0):
+    """U(low, 1) on arrays of a shape (an int for vectors), batch shape []."""
+    ones = tf.ones(shape)
+    return tfd.Independent(tfd.Uniform(low * ones, ones), ones.shape.rank)
 
 
 def one_hot(logits):

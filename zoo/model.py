@@ -174,7 +174,7 @@ class GenerativeModel(Verbs, keras.Model):
 
     # --- construction -----------------------------------------------------------------------------
 
-    def make(self, role, *inputs, outputs=(), like=None, standard=False, build=None):
+    def make(self, role, *inputs, outputs=(), like=None, standard=False):
         """Makes the network of a role, from the table, or as the caller passed it.
 
         Args:
@@ -184,13 +184,9 @@ class GenerativeModel(Verbs, keras.Model):
             like: the role whose rows it gets, where the table has no such role.
             standard: whether the outputs get mean 0 and variance 1 over the batch, by batch
                 normalisation of the last row; networks of one's own see to it themselves.
-            build: callable of `init_seed` and `dtype`, for a network that no table holds.
         """
         network = self._given.get(role)
-        init_seed = seeds.place_number(role) % 100_003 + self.seed
-        if network is None and build is not None:
-            network = build(init_seed=init_seed, dtype=self.dtype_policy)
-        elif network is None:
+        if network is None:
             network = networks.make(
                 self.network,
                 role,
@@ -201,13 +197,28 @@ class GenerativeModel(Verbs, keras.Model):
                 outputs=outputs,
                 inputs=inputs,
                 init_stddev=self.init_stddev,
-                init_seed=init_seed,
+                init_seed=self.init_seed(role),
                 dtype=self.dtype_policy,
             )
+        self.add_network(role, network, *inputs)
+
+    def add_network(self, role, network, *inputs):
+        """Takes a network that the method made, or the one that the caller passed for its role.
+
+        Args:
+            role, *inputs: as in `make`.
+            network: a Keras layer.
+        """
+        given = self._given.get(role)
+        network = network if given is None else given
         if not network.built:
             network.build(*((None, *shape) for shape in inputs))
         self.networks[role] = network
         setattr(self, role, network)
+
+    def init_seed(self, role):
+        """The seed of a role's initial weights, int."""
+        return seeds.place_number(role) % 100_003 + self.seed
 
     def make_encoder(self, output, noise_dim=None, labels=0):
         """Makes the encoder of a `zoo.distributions.code` of latent_dim dimensions.
@@ -577,17 +588,17 @@ class GenerativeModel(Verbs, keras.Model):
             )
         return seeds.fold(phase.seed, place)
 
-    def apply(self, role, *inputs):
+    def apply(self, role, *inputs, **options):
         """float32 outputs of a role's network: its mode and its noise are the phase's."""
-        return tf.cast(self._run(role, self.networks[role], inputs), tf.float32)
+        return tf.cast(self._run(role, self.networks[role], inputs, options), tf.float32)
 
     def trace(self, role, *inputs):
         """As `apply`, of every row of the network, first to last; the last is the output."""
         rows = self._run(role, self.networks[role].trace, inputs)
         return [tf.cast(row, tf.float32) for row in rows]
 
-    def _run(self, role, function, inputs):
-        phase, options = _PHASE.get(), {}
+    def _run(self, role, function, inputs, options=None):
+        phase, options = _PHASE.get(), dict(options or {})
         training = phase is not None and phase.training
         if phase is not None and isinstance(self.networks[role], networks.SEEDED):
             call = phase.calls[role] = phase.calls.get(role, -1) + 1

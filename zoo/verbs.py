@@ -163,9 +163,10 @@ class Verbs:
             y: labels, for conditional models.
         """
         self._must("encode")
-        if not hasattr(self.networks["encoder"], "trace"):
+        encoder = self.networks.get("encoder")
+        if not hasattr(encoder, "trace"):
             expected = "a model whose encoder is made of rows, as those of tables are"
-            raise ValueError(refusal("features", expected, type(self.networks["encoder"]).__name__))
+            raise ValueError(refusal("features", expected, type(encoder).__name__))
         x, y = self._x(x), self._labels(y, len(x))
         extra = [tf.zeros([len(x), self._encoder_noise])] if self._encoder_noise else []
         extra += [] if y is None else [self.label_vector(y)]

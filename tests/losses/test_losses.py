@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import distributions
-from zoo.losses import adversarial, divergence, likelihood, supervised
+from zoo.losses import adversarial, divergence, likelihood, penalty, supervised
 
 tfd = tfp.distributions
 
@@ -111,6 +111,55 @@ def test_log_ratio_at_the_optimal_discriminator_is_the_kl():
     ratios = adversarial.log_ratio_generator(data.log_prob(x) - model.log_prob(x)).numpy()
     kl = LN2 + (0.25 + 1) / 2 - 0.5
     assert abs(ratios.mean() - kl) < 4 * ratios.std() / math.sqrt(n) < 0.02
+
+
+# --- Wasserstein and its penalty ------------------------------------------------------------------
+
+
+def test_wasserstein_losses_by_hand():
+    # Scores 3 of data and -1 of samples are 4 apart; the critic descends minus that.
+    data, model = tf.constant([3.0, 0.5]), tf.constant([-1.0, 2.5])
+    np.testing.assert_allclose(adversarial.wasserstein_critic(data, model), [-4.0, 2.0])
+    np.testing.assert_allclose(adversarial.wasserstein_generator(model), [1.0, -2.5])
+    of_data, of_model = gradients(adversarial.wasserstein_critic, data, model)
+    np.testing.assert_array_equal([of_data, of_model], [[-1.0, -1.0], [1.0, 1.0]])
+    (slope,) = gradients(adversarial.wasserstein_generator, model)
+    np.testing.assert_array_equal(slope, [-1.0, -1.0])
+
+
+def test_gradient_penalty_of_a_linear_critic():
+    # C(x) = w.x has the slope w everywhere: (5 - 1)^2 and, on the other side of 1, (1/2 - 1)^2.
+    x = tf.random.stateless_normal([2, 6, 2, 1, 2], [0, 1])
+    for w, expected in (([3.0, 4.0], 16.0), ([0.3, -0.4], 0.25)):
+        critic = lambda x, w=w: tf.reduce_sum(x * w, axis=-1)[:, 0, 0]
+        found = penalty.gradient_penalty(critic, *x, tf.linspace(0.0, 1.0, 6))
+        np.testing.assert_allclose(found, [expected] * 6, rtol=1e-6)
+
+
+def test_gradient_penalty_is_taken_between_data_and_samples():
+    # C(x) = |x|^2 / 2 has the slope x: at mix 1, 0, 1/4 of (3, 4) and (0, 8): 5, 8, |(3/4, 7)|.
+    data, model = tf.constant([[3.0, 4.0]] * 3), tf.constant([[0.0, 8.0]] * 3)
+    critic = lambda x: tf.reduce_sum(tf.square(x), axis=1) / 2
+    found = penalty.gradient_penalty(critic, data, model, tf.constant([1.0, 0.0, 0.25]))
+    np.testing.assert_allclose(found, [16.0, 49.0, (math.hypot(0.75, 7.0) - 1) ** 2], rtol=1e-5)
+
+
+def test_gradient_penalty_reaches_the_critic_even_where_it_is_flat():
+    # d/dw (|w| - 1)^2 = 2 (|w| - 1) w / |w|: (2.4, 3.2) * 2 at (3, 4); finite at 0.
+    x = tf.zeros([1, 2])
+    slope = lambda w: penalty.gradient_penalty(
+        lambda x: tf.linalg.matvec(x, w), x, x, tf.constant([0.5])
+    )
+    np.testing.assert_allclose(gradients(slope, [3.0, 4.0]), [[4.8, 6.4]], rtol=1e-5)
+    assert np.isfinite(gradients(slope, [0.0, 0.0])).all()
+
+
+def test_gradient_penalty_refuses_scores_and_weights_of_another_rank():
+    x, flat = tf.zeros([4, 2]), lambda x: x[:, 0]
+    with pytest.raises(ValueError, match="rank"):
+        penalty.gradient_penalty(flat, x, x, tf.zeros([4, 1]))
+    with pytest.raises(ValueError, match="rank"):
+        penalty.gradient_penalty(lambda x: x[:, :1], x, x, tf.zeros([4]))
 
 
 # --- supervised -----------------------------------------------------------------------------------
@@ -340,6 +389,9 @@ def test_monte_carlo_kl_is_unbiased():
         (likelihood.iwae_bound, (1,)),
         (lambda z: likelihood.doubly_reparameterised(z, 2), (1,)),
         (adversarial.log_ratio_generator, (2,)),
+        (adversarial.wasserstein_critic, (1, 2)),
+        (adversarial.wasserstein_critic, (2, 1)),
+        (adversarial.wasserstein_generator, (2,)),
         (supervised.data_logit, (1,)),
     ],
 )

@@ -1,6 +1,7 @@
 """Losses of two-player games on logits: positive logits mean "data", or the encoder's joint.
 
-With D = sigmoid(logits): -log D = softplus(-logits) and -log(1 - D) = softplus(logits).
+With D = sigmoid(logits): -log D = softplus(-logits) and -log(1 - D) = softplus(logits). The scores
+of a Wasserstein critic are not logits: only their differences mean something.
 """
 
 import tensorflow as tf
@@ -70,3 +71,29 @@ def log_ratio_generator(logits_model):
     """
     tf.debugging.assert_rank(logits_model, 1)
     return -logits_model
+
+
+def wasserstein_critic(critic_data, critic_model):
+    """C(model) - C(data), [B]: minus an estimate of the Wasserstein distance, for a critic C.
+
+    Args:
+        critic_data: [B], scores of data.
+        critic_model: [B], scores of samples.
+
+    Returns:
+        [B].
+
+    Reference: Arjovsky et al., Wasserstein GAN, arXiv 1701.07875, equation 3 and algorithm 1.
+    """
+    tf.debugging.assert_rank(critic_data, 1)
+    tf.debugging.assert_rank(critic_model, 1)
+    return critic_model - critic_data
+
+
+def wasserstein_generator(critic_model):
+    """-C(model), [B]: the generator's side.
+
+    Reference: Arjovsky et al., arXiv 1701.07875, algorithm 1.
+    """
+    tf.debugging.assert_rank(critic_model, 1)
+    return -critic_model

@@ -64,11 +64,9 @@ class VLAE(PixelVAE):
     def make_networks(self):
         super().make_networks()
         for i in range(self.prior_flows):
-
-            def build(**options):
-                return MADE(self.prior_units, name=f"flow_{i}", **options)  # noqa: B023
-
-            self.make(f"flow_{i}", (self.latent_dim,), build=build)
+            role = f"flow_{i}"
+            options = {"init_seed": self.init_seed(role), "dtype": self.dtype_policy, "name": role}
+            self.add_network(role, MADE(self.prior_units, **options), (self.latent_dim,))
 
     @property
     def prior(self):

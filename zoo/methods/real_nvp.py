@@ -1,0 +1,299 @@
+"""RealNVP: a flow of affine couplings, trained by likelihood, as a WGAN's generator, or both."""
+
+import functools
+import itertools
+import math
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from zoo import bijectors, distributions
+from zoo.errors import refusal
+from zoo.losses import adversarial, likelihood, penalty
+from zoo.model import GenerativeModel
+from zoo.networks.coupling import Conditioners
+
+_ALPHA = 0.05  # of the logit (Real NVP, section 4.1)
+
+
+class RealNVP(GenerativeModel):
+    """Real NVP: an invertible z = f(x) whose density is exact; f^-1 generates.
+
+    *Game*: by likelihood, max over f of  E_x log p(f(x)) + log |det df/dx|;  as a WGAN, min over f,
+        max over critics C of slope at most 1 of  E_x C(x) - E_{p(z)} C(f^-1(z));  or the sum.
+    *Players*: critic, unless trained by likelihood alone; generator (the flow), after
+        `critic_steps` updates of the critic.
+    *Capabilities*: sample, encode, decode, reconstruct (exact), log_prob (exact).
+    *Result*: results/real_nvp-*.json.
+
+    Images are first spread over their levels' bins, u = (round(255 x) + noise) / 256, and go
+    through logit(alpha + (1 - 2 alpha) u); encode takes the bins' middles. Each scale has couplings
+    with checkerboard masks; where height and width are even and another scale is to follow, 2x2
+    pixels are then squeezed into channels, couplings with channel masks follow, and half of the
+    channels is done. Vectors have couplings of the two halves in turn.
+
+    `log_prob` of images is the log of the density of 256 u, whose unit is one grey level, so that
+    -log_prob / (D ln 2) is the usual figure of bits per dimension. It averages the density over
+    `samples` draws of the noise, one a row by default: in the mean a lower bound of the log of the
+    levels' probability, rising with `samples`. Of vectors it is the density.
+
+    Args:
+        objective: "likelihood"; "wgan", its critic's weights clipped; "wgan_gp", with a penalty on
+            the critic's slope instead; or "sum", that of "wgan_gp" and of `likelihood_weight`
+            times the negative log-likelihood in nats.
+        likelihood_weight: of "sum", >= 0.
+        critic_steps: updates of the critic to one of the flow, >= 1.
+        clip_value: largest size of the critic's weights with "wgan", > 0.
+        penalty_weight: of the critic's slope with "wgan_gp" and "sum", >= 0.
+        scales: of images; each but the first halves height and width, so fewer where these get
+            odd, >= 1.
+        couplings: layers with checkerboard masks, and as many with channel masks, a scale; one more
+            of the former at the last scale, without the latter. Vectors have 2 scales x couplings
+            layers, >= 1.
+        hidden_units: maps of each coupling's hidden convolutions, or units of its dense layers,
+            >= 1.
+        blocks: residual blocks of each coupling's network, >= 0.
+        critic_learning_rate: of the critic's Adam, None for `learning_rate`, > 0.
+        generator_learning_rate: of the flow's Adam, None for `learning_rate`, > 0.
+        latent_dim: None, or the size of the data, which it always is, >= 1.
+        **base: see `zoo.model.GenerativeModel`.
+
+    Reference:
+        Dinh, Sohl-Dickstein, Bengio: Density estimation using Real NVP, arXiv 1605.08803, without
+        batch normalisation; the comparison of objectives: Danihelka, Lakshminarayanan, Uria,
+        Wierstra, Dayan: Comparison of maximum likelihood and GAN-based training of Real NVPs, arXiv
+        1705.05263; Arjovsky, Chintala, Bottou: Wasserstein GAN, arXiv 1701.07875, algorithm 1;
+        Gulrajani et al., arXiv 1704.00028, algorithm 1; the sum: Grover et al., Flow-GAN, arXiv
+        1705.08868. Here all updates of one step see the same minibatch, each with noise of its
+        own, and all players have Adam.
+    """
+
+    PLAYERS = {"critic": ("critic",), "generator": ("flow",)}
+    LOGS = ("nll", "wasserstein")
+    DENSITY = "exact"
+
+    def __init__(
+        self,
+        *,
+        objective: Literal["likelihood", "wgan", "wgan_gp", "sum"] = "likelihood",
+        likelihood_weight: float = 1.0,
+        critic_steps: int = 5,
+        clip_value: float = 0.01,
+        penalty_weight: float = 10.0,
+        scales: int = 3,
+        couplings: int = 3,
+        hidden_units: int = 32,
+        blocks: int = 1,
+        critic_learning_rate: float | None = None,
+        generator_learning_rate: float | None = None,
+        latent_dim: int | None = None,
+        learning_rate: float = 1e-3,
+        beta_1: float = 0.9,
+        **base,
+    ):
+        super().__init__(
+            objective=objective,
+            likelihood_weight=likelihood_weight,
+            critic_steps=critic_steps,
+            clip_value=clip_value,
+            penalty_weight=penalty_weight,
+            scales=scales,
+            couplings=couplings,
+            hidden_units=hidden_units,
+            blocks=blocks,
+            critic_learning_rate=critic_learning_rate,
+            generator_learning_rate=generator_learning_rate,
+            latent_dim=latent_dim,
+            learning_rate=learning_rate,
+            beta_1=beta_1,
+            **base,
+        )
+
+    @property
+    def roster(self):
+        if self.adversarial:
+            return self.PLAYERS
+        return {"generator": self.PLAYERS["generator"]}
+
+    def make_networks(self):
+        dimensions = math.prod(self.image_shape)
+        if self.latent_dim not in (None, dimensions):
+            expected = f"None or {dimensions}, the size of the data"
+            raise ValueError(refusal("latent_dim", expected, self.latent_dim))
+        self.latent_dim = dimensions
+        self.layout = layout(self.image_shape, self.scales, self.couplings)
+        flow = Conditioners(
+            [mask.shape for scale in self.layout for masks in scale for mask in masks],
+            units=self.hidden_units,
+            blocks=self.blocks,
+            init_stddev=self.init_stddev,
+            init_seed=self.init_seed("flow"),
+            dtype=self.dtype_policy,
+            name="flow",
+        )
+        self.add_network("flow", flow)
+        if self.adversarial:
+            self.make("critic", self.image_shape, like="discriminator")
+            if self.penalised and self.critic.non_trainable_weights:
+                expected = f"a critic without batch normalisation for {self.objective!r}"
+                raise ValueError(refusal("network", expected, self.network))
+        # Of what this objective does not have, no log.
+        self.LOGS = ("nll",) * self.likely + ("wasserstein",) * self.adversarial
+
+    # --- objectives -------------------------------------------------------------------------------
+
+    @property
+    def likely(self):
+        """Whether the flow ascends the log-likelihood."""
+        return self.objective in ("likelihood", "sum")
+
+    @property
+    def adversarial(self):
+        """Whether there is a critic."""
+        return self.objective != "likelihood"
+
+    @property
+    def penalised(self):
+        """Whether the critic's slope is held by a penalty."""
+        return self.objective in ("wgan_gp", "sum")
+
+    def train_step(self, data):
+        x = self.as_batch(data)["x"]
+        for _ in range(self.critic_steps if self.adversarial else 0):
+            self.play(self.critic_phase, x)
+            if not self.penalised:
+                self.clip_critic()
+        self.play(self.generator_phase, x)
+        return self.report()
+
+    def critic_phase(self, x):
+        u, u_p = self.dequantise(x), tf.stop_gradient(self.generate(x))
+        scores, scores_p = tf.split(self.apply("critic", tf.concat([u, u_p], axis=0)), 2)
+        loss = adversarial.wasserstein_critic(scores, scores_p)
+        self.log(wasserstein=-loss)
+        if self.penalised:
+            critic = functools.partial(self.apply, "critic")
+            mix = self.draw(distributions.uniform(1, low=0.0), "mix", batch_of=x)[:, 0]
+            loss += self.penalty_weight * penalty.gradient_penalty(critic, u, u_p, mix)
+        return {"critic": loss}
+
+    def generator_phase(self, x):
+        loss = tf.zeros(tf.shape(x)[:1])
+        if self.adversarial:
+            loss += adversarial.wasserstein_generator(self.apply("critic", self.generate(x)))
+        if self.likely:
+            nll = -self.log_density(self.dequantise(x))
+            self.log(nll=nll)
+            loss += nll * (self.likelihood_weight if self.adversarial else 1.0)
+        return {"generator": loss}
+
+    def losses_of(self, x):
+        critic_losses = self.critic_phase(x) if self.adversarial else {}
+        return critic_losses | self.generator_phase(x)
+
+    def clip_critic(self):
+        """Every weight of the critic into [-clip_value, clip_value]."""
+        for weight in self.critic.trainable_variables:
+            weight.assign(tf.clip_by_value(weight, -self.clip_value, self.clip_value))
+
+    def generate(self, x):
+        """As many samples as x has rows, before they are made images."""
+        return self.bijector().inverse(self.draw(self.prior, "z", batch_of=x))
+
+    def dequantise(self, x):
+        """u of images, with noise; vectors as they are."""
+        if not self.on_images:
+            return x
+        noise = distributions.uniform(self.image_shape, low=0.0)
+        return bijectors.dequantised(x, self.draw(noise, "dequantise", batch_of=x))
+
+    # --- the flow ---------------------------------------------------------------------------------
+
+    @property
+    def on_images(self):
+        return len(self.image_shape) == 3
+
+    def bijector(self, scale=0, index=None):
+        """f from a scale on, dequantised images (or vectors) to codes [B, D], for one call."""
+        index = itertools.count() if index is None else index
+        coupling = lambda mask: bijectors.coupling(self.conditioner(next(index)), mask)
+        before, after = self.layout[scale]
+        steps = [coupling(mask) for mask in before]
+        if after:
+            steps += [bijectors.squeeze(), *map(coupling, after)]
+            rest = self.bijector(scale + 1, index)
+            steps.append(bijectors.factor_out(rest, after[0].shape))
+        else:
+            steps.append(bijectors.flatten(before[0].shape))
+        if scale == 0 and self.on_images:
+            steps.insert(0, bijectors.logit(_ALPHA))
+        return bijectors.chain(steps)
+
+    def conditioner(self, index):
+        """The network of a coupling layer."""
+        return functools.partial(self.apply, "flow", index=index)
+
+    def log_density(self, u):
+        """log p of 256 u for images, of vectors as they are, [B] nats (Real NVP, equation 3)."""
+        flow = self.bijector()
+        log_prob = self.prior.log_prob(flow.forward(u))
+        log_prob += flow.forward_log_det_jacobian(u, len(self.image_shape))
+        unit = math.log(distributions.LEVELS) if self.on_images else 0.0
+        return log_prob - self.latent_dim * unit
+
+    def log_prob_rows(self, x, seeds_, y=None, samples=1):
+        """log 1/k sum_k p(u_k), [B] nats, in units of one grey level for images."""
+        with self.inference():
+            if not self.on_images:
+                return self.log_density(x)
+            shape = [samples, *self.image_shape]
+            noise = distributions.noise_rows(seeds_, "dequantise", shape, "uniform")
+            u = bijectors.dequantised(x[:, None], noise)
+            log_prob = self.log_density(tf.reshape(u, [-1, *self.image_shape]))
+            return likelihood.iwae_bound(tf.reshape(log_prob, [-1, samples]))
+
+    def posterior(self, x):
+        """q(z|x), the point f(x), of the middles of the pixels' bins."""
+        u = bijectors.dequantised(x, 0.5) if self.on_images else x
+        return distributions.deterministic(self.bijector().forward(u))
+
+    def likelihood(self, z):
+        """p(x|z), the point f^-1(z)."""
+        u = self.bijector().inverse(z)
+        return distributions.deterministic(bijectors.quantised(u) if self.on_images else u)
+
+
+def layout(shape, scales, couplings):
+    """The couplings of every scale, as masks: arrays of 0 and 1, 1 where x is kept.
+
+    Returns:
+        [(masks before, masks after the squeeze)], of which the last has none after.
+
+    Reference: Dinh et al., arXiv 1605.08803, section 3.6 and figure 3.
+    """
+    if len(shape) == 1:
+        return [(_alternating(_halves(shape), 2 * scales * couplings), [])]
+    height, width, channels = shape
+    first = _checkerboard(shape) if height * width > 1 else _halves(shape)
+    if scales == 1 or height % 2 or width % 2:
+        return [(_alternating(first, couplings + 1), [])]
+    squeezed = (height // 2, width // 2, 4 * channels)
+    scale = _alternating(first, couplings), _alternating(_halves(squeezed), couplings)
+    return [scale, *layout((*squeezed[:2], 2 * channels), scales - 1, couplings)]
+
+
+def _checkerboard(shape):
+    """1 where row and column add up to an odd number."""
+    rows, columns, _ = np.indices(shape)
+    return ((rows + columns) % 2).astype(np.float32)
+
+
+def _halves(shape):
+    """1 on the first half of the channels."""
+    return np.broadcast_to(np.arange(shape[-1]) < shape[-1] // 2, shape).astype(np.float32)
+
+
+def _alternating(mask, count):
+    """A mask, its complement, and so on."""
+    return [1.0 - mask if i % 2 else mask for i in range(count)]
