@@ -49,6 +49,27 @@ def swapped_generator(logits_q, logits_p):
     return discriminator(logits_p, logits_q)
 
 
+def wasserstein_critic(critic_data, critic_model):
+    """critic(model) - critic(data), [B] in units of x, for a critic of slope 1.
+
+    Its least mean is minus the Wasserstein distance of data and model.
+
+    Reference: Arjovsky et al., Wasserstein GAN, arXiv 1701.07875, equation 3.
+    """
+    tf.debugging.assert_rank(critic_data, 1)
+    tf.debugging.assert_rank(critic_model, 1)
+    return critic_model - critic_data
+
+
+def wasserstein_generator(critic_model):
+    """-critic(model), [B].
+
+    Reference: Arjovsky et al., arXiv 1701.07875, algorithm 1.
+    """
+    tf.debugging.assert_rank(critic_model, 1)
+    return -critic_model
+
+
 def accuracies(logits_data, logits_model):
     """What to watch of a discriminator: its share of right decisions on each side, [B] of 0 and 1.
 
