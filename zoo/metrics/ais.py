@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import checks, distributions, seeds
-from zoo.errors import unknown
+from zoo.errors import refusal, unknown
 from zoo.losses.likelihood import iwae_bound
 from zoo.metrics import ask
 from zoo.metrics.measure import mean_of
@@ -106,6 +106,8 @@ def bounds(model, x, z, y=None, *, chains=CHAINS, steps=STEPS, start=None, seed=
 
 def schedule(steps):
     """b_0 = 0, ..., b_T = 1, float32 [T + 1]: a sigmoid's, slow at both ends."""
+    if checks.count(steps, "steps") < 2:
+        raise ValueError(refusal("steps", "an int >= 2", steps))
     sigmoid = 1.0 / (1.0 + np.exp(-SLOPE * np.linspace(-1.0, 1.0, steps + 1)))
     return ((sigmoid - sigmoid[0]) / (sigmoid[-1] - sigmoid[0])).astype(np.float32)
 
@@ -132,7 +134,7 @@ def _words(chains, steps, start, found):
 
 def _bounds(model, x, y, z, chains, steps, start, seed):
     """{"lower", "acceptance"[, "upper"]}, float64 [N] each, `upper` if z is given."""
-    chains, betas = checks.count(chains, "chains"), schedule(checks.count(steps - 1, "steps - 1") + 1)
+    chains, betas = checks.count(chains, "chains"), schedule(steps)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def traced(x, y, z, seed):
@@ -156,7 +158,9 @@ def _bounds(model, x, y, z, chains, steps, start, seed):
 
     size, parts = max(1, ROWS // chains), []
     for first in range(0, len(x), size):
-        given = (None if a is None else tf.convert_to_tensor(a[first : first + size]) for a in (x, y, z))
+        given = (
+            None if a is None else tf.convert_to_tensor(a[first : first + size]) for a in (x, y, z)
+        )
         found = traced(*given, seeds.fold(seed, "ais", first))
         parts.append({name: np.asarray(value, np.float64) for name, value in found.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -234,7 +238,9 @@ def _anneal(path, z, betas, seed, place, step_sizes=None):
         if not adapts:
             step = step_sizes[t - 1]
         used = used.write(t - 1, step)
-        point, chance = _hmc(path, point, betas[t], tf.repeat(step, path.chains), seeds.fold(seed, t))
+        point, chance = _hmc(
+            path, point, betas[t], tf.repeat(step, path.chains), seeds.fold(seed, t)
+        )
         log_weights += (betas[t + 1] - betas[t]) * (point.joint - point.start)
         chance = tf.reduce_mean(tf.reshape(chance, [-1, path.chains]), axis=1)
         if adapts:
@@ -265,7 +271,9 @@ def _hmc(path, point, beta, step, seed):
         step: [R], times `path.scale` in each dimension.
     """
     rows = tf.shape(point.z)[0]
-    jitter = 1.0 + JITTER * (2.0 * distributions.noise("uniform", [rows], seeds.fold(seed, "jitter")) - 1.0)
+    jitter = 1.0 + JITTER * (
+        2.0 * distributions.noise("uniform", [rows], seeds.fold(seed, "jitter")) - 1.0
+    )
     step = (step * jitter)[:, None] * path.scale
     momentum = distributions.noise("normal", tf.shape(point.z), seeds.fold(seed, "momentum"))
 
