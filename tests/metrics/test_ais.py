@@ -54,17 +54,15 @@ def standard_error(values):
 # --- against the truth ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("start, steps", [("prior", 400), ("posterior", 200)])
+@pytest.mark.parametrize("start, steps", [("prior", 300), ("posterior", 100)])
 def test_it_recovers_the_evidence(model, start, steps):
     x = data(60)
-    measure = ais.ais(model, x, chains=8, steps=steps, start=start)
-    truth = evidence(x)
-    found = ais._bounds(model, x, None, None, 8, steps, start, 0)["lower"]
-    assert measure.value == found.mean() and measure.n == 60
-    error = standard_error(found - truth)  # the examples themselves are not at random here
-    assert abs(measure.value - truth.mean()) < 3 * error
-    assert error < 0.05
-    assert measure.standard_error == pytest.approx(standard_error(found))
+    found = ais._bounds(model, x, None, None, 8, steps, start, 0)
+    differences = found["lower"] - evidence(x)
+    assert abs(differences.mean()) < 3 * standard_error(differences)
+    assert standard_error(differences) < 0.06
+    if start == "prior":  # long enough for the step sizes to settle
+        assert found["acceptance"].mean() == pytest.approx(ais.ACCEPTANCE, abs=0.05)
 
 
 def test_importance_samples_recover_the_same(model):
@@ -154,17 +152,14 @@ def test_schedule_rises_from_zero_to_one_slowly_at_both_ends():
     assert (steps > 0).all() and steps[0] < steps[5] / 3
 
 
-def test_step_sizes_aim_at_the_stated_acceptance(model):
-    found = ais._bounds(model, data(20), None, None, 4, 400, "prior", 0)
-    assert found["acceptance"].mean() == pytest.approx(ais.ACCEPTANCE, abs=0.05)
-
-
 def test_same_seed_same_bits_and_chunks_measure_every_example(model, monkeypatch):
     x = data(7)
-    run = lambda seed: ais.ais(model, x, chains=3, steps=10, seed=seed)
-    assert run(3) == run(3) and run(3).value != run(4).value
+    run = lambda seed: ais.ais(model, x, chains=3, steps=20, seed=seed)
+    whole = run(3)
+    assert run(3) == whole and run(4).value != whole.value and whole.n == 7
+    assert whole.standard_error == pytest.approx(standard_error(evidence(x)), rel=0.2)
     monkeypatch.setattr(ais, "ROWS", 9)  # three examples a call
-    assert run(3).n == 7 and abs(run(3).value - run(4).value) < 5.0
+    assert run(3).n == 7 and run(3).value == pytest.approx(whole.value, abs=1.0)
 
 
 def test_it_begins_at_the_posterior_where_that_is_gaussian(model):

@@ -36,6 +36,7 @@ class Linear:
     """z ~ N(0, I), x = z + N(0, I); q(z|x) = N(x / 2, I / 2) is the true posterior."""
 
     image_shape, density, conditional = (2,), "lower_bound", False
+    num_attributes = None
     levels, parts, has_discriminator_features = 1, ("z",), False
     code_dim, code_classes = 2, None
     prior = property(lambda self: distributions.standard_normal(2))

@@ -88,9 +88,13 @@ def ais_gap(model, n, y=None, *, chains=CHAINS, steps=STEPS, start=None, seed=0)
 
 def simulate(model, n, y=None, seed=0):
     """(x [n, *image_shape], z [n, code_dim]) ~ p(x, z): z is an exact draw of p(z|x)."""
-    rows = seeds.row_seeds(checks.count(n), seed)
-    z = distributions.sample_rows(model.prior, rows, "z")
-    return model.decode_rows(z, rows, y)["sample"], z
+
+    @tf.function(autograph=False)  # row by row, a draw at a time would take long
+    def traced(rows, y):
+        z = distributions.sample_rows(model.prior, rows, "z")
+        return model.decode_rows(z, rows, y)["sample"], z
+
+    return traced(seeds.row_seeds(checks.count(n), seed), y)
 
 
 def bounds(model, x, z, y=None, *, chains=CHAINS, steps=STEPS, start=None, seed=0):
