@@ -1,6 +1,7 @@
 """Losses of two-player games on logits: positive logits mean "data", or the encoder's joint.
 
-With D = sigmoid(logits): -log D = softplus(-logits) and -log(1 - D) = softplus(logits).
+With D = sigmoid(logits): -log D = softplus(-logits) and -log(1 - D) = softplus(logits). The scores
+of a Wasserstein critic are not logits: only their differences mean something.
 """
 
 import tensorflow as tf
@@ -49,27 +50,6 @@ def swapped_generator(logits_q, logits_p):
     return discriminator(logits_p, logits_q)
 
 
-def wasserstein_critic(critic_data, critic_model):
-    """critic(model) - critic(data), [B] in units of x, for a critic of slope 1.
-
-    Its least mean is minus the Wasserstein distance of data and model.
-
-    Reference: Arjovsky et al., Wasserstein GAN, arXiv 1701.07875, equation 3.
-    """
-    tf.debugging.assert_rank(critic_data, 1)
-    tf.debugging.assert_rank(critic_model, 1)
-    return critic_model - critic_data
-
-
-def wasserstein_generator(critic_model):
-    """-critic(model), [B].
-
-    Reference: Arjovsky et al., arXiv 1701.07875, algorithm 1.
-    """
-    tf.debugging.assert_rank(critic_model, 1)
-    return -critic_model
-
-
 def accuracies(logits_data, logits_model):
     """What to watch of a discriminator: its share of right decisions on each side, [B] of 0 and 1.
 
@@ -91,3 +71,29 @@ def log_ratio_generator(logits_model):
     """
     tf.debugging.assert_rank(logits_model, 1)
     return -logits_model
+
+
+def wasserstein_critic(critic_data, critic_model):
+    """C(model) - C(data), [B]: minus an estimate of the Wasserstein distance, for a critic C.
+
+    Args:
+        critic_data: [B], scores of data.
+        critic_model: [B], scores of samples.
+
+    Returns:
+        [B].
+
+    Reference: Arjovsky et al., Wasserstein GAN, arXiv 1701.07875, equation 3 and algorithm 1.
+    """
+    tf.debugging.assert_rank(critic_data, 1)
+    tf.debugging.assert_rank(critic_model, 1)
+    return critic_model - critic_data
+
+
+def wasserstein_generator(critic_model):
+    """-C(model), [B]: the generator's side.
+
+    Reference: Arjovsky et al., arXiv 1701.07875, algorithm 1.
+    """
+    tf.debugging.assert_rank(critic_model, 1)
+    return -critic_model
