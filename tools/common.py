@@ -130,6 +130,8 @@ MEASURE_FLAGS = (
         choices=("codes", "hidden"),
     ),
     flag("svm_repeats", "int", 100, "labelled draws of svm_error", minimum=1),
+    flag("ais_chains", "int", 8, "chains an example of ais and ais_gap", minimum=1),
+    flag("ais_steps", "int", 500, "steps of each of these chains", minimum=2),
 )
 _SHARED = (
     flag("flagfile", "str", None, "file with one --flag=value a line; later flags win"),

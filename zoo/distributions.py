@@ -488,6 +488,29 @@ def is_deterministic(distribution):
     return isinstance(inner, (tfd.Deterministic, tfd.VectorDeterministic))
 
 
+def is_normal(distribution):
+    """Whether it is a N(loc, diag(scale^2)) of this module."""
+    return isinstance(getattr(distribution, "distribution", None), tfd.Normal)
+
+
+def is_standard_normal(distribution):
+    """Whether it is N(0, I)."""
+    if not is_normal(distribution):
+        return False
+    inner = distribution.distribution
+    return bool(tf.reduce_all(inner.loc == 0.0) & tf.reduce_all(inner.scale == 1.0))
+
+
+def is_likelihood(distribution, binary):
+    """Whether p(x|z) is one of data that are (not) binary.
+
+    A point mass is none, nor is a Bernoulli distribution of grey pixels or of real vectors.
+    """
+    if isinstance(getattr(distribution, "distribution", None), tfd.Bernoulli):
+        return binary
+    return not (is_deterministic(distribution) or _is_implicit(distribution))
+
+
 # --- the closed list that exports can rebuild -----------------------------------------------------
 
 _FAMILIES = {

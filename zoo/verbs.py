@@ -267,6 +267,11 @@ class Verbs:
         """log p(x) or its bound, [B] nats."""
         raise NotImplementedError
 
+    def log_joint_rows(self, x, z, y=None):
+        """log p(z) + log p(x|z) of pairs, [B] nats, where p(x|z) is no point mass."""
+        with self.inference():
+            return self.prior.log_prob(z) + self._likelihood(z, y).log_prob(x)
+
     def classify_rows(self, x):
         """Logits [B, num_classes]."""
         with self.inference():

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo import metrics
+from zoo import distributions, metrics
 from zoo.metrics import classifier, likelihood, parzen, subject
 
 tfd = tfp.distributions
@@ -36,7 +36,10 @@ class Linear:
     """z ~ N(0, I), x = z + N(0, I); q(z|x) = N(x / 2, I / 2) is the true posterior."""
 
     image_shape, density, conditional = (2,), "lower_bound", False
+    num_attributes = None
     levels, parts, has_discriminator_features = 1, ("z",), False
+    code_dim, code_classes = 2, None
+    prior = property(lambda self: distributions.standard_normal(2))
     capabilities = frozenset({"sample", "encode", "decode", "reconstruct", "log_prob", "classify"})
 
     def __init__(self, **changes):
@@ -48,6 +51,9 @@ class Linear:
 
     def encode(self, x, y=None, level=1):
         return tfd.Independent(tfd.Normal(x / 2.0, tf.fill(x.shape, math.sqrt(0.5))), 1)
+
+    def decode(self, z, y=None):
+        return distributions.normal(z, 1.0)
 
     def features(self, x):
         return {f"row_{i}": tf.fill([len(x), 3, i + 1], float(i)) for i in range(5)}
@@ -107,8 +113,10 @@ def test_everything_that_fits_labelled_vectors():
         "reconstruction_mse", "reconstruction_ratio", "label_agreement", "one_nn_accuracy",
         "five_nn_accuracy", "svm_error", "classification_error", "elbo", "nll", "active_units",
         "latent_mean_norm", "latent_max_abs_mean", "latent_min_std", "latent_max_std",
+        "code_mean_square", "code_kurtosis", "code_ks", "kl", "kl_active_dims",
+        "mutual_information", "mutual_information_upper",
     }  # fmt: skip
-    assert seen == [(name, i, 14) for i, name in enumerate(measured)]
+    assert seen == [(name, i, 21) for i, name in enumerate(measured)]
     assert all(entry["split"] == "test" and entry["seed"] == 0 for entry in measured.values())
     assert json.loads(json.dumps(measured)) == measured
     values = {name: entry["value"] for name, entry in measured.items()}
@@ -123,6 +131,10 @@ def test_everything_that_fits_labelled_vectors():
     assert values["elbo"] == pytest.approx(expected, rel=1e-5)
     assert values["nll"] == pytest.approx(-expected, rel=1e-5)
     assert values["active_units"] == 2.0
+    # KL(N(x / 2, 1/2) || N(0, 1)) = (x^2 / 4 + 1/2 - 1 + ln 2) / 2 in each of two dimensions.
+    expected = (x**2).sum(axis=1).mean() / 8 - 0.5 + math.log(2)
+    assert values["kl"] == pytest.approx(expected, rel=1e-5)
+    assert values["kl_active_dims"] == 2.0
 
 
 def test_toys_are_measured_by_their_modes():

@@ -3,7 +3,7 @@
     zoo.metrics.evaluate(model, dataset)    # {metric: {"value", "n", "split", "seed", "protocol"}}
 
 The functions live in `reconstruction`, `classifier`, `neighbours`, `svm`, `clustering`, `modes`,
-`likelihood`, `parzen` and `latents`.
+`likelihood`, `ais`, `parzen`, `critic` and `latents`.
 """
 
 from zoo.metrics.evaluate import METRICS, applicable, evaluate

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zoo import checks
+from zoo import checks, distributions
 from zoo.errors import refusal, unknown
 from zoo.metrics import (
+    ais,
+    ask,
     classifier,
     clustering,
     latents,
@@ -36,6 +38,8 @@ def evaluate(
     select=None,
     svm_features="codes",
     svm_repeats=100,
+    ais_chains=ais.CHAINS,
+    ais_steps=ais.STEPS,
 ):
     """Measures a model on a data set.
 
@@ -47,11 +51,14 @@ def evaluate(
         limit: the first rows of each split only; None takes all.
         progress: callable `(name, index, count)`, called before each metric.
         iwae_samples: importance samples of `nll` where `log_prob` is a lower bound.
-        select: names of the metrics to compute; None takes all that apply but `parzen`. Those of
-            reconstructions from a level above 1 end in `_level_<l>`.
+        select: names of the metrics to compute; None takes all that apply but the slow ones, which
+            are measured only when they are asked for: `ais`, `ais_gap`, `parzen` and
+            `wasserstein_critic`. Those of reconstructions from a level above 1 end in `_level_<l>`.
         svm_features: "codes", or "hidden": the codes of all levels and the encoder's last three
             hidden layers, as ALI.
         svm_repeats: labelled draws of `svm_error`.
+        ais_chains: of `ais` and `ais_gap`, for each of their first 100 examples at most.
+        ais_steps: T of these chains, >= 2.
 
     Returns:
         {metric: {"value", "n", "split", "seed", "protocol"[, "std"][, "standard_error"]}}, for
@@ -66,12 +73,29 @@ def evaluate(
         raise ValueError(refusal("dataset.image_shape", expected, tuple(dataset.image_shape)))
     if svm_features not in ("codes", "hidden"):
         raise unknown("svm_features", svm_features, ("codes", "hidden"))
-    counts = {"iwae_samples": iwae_samples, "svm_repeats": svm_repeats, "limit": limit}
+    counts = {
+        "iwae_samples": iwae_samples,
+        "svm_repeats": svm_repeats,
+        "limit": limit,
+        "ais_chains": ais_chains,
+        "ais_steps": ais_steps,
+    }
     for argument, value in counts.items():
         if value is not None:
             checks.count(value, argument)
     chosen = _chosen(model, dataset, select)
-    subject = Subject(model, dataset, split, seed, limit, iwae_samples, svm_features, svm_repeats)
+    subject = Subject(
+        model,
+        dataset,
+        split,
+        seed,
+        limit,
+        iwae_samples,
+        svm_features,
+        svm_repeats,
+        ais_chains,
+        ais_steps,
+    )
     measured = {}
     for index, (name, metric) in enumerate(chosen.items()):
         if progress is not None:
@@ -197,6 +221,20 @@ def _elbo(s):
     return likelihood.elbo(s.log_prob())
 
 
+def _ais(s):
+    return ais.ais(s.model, *s.some(ais.EXAMPLES), **s.ais)
+
+
+def _ais_gap(s):
+    x, y = s.some(ais.EXAMPLES)
+    return ais.ais_gap(s.model, len(x), y, **s.ais)
+
+
+def _of_posteriors(measure):
+    """`measure(loc, scale)` as a function of a subject."""
+    return lambda s: measure(*(s.posteriors(s.split)[name] for name in ("loc", "scale")))
+
+
 # --- which metrics fit ------------------------------------------------------------------------
 
 
@@ -256,6 +294,36 @@ def _has_bits(model, dataset):
     return images and _has_likelihood(model, dataset)
 
 
+def _has_density_of_codes(model, dataset):
+    """Whether p(x|z) is a likelihood of the data, at codes that can be moved."""
+    if "decode" not in model.capabilities or model.levels > 1 or model.code_classes is not None:
+        return False
+    return distributions.is_likelihood(ask.likelihood(model), dataset.binary)
+
+
+def _encodes_normally(model, dataset):
+    return "encode" in model.capabilities and distributions.is_normal(ask.posterior(model))
+
+
+def _has_information(model, dataset):
+    # Codes of a conditional model need not tell what the label says.
+    return not model.conditional and _encodes_normally(model, dataset)
+
+
+def _meant_to_be_normal(model, dataset):
+    """Whether the codes of data should be draws of N(0, I)."""
+    encodes = "encode" in model.capabilities and model.levels == 1
+    return encodes and distributions.is_standard_normal(model.prior)
+
+
+def _has_closed_kl(model, dataset):
+    return _meant_to_be_normal(model, dataset) and _encodes_normally(model, dataset)
+
+
+def _has_categories(model, dataset):
+    return "y" in model.parts and "encode" in model.capabilities and not model.conditional
+
+
 class _Metric(NamedTuple):
     applies: callable  # (model, dataset) -> bool
     measure: callable  # (subject[, level]) -> Measure
@@ -263,8 +331,17 @@ class _Metric(NamedTuple):
     only_asked: bool = False  # too slow or too little telling to be measured unasked
 
 
+def _entry(applies, of_subject, name, only_asked=False):
+    """One of several measures that a subject computes at once."""
+    return _Metric(applies, lambda s: getattr(s, of_subject)[name], only_asked=only_asked)
+
+
 def _moment(name):
-    return _Metric(_can("encode"), lambda s: s.moments[name])
+    return _entry(_can("encode"), "moments", name)
+
+
+def _critic(name):
+    return _entry(_samples, "critic", name, only_asked=True)
 
 
 def _levelled(applies, measure):
@@ -316,6 +393,22 @@ METRICS = {
     "latent_max_abs_mean": _moment("latent_max_abs_mean"),
     "latent_min_std": _moment("latent_min_std"),
     "latent_max_std": _moment("latent_max_std"),
+    "code_mean_square": _entry(_meant_to_be_normal, "normality", "code_mean_square"),
+    "code_kurtosis": _entry(_meant_to_be_normal, "normality", "code_kurtosis"),
+    "code_ks": _entry(_meant_to_be_normal, "normality", "code_ks"),
+    "kl": _Metric(_has_closed_kl, _of_posteriors(latents.kl)),
+    "kl_active_dims": _Metric(_has_closed_kl, _of_posteriors(latents.kl_active_dims)),
+    "mutual_information": _entry(_has_information, "information", "mutual_information"),
+    "mutual_information_upper": _entry(_has_information, "information", "mutual_information_upper"),
+    "mutual_information_y": _Metric(
+        _has_categories,
+        lambda s: latents.categorical_information(s.clusters(s.split)["probabilities"]),
+    ),
+    "ais": _Metric(_has_density_of_codes, _ais, only_asked=True),
+    "ais_gap": _Metric(_has_density_of_codes, _ais_gap, only_asked=True),
     "parzen": _Metric(_samples, _parzen, only_asked=True),
+    "wasserstein_critic": _critic("wasserstein_critic"),
+    "wasserstein_critic_train": _critic("wasserstein_critic_train"),
+    "wasserstein_critic_of_train_data": _critic("wasserstein_critic_of_train_data"),
 }
 OF_SAMPLES = ("modes_covered", "modes_high_quality", "high_quality_share")

@@ -5,8 +5,8 @@ import functools
 import numpy as np
 from scipy import special
 
-from zoo import seeds
-from zoo.metrics import classifier, latents, likelihood, neighbours
+from zoo import distributions, seeds
+from zoo.metrics import ais, classifier, critic, latents, likelihood, neighbours
 
 BATCH = 500  # examples a call of `encode`
 HIDDEN_LAYERS = 3  # of the encoder, beside the code, in ALI's features
@@ -18,13 +18,26 @@ class Subject:
     Args as `zoo.metrics.evaluate`.
     """
 
-    def __init__(self, model, dataset, split, seed, limit, iwae_samples, svm_features, svm_repeats):
+    def __init__(
+        self,
+        model,
+        dataset,
+        split,
+        seed,
+        limit,
+        iwae_samples,
+        svm_features,
+        svm_repeats,
+        ais_chains=ais.CHAINS,
+        ais_steps=ais.STEPS,
+    ):
         self.model, self.dataset = model, dataset
         self.split, self.seed, self.limit = split, seed, limit
         self.iwae_samples, self.svm_features = iwae_samples, svm_features
         self.svm_repeats = svm_repeats
+        self.ais = {"chains": ais_chains, "steps": ais_steps, "seed": seed}
         # One cache an instance: it goes with its subject.
-        for cached in ("reconstructions", "codes", "clusters"):
+        for cached in ("reconstructions", "codes", "posteriors", "clusters"):
             setattr(self, cached, functools.cache(getattr(self, cached)))
 
     @functools.cached_property
@@ -59,6 +72,15 @@ class Subject:
             q = self.model.encode(x, y=y)
             draw = q.sample(seed=seeds.fold(self.seed, split, index))
             return {"mean": _flat(q.mean()), "draw": _flat(draw)}
+
+        return self._over(split, encode)
+
+    def posteriors(self, split):
+        """{"loc", "scale"[, "y"]} of a Gaussian q(z|x), [N, d] each."""
+
+        def encode(x, y, index):
+            _, parameters = distributions.describe(self.model.encode(x, y=y))
+            return {name: _flat(value) for name, value in parameters.items()}
 
         return self._over(split, encode)
 
@@ -123,6 +145,27 @@ class Subject:
     @functools.cached_property
     def moments(self):
         return latents.latent_moments(self.codes(self.split)["draw"])
+
+    @functools.cached_property
+    def normality(self):
+        return latents.code_normality(self.codes(self.split)["draw"])
+
+    @functools.cached_property
+    def information(self):
+        few = slice(0, latents.INFORMATION_EXAMPLES)
+        q, z = self.posteriors(self.split), self.codes(self.split)["draw"]
+        return latents.mutual_information(q["loc"][few], q["scale"][few], z[few])
+
+    @functools.cached_property
+    def critic(self):
+        train = self.dataset.arrays("train", max(1, len(self.x) // 2))["x"]
+        sample = lambda n, seed: np.asarray(self.model.sample(n, seed=seed))
+        return critic.wasserstein_critic(sample, self.x, train, self.seed)
+
+    def some(self, n):
+        """(x, y) of the first n examples, y None unless the model is conditional."""
+        y = self._condition(self.arrays.get("y"))
+        return self.x[:n], None if y is None else y[:n]
 
     def samples(self, n):
         return np.asarray(self.model.sample(n, seed=self.seed))
