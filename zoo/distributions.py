@@ -508,7 +508,7 @@ def is_likelihood(distribution, binary):
     """
     if isinstance(getattr(distribution, "distribution", None), tfd.Bernoulli):
         return binary
-    return not (is_deterministic(distribution) or _is_implicit(distribution))
+    return not (is_deterministic(distribution) or getattr(distribution, "kind", "") == "implicit")
 
 
 # --- the closed list that exports can rebuild -----------------------------------------------------

@@ -298,7 +298,8 @@ def _has_density_of_codes(model, dataset):
     """Whether p(x|z) is a likelihood of the data, at codes that can be moved."""
     if "decode" not in model.capabilities or model.levels > 1 or model.code_classes is not None:
         return False
-    return distributions.is_likelihood(ask.likelihood(model), dataset.binary)
+    proper = model.proper_likelihood(dataset.binary)
+    return proper and distributions.is_likelihood(ask.likelihood(model), dataset.binary)
 
 
 def _encodes_normally(model, dataset):
