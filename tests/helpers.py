@@ -60,7 +60,7 @@ def start_python(script, *arguments, **environment):
     )
 
 
-def finish(*processes, timeout=300):
+def finish(*processes, timeout=1800):
     """Waits for processes; fails with what they printed unless all exit with 0."""
     try:
         outputs = [process.communicate(timeout=timeout)[0] for process in processes]

@@ -203,7 +203,7 @@ def test_cpp_loader_gives_the_same_numbers(pair, tmp_path):
     np.savez(tmp_path / "request.npz", **request)
     loader = os.path.join(os.path.dirname(__file__), "cc_loader.py")
     files = [str(served.path), str(tmp_path / "request.npz"), str(tmp_path / "answer.npz")]
-    subprocess.run([sys.executable, loader, *files], check=True, timeout=120)
+    subprocess.run([sys.executable, loader, *files], check=True, timeout=600)
     answer = np.load(tmp_path / "answer.npz")
     assert set(expected) == {name for name in answer if not name.startswith("decode_parameters")}
     for name, value in expected.items():
@@ -215,7 +215,7 @@ def test_loading_needs_no_method(exported):
         "import sys, zoo; served = zoo.load(sys.argv[1]); served.sample(2, seed=0)\n"
         "assert not any(m.startswith(('zoo.methods', 'zoo.model')) for m in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", program, str(exported)], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", program, str(exported)], check=True, timeout=600)
 
 
 class Labelled(small.Bound):
@@ -299,7 +299,7 @@ def test_a_killed_export_leaves_no_version(tmp_path):
     )
     target = tmp_path / "model"
     command = [sys.executable, "-c", program, str(target)]
-    done = subprocess.run(command, cwd=helpers.ROOT, timeout=120)
+    done = subprocess.run(command, cwd=helpers.ROOT, timeout=600)
     assert done.returncode == -9
     (left,) = os.listdir(target)  # half an export, under a name that no loader takes for a version
     assert left.startswith(".")

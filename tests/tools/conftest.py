@@ -24,7 +24,7 @@ def run_tool():
             env={**os.environ, **settings, **environment},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
 
     return run

@@ -59,12 +59,12 @@ def test_one_replica_two_devices_and_two_processes_end_with_the_same_weights(tmp
         for index in range(2)
     ]
     try:
-        outputs = [process.communicate(timeout=120)[0] for process in workers]
+        outputs = [process.communicate(timeout=600)[0] for process in workers]
         assert [process.returncode for process in workers] == [0, 0], outputs
         for strategy in ("none", "mirrored"):
             process = start(strategy, tmp_path / strategy)
             workers.append(process)
-            output = process.communicate(timeout=120)[0]
+            output = process.communicate(timeout=600)[0]
             assert process.returncode == 0, output
     finally:
         for process in workers:
