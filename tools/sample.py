@@ -91,7 +91,7 @@ def grids(model, real, n, seed):
             found["inpaintings"] = inpaintings(model, shown[0], seed)
     if "decode" in model.capabilities:
         found["interpolations"] = interpolations(model, x, y, min(_ROWS, len(x) // 2) or 1, seed)
-        if has_no_mean(model):
+        if not has_mean(model, *shown, seed):
             found["draws"] = draws(model, *shown, seed)
         if model.code_dim > first_of_style(model):
             found["traversals"] = traversals(model, *shown, seed)
@@ -275,11 +275,14 @@ def draw_prior(model, n, seed):
     return np.asarray(model.prior.sample(n, seed=(seed % 2**31, 0)))
 
 
-def has_no_mean(model):
-    """Whether p(x|z) is shown by draws, as autoregressive ones are."""
-    from zoo.autoregressive import PixelDecoder
-
-    return isinstance(model, PixelDecoder)
+def has_mean(model, x, y, seed):
+    """Whether p(x|z) has a mean; one without, such as an autoregressive one, is shown by draws."""
+    z = start_codes(model, x[:1], None if y is None else y[:1], seed)
+    try:
+        model.decode(z, y=None if y is None else y[:1]).mean()
+    except NotImplementedError:
+        return False
+    return True
 
 
 def decode_mean(model, z, y=None):

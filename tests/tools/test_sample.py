@@ -70,6 +70,27 @@ class Painter:
         return np.where(known, x, 1.0)
 
 
+class Dreamer(Painter):
+    """p(x|z) is known by its draws: the last pixel is free."""
+
+    def decode(self, z, y=None):
+        painted = super().decode(z, y).value
+
+        class Drawn(Point):
+            def mean(self):
+                raise NotImplementedError
+
+            def sample(self, seed):
+                free = np.random.default_rng(seed).random(len(z))
+                self.value[:, -1, -1, 0] = free
+                return self.value
+
+        return Drawn(painted)
+
+    def sample(self, n, y=None, seed=0):
+        return self.decode(self.draw(n, seed), y).sample(seed)
+
+
 def cells(grid, columns):
     """The images of a grid, [rows, columns, 16], in [0, 1]."""
     cell = SCALE * SIDE + PAD
@@ -99,6 +120,7 @@ INFERRING = ALWAYS | {"reconstructions", "inpaintings"}
         (Painter(encodes=False), ALWAYS),
         (Painter(), INFERRING),
         (Painter(levels=2), INFERRING | {"levels"}),
+        (Dreamer(), INFERRING | {"draws"}),
         (Painter(code_dim=5, code_classes=3), INFERRING | {"classes"}),
         (Painter(code_dim=3, code_classes=3), INFERRING - {"traversals"} | {"classes"}),
         (Painter(conditional=True, num_classes=3), INFERRING - {"inpaintings"} | {"classes"}),
@@ -169,6 +191,14 @@ def test_each_attribute_is_turned_on_in_a_column():
     close(shown[:, 1, -4:], y / 10)
     for attribute in range(4):
         close(shown[0, 2 + attribute, -4:], np.maximum(y[0], np.eye(4)[attribute]) / 10)
+
+
+def test_draws_of_a_code_follow_its_image():
+    x = images(3)
+    shown = cells(sample.draws(Dreamer(), x, None, 0), 9)
+    close(shown[:, 0], x.reshape(3, -1))
+    close(shown[:, 1:, :3], np.repeat(x.reshape(3, 1, -1)[..., :3], 8, axis=1))
+    assert len(np.unique(shown[:, 1:, -1])) > 15  # 24 draws differ
 
 
 def test_levels_are_columns():
