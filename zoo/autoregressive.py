@@ -10,14 +10,10 @@ import contextvars
 from typing import Literal
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from zoo import distributions
 from zoo.errors import refusal
 from zoo.networks import PixelStack
-
-tfd = tfp.distributions
-
 
 _XLA = contextvars.ContextVar("xla", default=True)
 
@@ -141,9 +137,8 @@ class Categorical(Channelwise):
         return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels=level, logits=logits)
 
     def pick_channel(self, logits, noise):
-        below = tf.cumsum(tf.nn.softmax(logits), axis=-1)[:, :-1]
-        level = tf.reduce_sum(tf.cast(noise[:, None] >= below, tf.float32), axis=-1)
-        return level / (self.outputs - 1)
+        level = distributions.category(tf.nn.softmax(logits), noise[:, None])
+        return tf.cast(level, tf.float32) / (self.outputs - 1)
 
 
 class LogisticMixture:
@@ -177,8 +172,7 @@ class LogisticMixture:
         """The pixel [B, C] that uniform noise [B, 1 + C] stands for."""
         x = noise[:, 1:]
         logits, *of_components = self._split(head(0, x))
-        below = tf.cumsum(tf.nn.softmax(logits), axis=-1)[:, :-1]
-        chosen = tf.reduce_sum(tf.cast(noise[:, :1] >= below, tf.int32), axis=-1)
+        chosen = distributions.category(tf.nn.softmax(logits), noise[:, :1])
         mean, log_scale, slopes = (
             tf.gather(part, chosen, axis=1, batch_dims=1) for part in of_components
         )

@@ -423,13 +423,10 @@ def _reparameterised(distribution):
     if isinstance(distribution, tfd.Blockwise):
         return _concatenated([_reparameterised(part) for part in distribution.distributions])
     if isinstance(distribution, tfd.OneHotCategorical):
-        cumulated = tf.cumsum(distribution.probs_parameter(), axis=-1)[..., :-1]
-
-        def pick(noise):
-            index = tf.reduce_sum(tf.cast(noise >= cumulated, tf.int32), axis=-1)
-            return tf.one_hot(index, shape[0])
-
-        return [("uniform", [1])], pick
+        probabilities = distribution.probs_parameter()
+        return [("uniform", [1])], lambda noise: tf.one_hot(
+            category(probabilities, noise), shape[0]
+        )
     if isinstance(distribution, tfd.MultivariateNormalTriL):
         loc, scale = distribution.loc, distribution.scale_tril
         return [("normal", shape)], lambda noise: loc + tf.linalg.matvec(scale, noise)
@@ -457,6 +454,17 @@ def _reparameterised(distribution):
     if isinstance(inner, DiscretisedLogistic):
         return [("uniform", shape)], inner.from_uniform
     raise TypeError(f"No reparameterisation is known for {type(inner).__name__}.")
+
+
+def category(probabilities, uniform):
+    """The category, int32 [...], that a number in [0, 1) stands for: the inverse of its CDF.
+
+    Args:
+        probabilities: [..., K].
+        uniform: [..., 1].
+    """
+    below = tf.cumsum(probabilities, axis=-1)[..., :-1]
+    return tf.reduce_sum(tf.cast(uniform >= below, tf.int32), axis=-1)
 
 
 def _concatenated(parts):

@@ -179,8 +179,10 @@ class AAE(GenerativeModel):
             z_q, z_p = self.with_labels(z_q, z_p, *labelled)
         games = {"class_discriminator": (y_p, y_q), "code_discriminator": (z_p, z_q)}
         losses, generator = {}, 0.0
-        for role in (role for role in games if role in self.networks):
-            logits_p, logits_q = self.discriminate(role, *games[role])
+        for role, codes in games.items():
+            if role not in self.networks:
+                continue
+            logits_p, logits_q = self.discriminate(role, *codes)
             losses[role] = adversarial.discriminator(logits_p, logits_q)
             generator += adversarial.non_saturating_generator(logits_q)
             accuracies = adversarial.accuracies(logits_p, logits_q)  # of z, where there is one

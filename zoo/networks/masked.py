@@ -82,8 +82,8 @@ class PixelStack(keras.layers.Layer):
         for i, block in enumerate(self.blocks):
             terms = block.terms(conditions)
             fold = None if seed is None or not training else seeds.fold(seed, i)
-            v = block.vertical(_above(v, *block.rows), v, terms, fold)
-            h = block.horizontal(_left(h, *block.columns), h, block.beside(v, terms), fold)
+            v = block.vertical(_above(v, block.before, block.own), v, terms, fold)
+            h = block.horizontal(_left(h, block.before, block.own), h, block.beside(v, terms), fold)
         return tf.concat([self.head(i, h, x) for i in range(len(self.heads))], axis=-1)
 
     def head(self, index, h, x):
@@ -122,7 +122,7 @@ class PixelStack(keras.layers.Layer):
                 window = before if v is None else tf.concat([before, v], axis=1)
                 v = block.vertical(_padded(window, 0, self.kernel // 2), v, here)
                 kept.append(window)
-                sides.append(tf.broadcast_to(block.beside(v, here), [rows, 1, width, block.width]))
+                sides.append(block.beside(v, here))
             sides = tf.concat(sides, axis=1)
             noise_row = noise[:, r]
 
@@ -140,7 +140,7 @@ class PixelStack(keras.layers.Layer):
                 left = [window[:, block.h_depth :] for block, window in zip(self.blocks, moved)]
                 return c + 1, left, row.write(c, x)
 
-            left = [zeros(block.columns[0] * block.h_depth) for block in self.blocks]
+            left = [zeros(block.before * block.h_depth) for block in self.blocks]
             row = tf.TensorArray(tf.float32, width, element_shape=[None, channels])
             _, _, row = tf.while_loop(
                 lambda c, *_: c < width, draw_pixel, (0, left, row), maximum_iterations=width
@@ -151,7 +151,7 @@ class PixelStack(keras.layers.Layer):
             return r + 1, [window[:, 1:] for window in kept], image.write(r, row)
 
         above = [
-            zeros(block.rows[0], width, depth if i == 0 else self.maps)
+            zeros(block.before, width, depth if i == 0 else self.maps)
             for i, block in enumerate(self.blocks)
         ]
         image = tf.TensorArray(tf.float32, height, element_shape=[None, width, channels])
@@ -179,21 +179,21 @@ class PixelStack(keras.layers.Layer):
 class _Block(keras.layers.Layer):
     """One layer of both stacks; the same functions serve whole images, rows and single pixels.
 
-    `rows` and `columns` are (how many before the present one are seen, whether the present one is).
+    `before` rows above and columns to the left are seen; the present ones too where `own`.
     """
 
     def __init__(self, index, maps, kernel, gated, dropout, init_seed, **kwargs):
         super().__init__(name=f"layer_{index}", **kwargs)
         self.first, self.maps, self.kernel, self.gated = index == 0, maps, kernel, gated
         self.init_seed = init_seed
-        self.rows = self.columns = (kernel // 2, not self.first)
+        self.before, self.own = kernel // 2, not self.first
         self.width = 2 * maps if gated else maps
         self.noise = Dropout(dropout, dtype=self.dtype_policy) if dropout else None
 
     def add_weights(self, depth, condition_shapes):
         """Makes the weights, for `depth` maps of pixels and conditions of these shapes."""
         depth = self.h_depth = depth if self.first else self.maps
-        taps = self.kernel // 2 + (not self.first)
+        taps = self.before + self.own
         self.v_kernel = self._weight("v_kernel", (taps, self.kernel, depth, self.width), 0)
         self.h_kernel = self._weight("h_kernel", (1, taps, depth, self.width), 1)
         self.u_kernel = self._weight("u_kernel", (self.maps, self.width), 2)
