@@ -65,11 +65,10 @@ def test_draws_follow_the_probabilities(name, channels):
 def test_means_of_a_mixture_move_with_the_channels_before():
     # One component, scale so small that x_1 is its mean: 0.5 (mu_1 + tanh(a) (2 x_0 - 1) + 1).
     family = FAMILIES["logistic_mixture"](2, 1)
-    outputs = np.array([0.0, 0.0, 0.2, -9.0, -9.0, 0.5], np.float32)  # logit, mu, log s, a
+    outputs = np.array([0.0, 0.6, 0.2, -9.0, -9.0, 0.5], np.float32)  # logit, mu, log s, a
     head = lambda index, x: tf.constant(outputs[None])
     drawn = family.pick(head, tf.constant([[0.5, 0.5, 0.5]])).numpy()[0]
-    x_0 = 128 / 255
-    assert abs(drawn[0] - x_0) < 1 / 255 + 1e-6
+    assert abs(drawn[0] - 0.8) < 1 / 255 + 1e-6  # 0.5 (0.6 + 1)
     expected = 0.5 * (0.2 + np.tanh(0.5) * (2 * drawn[0] - 1) + 1)
     assert abs(drawn[1] - expected) < 0.5 / 255 + 1e-6
 
