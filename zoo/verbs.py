@@ -39,6 +39,11 @@ class Verbs:
         return self.DENSITY
 
     @property
+    def dequantises(self):
+        """Whether `log_prob` is that of grey levels plus uniform noise."""
+        return False
+
+    @property
     def conditional(self):
         """Whether the verbs need `y`."""
         return (self.num_classes or self.num_attributes) is not None

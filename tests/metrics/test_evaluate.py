@@ -36,7 +36,7 @@ class Linear:
     """z ~ N(0, I), x = z + N(0, I); q(z|x) = N(x / 2, I / 2) is the true posterior."""
 
     image_shape, density, conditional = (2,), "lower_bound", False
-    num_attributes = None
+    num_attributes, dequantises = None, False
     levels, parts, has_discriminator_features = 1, ("z",), False
     code_dim, code_classes = 2, None
     prior = property(lambda self: distributions.standard_normal(2))
@@ -175,6 +175,25 @@ def test_exact_likelihood_takes_no_samples():
     measured = metrics.evaluate(model, LABELLED, select=["nll"], iwae_samples=50)
     assert measured["nll"]["protocol"].endswith("exact")
     assert {samples for _, samples, _ in model.calls} == {1}
+
+
+def test_likelihood_of_the_data_that_a_model_learned_from():
+    names = ["nll", "nll_of_train_data"]
+    measured = metrics.evaluate(Linear(density="exact"), LABELLED, select=names, limit=25)
+    x = LABELLED.arrays("train", 25)["x"]
+    # -log N(x; 0, 2 I) in two dimensions: ln(2 pi) + ln 2 + |x|^2 / 4.
+    expected = math.log(4 * math.pi) + (x**2).sum(axis=1).mean() / 4
+    found = measured["nll_of_train_data"]
+    assert found["value"] == pytest.approx(expected, rel=1e-5)
+    assert found["n"] == 25 and "train split" in found["protocol"]
+    assert found["value"] != measured["nll"]["value"]
+    assert "nll_of_train_data" not in metrics.evaluate(Linear(), LABELLED, iwae_samples=2)
+
+
+def test_dequantised_likelihoods_say_so():
+    model = Linear(density="exact", dequantises=True)
+    measured = metrics.evaluate(model, LABELLED, select=["nll"])
+    assert "uniform noise" in measured["nll"]["protocol"]
 
 
 def test_log_prob_bounds_its_memory_and_never_reuses_a_seed(monkeypatch):

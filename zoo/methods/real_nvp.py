@@ -242,6 +242,10 @@ class RealNVP(GenerativeModel):
         unit = math.log(distributions.LEVELS) if self.on_images else 0.0
         return log_prob - self.latent_dim * unit
 
+    @property
+    def dequantises(self):
+        return self.on_images
+
     def log_prob_rows(self, x, seeds_, y=None, samples=1):
         """log 1/k sum_k p(u_k), [B] nats, in units of one grey level for images."""
         with self.inference():

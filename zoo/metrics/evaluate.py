@@ -52,8 +52,9 @@ def evaluate(
         progress: callable `(name, index, count)`, called before each metric.
         iwae_samples: importance samples of `nll` where `log_prob` is a lower bound.
         select: names of the metrics to compute; None takes all that apply but the slow ones, which
-            are measured only when they are asked for: `ais`, `ais_gap`, `parzen` and
-            `wasserstein_critic`. Those of reconstructions from a level above 1 end in `_level_<l>`.
+            are measured only when they are asked for: `ais`, `ais_gap`, `parzen`,
+            `wasserstein_critic`, and likelihoods of train data. Those of reconstructions from a
+            level above 1 end in `_level_<l>`.
         svm_features: "codes", or "hidden": the codes of all levels and the encoder's last three
             hidden layers, as ALI.
         svm_repeats: labelled draws of `svm_error`.
@@ -221,6 +222,22 @@ def _elbo(s):
     return likelihood.elbo(s.log_prob())
 
 
+def _nll(s, train=False):
+    return _of(likelihood.nll(s.log_probs(train), **s.likelihood), train)
+
+
+def _bits_per_dim(s, train=False):
+    dimensions = int(np.prod(s.x.shape[1:]))
+    found = likelihood.bits_per_dim(s.log_probs(train), dimensions, **s.likelihood)
+    return _of(found, train)
+
+
+def _of(found, train):
+    if not train:
+        return found
+    return found._replace(protocol=f"{found.protocol}; the first examples of the train split")
+
+
 def _ais(s):
     return ais.ais(s.model, *s.some(ais.EXAMPLES), **s.ais)
 
@@ -382,10 +399,11 @@ METRICS = {
     "nmi": _Metric(_clusters, _of_clusters(clustering.nmi)),
     "ari": _Metric(_clusters, _of_clusters(clustering.ari)),
     "elbo": _Metric(_has_bound, _elbo),
-    "nll": _Metric(_has_likelihood, lambda s: likelihood.nll(s.log_probs, s.bound)),
-    "bits_per_dim": _Metric(
-        _has_bits,
-        lambda s: likelihood.bits_per_dim(s.log_probs, int(np.prod(s.x.shape[1:])), s.bound),
+    "nll": _Metric(_has_likelihood, _nll),
+    "bits_per_dim": _Metric(_has_bits, _bits_per_dim),
+    "nll_of_train_data": _Metric(_has_likelihood, lambda s: _nll(s, train=True), only_asked=True),
+    "bits_per_dim_of_train_data": _Metric(
+        _has_bits, lambda s: _bits_per_dim(s, train=True), only_asked=True
     ),
     "active_units": _Metric(
         _can("encode"), lambda s: latents.active_units(s.codes(s.split)["mean"])

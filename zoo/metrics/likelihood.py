@@ -42,34 +42,42 @@ def elbo(log_probs):
     return mean_of(log_probs, "mean evidence lower bound in nats, one draw of q(z|x) an example")
 
 
-def nll(log_probs, samples=None):
+def nll(log_probs, samples=None, dequantised=False):
     """-mean log p(x) in nats, or an upper bound on it.
 
     Args:
         log_probs: [N].
         samples: k of the importance-weighted bound; None if `log_probs` are exact.
+        dequantised: whether they are of grey levels plus uniform noise in [0, 1): their mean is at
+            most that of the levels' log-probabilities.
 
-    Reference: Burda et al., Importance Weighted Autoencoders, arXiv 1509.00519, equation 8.
+    Reference: Burda et al., Importance Weighted Autoencoders, arXiv 1509.00519, equation 8; Theis
+        et al., A note on the evaluation of generative models, arXiv 1511.01844, section 3.1.
     """
-    return mean_of(-np.asarray(log_probs), f"mean of -log p(x) in nats, {_exactness(samples)}")
+    protocol = f"mean of -log p(x) in nats, {_exactness(samples, dequantised)}"
+    return mean_of(-np.asarray(log_probs), protocol)
 
 
-def bits_per_dim(log_probs, dimensions, samples=None):
+def bits_per_dim(log_probs, dimensions, samples=None, dequantised=False):
     """-log p(x) / (D ln 2), of log-probabilities of 256-level data.
 
     Args:
         log_probs: [N], the log of a probability mass, nats.
         dimensions: D, pixels times channels.
         samples: as in `nll`.
+        dequantised: as in `nll`.
     """
-    protocol = f"mean of -log p(x) / ({dimensions} ln 2), {_exactness(samples)}"
+    exactness = _exactness(samples, dequantised)
+    protocol = f"mean of -log p(x) / ({dimensions} ln 2), {exactness}"
     return mean_of(-np.asarray(log_probs) / (dimensions * math.log(2.0)), protocol)
 
 
-def _exactness(samples):
-    if samples is None:
-        return "exact"
-    return f"an upper bound from {samples} importance samples of q(z|x) an example"
+def _exactness(samples, dequantised):
+    if samples is not None:
+        return f"an upper bound from {samples} importance samples of q(z|x) an example"
+    if dequantised:
+        return "exact for grey levels plus uniform noise, one draw an example"
+    return "exact"
 
 
 def _seed_of(seed, start):

@@ -37,7 +37,7 @@ class Subject:
         self.svm_repeats = svm_repeats
         self.ais = {"chains": ais_chains, "steps": ais_steps, "seed": seed}
         # One cache an instance: it goes with its subject.
-        for cached in ("reconstructions", "codes", "posteriors", "clusters"):
+        for cached in ("reconstructions", "codes", "posteriors", "clusters", "log_probs"):
             setattr(self, cached, functools.cache(getattr(self, cached)))
 
     @functools.cached_property
@@ -170,15 +170,25 @@ class Subject:
     def samples(self, n):
         return np.asarray(self.model.sample(n, seed=self.seed))
 
-    @functools.cached_property
-    def log_probs(self):
-        """[N] nats: exact, or the tighter bound."""
-        return self.log_prob(self.bound or 1)
+    def log_probs(self, train=False):
+        """[N] nats: exact, or the tighter bound; of `x`, or of as many that it learned from."""
+        return self.log_prob(self.bound or 1, self.learned if train else self.arrays)
 
-    def log_prob(self, samples=1):
+    def log_prob(self, samples=1, arrays=None):
         """log p(x) or its bound of the given number of importance samples, [N] nats."""
-        y = self._condition(self.arrays.get("y"))
-        return likelihood.log_prob(self.model, self.x, y, samples=samples, seed=self.seed)
+        arrays = self.arrays if arrays is None else arrays
+        y = self._condition(arrays.get("y"))
+        return likelihood.log_prob(self.model, arrays["x"], y, samples=samples, seed=self.seed)
+
+    @functools.cached_property
+    def learned(self):
+        """As many examples as are measured, the first of the train split."""
+        return self.dataset.arrays("train", min(len(self.x), self.dataset.size("train")))
+
+    @property
+    def likelihood(self):
+        """How `log_probs` are to be read: arguments of `likelihood.nll`."""
+        return {"samples": self.bound, "dequantised": self.model.dequantises}
 
     @property
     def bound(self):
