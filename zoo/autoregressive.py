@@ -220,6 +220,7 @@ class PixelDecoder:
         pixel_layers: of the masked network, >= 1.
         pixel_maps: of each of its two stacks, >= 1.
         pixel_kernel: height and width of a layer's window, odd, >= 3.
+        pixel_first_kernel: those of the first layer, odd, >= 3.
         pixel_dropout: fraction dropped behind the gates, in [0, 1).
         gated: False for ReLUs in the place of gates.
         conditioning: on the code or the labels: "invariant" adds a linear map of them to each
@@ -236,6 +237,7 @@ class PixelDecoder:
         pixel_layers: int = 6,
         pixel_maps: int = 32,
         pixel_kernel: int = 5,
+        pixel_first_kernel: int = 7,
         pixel_dropout: float = 0.0,
         gated: bool = True,
         conditioning: Literal["invariant", "dependent"] = "invariant",
@@ -248,6 +250,7 @@ class PixelDecoder:
             pixel_layers=pixel_layers,
             pixel_maps=pixel_maps,
             pixel_kernel=pixel_kernel,
+            pixel_first_kernel=pixel_first_kernel,
             pixel_dropout=pixel_dropout,
             gated=gated,
             conditioning=conditioning,
@@ -270,8 +273,9 @@ class PixelDecoder:
         if len(self.image_shape) != 3:
             expected = "(H, W, C): pixels have an order"
             raise ValueError(refusal("image_shape", expected, self.image_shape))
-        if self.pixel_kernel % 2 == 0:
-            raise ValueError(refusal("pixel_kernel", "an odd int >= 3", self.pixel_kernel))
+        for name in ("pixel_kernel", "pixel_first_kernel"):
+            if getattr(self, name) % 2 == 0:
+                raise ValueError(refusal(name, "an odd int >= 3", getattr(self, name)))
         conditions = ((code_dim,),) if code_dim else ()
         if code_dim and self.conditioning == "dependent":
             conditions = ((*self.image_shape[:2], self.condition_maps),)
@@ -282,6 +286,7 @@ class PixelDecoder:
             layers=self.pixel_layers,
             maps=self.pixel_maps,
             kernel=self.pixel_kernel,
+            first_kernel=self.pixel_first_kernel,
             gated=self.gated,
             dropout=self.pixel_dropout,
             init_seed=self.init_seed("pixels"),

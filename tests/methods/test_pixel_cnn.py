@@ -61,7 +61,11 @@ def test_grey_pixels_have_no_bernoulli_likelihood():
 
 @pytest.mark.parametrize(
     "bad, named",
-    [({"image_shape": (2,)}, "image_shape"), ({"pixel_kernel": 4}, "pixel_kernel")],
+    [
+        ({"image_shape": (2,)}, "image_shape"),
+        ({"pixel_kernel": 4}, "pixel_kernel"),
+        ({"pixel_first_kernel": 4}, "pixel_first_kernel"),
+    ],
 )
 def test_what_has_no_order_is_refused(bad, named):
     with pytest.raises(ValueError, match=named):

@@ -11,7 +11,7 @@ SHAPE = (5, 6, 2)
 
 def stack(heads=((0, 3),), shape=SHAPE, conditions=(), **options):
     """A built network whose biases are not 0."""
-    settings = {"layers": 6, "maps": 4, "kernel": 3, "init_seed": 1}
+    settings = {"layers": 6, "maps": 4, "kernel": 3, "first_kernel": 3, "init_seed": 1}
     network = PixelStack(heads, **{**settings, **options})
     network.build((None, *shape), *((None, *condition) for condition in conditions))
     rng = np.random.default_rng(0)
@@ -38,9 +38,10 @@ def reach(network, shape=SHAPE, *conditions):
 
 
 @pytest.mark.parametrize("gated", [True, False])
-@pytest.mark.parametrize("kernel", [3, 5])
-def test_a_pixel_sees_those_before_it_and_no_other(gated, kernel):
-    seen = reach(stack(gated=gated, kernel=kernel))
+@pytest.mark.parametrize("kernels", [(3, 3), (3, 5), (7, 3)])
+def test_a_pixel_sees_those_before_it_and_no_other(gated, kernels):
+    first, kernel = kernels
+    seen = reach(stack(gated=gated, first_kernel=first, kernel=kernel))
     assert not np.triu(seen).any()
     # Six layers reach every pixel above and to the left of the last one: there is no blind spot.
     assert seen[-1, :-1].all() or not gated  # a ReLU may be shut
@@ -48,7 +49,7 @@ def test_a_pixel_sees_those_before_it_and_no_other(gated, kernel):
 
 
 def test_one_layer_has_no_blind_spot_in_its_window():
-    seen = reach(stack(layers=1, kernel=5)).reshape(5, 6, 5, 6)
+    seen = reach(stack(layers=1, first_kernel=5)).reshape(5, 6, 5, 6)
     window = np.zeros((5, 6), bool)
     window[1:3, 1:6] = True  # two rows above, two columns on each side
     window[3, 1:3] = True
@@ -96,7 +97,7 @@ def pixel_by_pixel(network, noise, *conditions):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"gated": False}, {"layers": 1, "kernel": 5}, {"conditions": ((4,), (5, 6, 3))}],
+    [{}, {"gated": False}, {"first_kernel": 7, "kernel": 5}, {"conditions": ((4,), (5, 6, 3))}],
 )
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_sampling_by_columns_is_exact(options, jit_compile):

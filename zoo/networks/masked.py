@@ -33,6 +33,7 @@ class PixelStack(keras.layers.Layer):
         layers: int >= 1.
         maps: of each stack, int >= 1.
         kernel: height and width of the window of a layer, its forbidden half included, odd >= 3.
+        first_kernel: of the first layer, which reads few maps: a large one costs little there.
         gated: False for max(a, 0) in the place of the gate.
         dropout: fraction of what leaves a gate.
         init_seed: int.
@@ -47,16 +48,27 @@ class PixelStack(keras.layers.Layer):
     """
 
     def __init__(
-        self, heads, *, layers, maps, kernel, gated=True, dropout=0.0, init_seed=0, **kwargs
+        self,
+        heads,
+        *,
+        layers,
+        maps,
+        kernel,
+        first_kernel=7,
+        gated=True,
+        dropout=0.0,
+        init_seed=0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.heads = tuple((int(seen), int(outputs)) for seen, outputs in heads)
-        self.layers_count, self.maps, self.kernel = layers, maps, kernel
+        self.layers_count, self.maps = layers, maps
+        self.kernel, self.first_kernel = kernel, first_kernel
         self.gated, self.dropout, self.init_seed = gated, dropout, init_seed
         dtype = {"dtype": self.dtype_policy}
         self.blocks = [
-            _Block(i, maps, kernel, gated, dropout, _place(init_seed, i), **dtype)
-            for i in range(layers)
+            _Block(i, maps, window, gated, dropout, _place(init_seed, i), **dtype)
+            for i, window in enumerate([first_kernel] + [kernel] * (layers - 1))
         ]
         self.hidden, self.outputs = [], []
         for i, (_, outputs) in enumerate(self.heads):
@@ -120,7 +132,7 @@ class PixelStack(keras.layers.Layer):
             for block, before, of_block in zip(self.blocks, above, terms):
                 here = [_row(term, r) for term in of_block]
                 window = before if v is None else tf.concat([before, v], axis=1)
-                v = block.vertical(_padded(window, 0, self.kernel // 2), v, here)
+                v = block.vertical(_padded(window, 0, block.before), v, here)
                 kept.append(window)
                 sides.append(block.beside(v, here))
             sides = tf.concat(sides, axis=1)
@@ -170,6 +182,7 @@ class PixelStack(keras.layers.Layer):
             "layers": self.layers_count,
             "maps": self.maps,
             "kernel": self.kernel,
+            "first_kernel": self.first_kernel,
             "gated": self.gated,
             "dropout": self.dropout,
             "init_seed": self.init_seed,
