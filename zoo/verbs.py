@@ -40,7 +40,7 @@ class Verbs:
 
     @property
     def dequantises(self):
-        """Whether `log_prob` is that of grey levels plus uniform noise."""
+        """Whether `log_prob` is that of grey levels plus uniform noise (`dequantised_codes`)."""
         return False
 
     @property

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests import helpers
 from tests.small import batch, gradients, same, sgd, weights
-from zoo import bijectors, seeds
+from zoo import bijectors, metrics, seeds
 from zoo.data import load
 from zoo.methods.real_nvp import RealNVP, layout
 from zoo.networks.stack import Stack, dense
@@ -165,6 +165,25 @@ def test_log_prob_averages_the_density_over_noise_of_each_row_s_own():
     expected = np.log(np.mean(np.exp(each - largest[:, None]), axis=1)) + largest
     np.testing.assert_allclose(model.log_prob_rows(x, rows, samples=3), expected, rtol=1e-4)
     assert each.std(axis=1).min() > 1e-4
+
+
+def test_codes_of_levels_and_noise():
+    model, x = nvp((4, 4, 1)), images((4, 4, 1), 3)
+    x = np.round(255 * x) / 255
+    codes, again = (model.dequantised_codes(x, seed=2).numpy() for _ in range(2))
+    np.testing.assert_array_equal(codes, again)
+    np.testing.assert_allclose(model.decode(codes).mean(), x, atol=0.51 / 255)  # in the same bins
+    other = model.dequantised_codes(x, seed=3).numpy()
+    assert np.abs(codes - other).max() > 1e-3
+    spread = np.mean([model.dequantised_codes(x, seed=i) for i in range(200)], axis=0)
+    # Noise of 1/256 about the middle of a bin: its mean is the middle's code, but for curvature.
+    np.testing.assert_allclose(spread, model.encode(x).mean(), atol=0.15)
+
+
+def test_normality_is_that_of_levels_and_noise():
+    data, model = load("digits"), nvp((8, 8, 1))
+    measured = metrics.evaluate(model, data, select=["code_mean_square"], limit=20)
+    assert measured["code_mean_square"]["protocol"].endswith("grey levels plus uniform noise")
 
 
 def test_it_integrates_to_one_and_likelihood_raises_it():

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from zoo import bijectors, distributions
+from zoo import bijectors, distributions, seeds
 from zoo.errors import refusal
 from zoo.losses import adversarial, likelihood, penalty
 from zoo.model import GenerativeModel
@@ -261,6 +261,13 @@ class RealNVP(GenerativeModel):
         """q(z|x), the point f(x), of the middles of the pixels' bins."""
         u = bijectors.dequantised(x, 0.5) if self.on_images else x
         return distributions.deterministic(self.bijector().forward(u))
+
+    def dequantised_codes(self, x, seed=0):
+        """f of images with their noise, [B, D]: what likelihood makes draws of N(0, I)."""
+        with self.inference():
+            rows = seeds.row_seeds(len(x), seed)
+            noise = distributions.noise_rows(rows, "dequantise", self.image_shape, "uniform")
+            return self.bijector().forward(bijectors.dequantised(x, noise))
 
     def likelihood(self, z):
         """p(x|z), the point f^-1(z)."""

@@ -148,7 +148,19 @@ class Subject:
 
     @functools.cached_property
     def normality(self):
-        return latents.code_normality(self.codes(self.split)["draw"])
+        if not self.model.dequantises:
+            return latents.code_normality(self.codes(self.split)["draw"])
+
+        def encode(x, y, index):
+            codes = self.model.dequantised_codes(x, seeds.fold(self.seed, self.split, index))
+            return {"draw": _flat(codes)}
+
+        found = latents.code_normality(self._over(self.split, encode)["draw"])
+        note = "grey levels plus uniform noise"
+        return {
+            name: measure._replace(protocol=f"{measure.protocol}; {note}")
+            for name, measure in found.items()
+        }
 
     @functools.cached_property
     def information(self):
