@@ -1,0 +1,26 @@
+"""PixelGAN autoencoders of this zoo's, for images: the paper does not print its networks."""
+
+from zoo.networks.stack import conv, dense
+from zoo.networks.tables.table import Table
+
+_RELU = {"norm": True, "activation": "relu"}
+_LINEAR = {"activation": "linear"}
+
+# Noise before every row of the encoder: few labels must not be learned by heart.
+PIXELGAN_CONV = Table(
+    roles={
+        "encoder": (
+            conv(16, 5, 2, noise=0.3, padding="same", **_RELU),
+            conv(32, 5, 2, noise=0.3, padding="same", **_RELU),
+            dense(128, noise=0.3, **_RELU),
+            dense(None, noise=0.3, **_LINEAR),
+        ),
+        "code_discriminator": (*[dense(300, activation="relu")] * 2, dense(None, **_LINEAR)),
+        "class_discriminator": (
+            dense(300, noise=0.3, activation="relu"),
+            dense(300, activation="relu"),
+            dense(None, **_LINEAR),
+        ),
+    },
+    reference="of this zoo",
+)
