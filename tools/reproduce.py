@@ -59,7 +59,16 @@ _NOT_COMPARED = {
 }
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn")
 _TOOLS = pathlib.Path(__file__).resolve().parent
-_PICTURES = ("scatter", "samples", "reconstructions", "classes", "codes", "levels")
+_PICTURES = (
+    "scatter",
+    "samples",
+    "reconstructions",
+    "classes",
+    "draws",
+    "codes",
+    "levels",
+    "curves",
+)
 
 
 # --- drawn hyper-parameters -------------------------------------------------------------------

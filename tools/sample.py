@@ -1,10 +1,11 @@
-"""Draws pictures of a trained run: grids of images, or a scatter plot of 2-D data.
+"""Draws pictures of a trained run: grids of images or a scatter plot of 2-D data, and its curves.
 
     python tools/sample.py --run_dir=runs/ali-digits
 
 Prints the paths of the pictures.
 """
 
+import json
 import pathlib
 import sys
 
@@ -49,19 +50,25 @@ def run(flags):
     if not images and dataset.image_shape != (2,):
         raise ValueError(refusal("run_dir", "a run on images or on 2-D data", str(run_dir)))
     out.mkdir(parents=True, exist_ok=True)
-    if not images:
+    if images:
+        found = grids(model, dataset.arrays(flags.split, flags.n), flags.n, flags.seed)
+        if dataset.num_classes and planar_part(model):
+            found["codes"] = codes(model, dataset.arrays(flags.split, _POINTS), flags.seed)
+    else:
         points = dataset.arrays(flags.split, _POINTS)
-        pictures.scatter_panels(
-            out / "scatter.png", panels(model, points, dataset.modes, flags.seed), dataset.modes
-        )
-        print(out / "scatter.png")
-        return
-    found = grids(model, dataset.arrays(flags.split, flags.n), flags.n, flags.seed)
-    if dataset.num_classes and planar_part(model):
-        found["codes"] = codes(model, dataset.arrays(flags.split, _POINTS), flags.seed)
+        shown = panels(model, points, dataset.modes, flags.seed)
+        found = {"scatter": pictures.scatter_image(shown, dataset.modes)}
+    found |= curves(run_dir / "metrics.jsonl")
     for name, picture in found.items():
-        pictures.save_png(out / f"{name}.png", picture)
+        limit = None if images else pictures.REPORT_BYTES
+        pictures.save_png(out / f"{name}.png", picture, limit)
         print(out / f"{name}.png")
+
+
+def curves(path):
+    """{"curves": picture} of a run's metrics.jsonl; nothing of one that is too short for a line."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    return {"curves": pictures.curves_image(lines)} if len(lines) > 1 else {}
 
 
 def grids(model, real, n, seed):

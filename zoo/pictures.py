@@ -298,6 +298,48 @@ def scatter_image(panels, modes=None, latent=("codes", "prior"), pixels=1200):
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
+def curves_image(lines, pixels=600):
+    """Learning curves: a panel for each quantity that training logs, over its steps.
+
+    The first tenth of a run may leave the panel: what comes after it sets the limits.
+
+    Args:
+        lines: of metrics.jsonl, dicts that hold "step"; speeds and gradient norms are left out.
+        pixels: width of the picture.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    left_out = ("step", "seconds", "images_per_second")
+    names = [
+        name
+        for name in dict.fromkeys(name for line in lines for name in line)
+        if name not in left_out and not name.endswith("gradient_norm")
+    ]
+    if not names:
+        raise ValueError(refusal("lines", "dicts of step and what was logged", lines))
+    columns = min(2, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(4.0 * columns, 2.5 * rows), dpi=pixels / 8.0, layout="tight")
+    canvas = FigureCanvasAgg(figure)
+    for index, name in enumerate(names):
+        points = np.array([(line["step"], line[name]) for line in lines if name in line], float)
+        settled = points[len(points) // 10 :, 1]
+        low, high = settled.min(), settled.max()
+        margin = 0.05 * (high - low) or 0.5
+        axes = figure.add_subplot(rows, columns, index + 1)
+        axes.plot(*points.T, linewidth=1.0)
+        axes.set(ylim=(low - margin, high + margin))
+        axes.set_title(name, fontsize=10)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
 def _coloured(panel, modes):
     points, colours = panel if isinstance(panel, tuple) else (panel, None)
     points = np.asarray(points, np.float64)

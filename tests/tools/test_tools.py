@@ -93,6 +93,7 @@ def test_pictures_are_drawn_and_named(trained, run_tool, tmp_path):
         "interpolations.png",
         "traversals.png",
         "codes.png",
+        "curves.png",
     ]
     for path in paths:
         assert min(Image.open(path).size) >= 3 * 8
