@@ -513,14 +513,15 @@ class GenerativeModel(Verbs, keras.Model):
         context = _Phase(seeds.fold(self.seed, "play", self.play_counter.value), training=True)
         with _entered(context), tf.GradientTape(persistent=True) as tape:
             losses = phase(*arguments)
-            objectives = {player: self._objective(loss) for player, loss in losses.items()}
-        players = self.players
-        # All gradients before any update: the players move at once.
-        gradients = {
-            player: tape.gradient(objectives[player], players[player]) for player in objectives
-        }
-        for player, gradient in gradients.items():
-            self._update(player, gradient, players[player])
+            objectives = {id(loss): self._objective(loss) for loss in losses.values()}
+        players, gradients = self.players, {}
+        # All gradients before any update: the players move at once. One backward pass a loss.
+        for key, objective in objectives.items():
+            sharing = [player for player, loss in losses.items() if id(loss) == key]
+            found = tape.gradient(objective, [players[player] for player in sharing])
+            gradients |= dict(zip(sharing, found))
+        for player in losses:
+            self._update(player, gradients[player], players[player])
         self._track({f"{player}_loss": loss for player, loss in losses.items()})
         self.play_counter.assign_add(1)
 

@@ -55,6 +55,32 @@ def semi_supervised_batch():
 # --- the phases -----------------------------------------------------------------------------------
 
 
+def test_one_backward_pass_serves_the_players_of_one_loss():
+    one, two, x = sgd(aae()), sgd(aae()), batch(8)
+
+    def apart(x):
+        losses = two.reconstruction(x)
+        return losses | {"encoder": tf.identity(losses["encoder"])}
+
+    one.play(one.reconstruction, x)
+    two.play(apart, x)
+    for name, state in states(one).items():
+        for a, b in zip(state, states(two)[name]):
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+def test_the_encoder_has_a_rate_of_its_own():
+    model = aae(encoder_learning_rate=1e-3, decoder_learning_rate=1e-2)
+    model.compile()
+    before = states(model)
+    model.play(model.reconstruction, batch(8))
+    after = states(model)
+    # Adam's first step is the learning rate, where there is a gradient.
+    for name, rate in (("encoder", 1e-3), ("decoder", 1e-2)):
+        steps = [np.abs(b - a).max() for a, b in zip(before[name], after[name])]
+        assert max(steps) == pytest.approx(rate, rel=0.02)
+
+
 def test_three_phases_in_turn_each_with_its_players():
     model = sgd(aae(num_classes=K))
     x, *labelled = model.arguments(model.as_batch(semi_supervised_batch()))
@@ -76,10 +102,10 @@ def test_three_phases_in_turn_each_with_its_players():
 @pytest.mark.parametrize(
     "options, players",
     [
-        ({}, {"autoencoder", "code_discriminator", "generator"}),
+        ({}, {"encoder", "decoder", "code_discriminator", "generator"}),
         (
             {"num_clusters": K},
-            {"autoencoder", "code_discriminator", "class_discriminator", "generator"},
+            {"encoder", "decoder", "code_discriminator", "class_discriminator", "generator"},
         ),
         ({"num_classes": K}, set(AAE.PLAYERS)),
     ],
@@ -112,7 +138,7 @@ def test_costs_by_hand():
     near("class_discriminator_loss", softplus(0.2, -0.2))
     near("generator_loss", softplus(-0.4, 0.2))  # -log of both: non-saturating
     error = np.sum((data["x"] - model.reconstruct(data["x"])) ** 2, axis=1)
-    near("autoencoder_loss", np.mean(error) / (2 * 0.25) + D * np.log(0.5 * np.sqrt(2 * np.pi)))
+    near("decoder_loss", np.mean(error) / (2 * 0.25) + D * np.log(0.5 * np.sqrt(2 * np.pi)))
     logits = model.classify(data["x_labelled"]).numpy()
     each = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(6), data["y_labelled"]]
     near("classifier_loss", each.mean())

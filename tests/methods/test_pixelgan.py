@@ -22,7 +22,7 @@ def images(n):
 
 def test_a_class_alone_has_one_adversary():
     model = PixelGAN(latent_dim=0, num_clusters=5, **SMALL)
-    assert set(model.roster) == {"autoencoder", "class_discriminator", "generator"}
+    assert set(model.roster) == {"encoder", "decoder", "class_discriminator", "generator"}
     assert model.code_dim == 5 and "code_discriminator" not in model.networks
     code = model.encode(images(3)).mean().numpy()
     np.testing.assert_allclose(code.sum(axis=1), 1.0, rtol=1e-5)
@@ -37,7 +37,7 @@ def test_reconstruction_is_the_pixel_cnn_s_likelihood():
     model.compile()
     x = tf.constant(images(3))
     with phase(model):
-        loss = model.reconstruction(x)["autoencoder"]
+        loss = model.reconstruction(x)["decoder"]
     expected = -model.decode(model.encode(x).mean()).log_prob(x)
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
     assert "log_prob" not in model.capabilities

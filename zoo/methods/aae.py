@@ -19,7 +19,7 @@ class AAE(GenerativeModel):
         E_{p(z)} log D(z) + E_{q(z)} log(1 - D(z)),
         in turn, the encoder non-saturating. A categorical code y, the encoder's softmax, has a
         discriminator of its own against one-hot draws.
-    *Players*: autoencoder (encoder and decoder: the reconstruction phase); code_discriminator,
+    *Players*: encoder and decoder (the reconstruction phase, one loss); code_discriminator,
         class_discriminator (with a categorical code) and generator (the encoder: the regularisation
         phase, at once from one minibatch); classifier (the encoder, on labelled examples: the
         semi-supervised phase).
@@ -40,7 +40,9 @@ class AAE(GenerativeModel):
         num_classes: of labels, >= 2.
         label_use: "classify": the code is (y, z), y trained by labelled examples too;
             "regularise": labels choose the mixture's component that a code must come from.
-        autoencoder_learning_rate: None for `learning_rate`, > 0.
+        encoder_learning_rate: of the reconstruction; a small one leaves a categorical code to the
+            adversary and the labels. None for `learning_rate`, > 0.
+        decoder_learning_rate: None for `learning_rate`, > 0.
         code_discriminator_learning_rate: None for `learning_rate`, > 0.
         class_discriminator_learning_rate: None for `learning_rate`, > 0.
         generator_learning_rate: None for `learning_rate`, > 0.
@@ -53,7 +55,8 @@ class AAE(GenerativeModel):
     """
 
     PLAYERS = {
-        "autoencoder": ("encoder", "decoder"),
+        "encoder": ("encoder",),
+        "decoder": ("decoder",),
         "code_discriminator": ("code_discriminator",),
         "class_discriminator": ("class_discriminator",),
         "generator": ("encoder",),
@@ -77,7 +80,8 @@ class AAE(GenerativeModel):
         num_clusters: int | None = None,
         num_classes: int | None = None,
         label_use: Literal["classify", "regularise"] = "classify",
-        autoencoder_learning_rate: float | None = None,
+        encoder_learning_rate: float | None = None,
+        decoder_learning_rate: float | None = None,
         code_discriminator_learning_rate: float | None = None,
         class_discriminator_learning_rate: float | None = None,
         generator_learning_rate: float | None = None,
@@ -96,7 +100,8 @@ class AAE(GenerativeModel):
             num_clusters=num_clusters,
             num_classes=num_classes,
             label_use=label_use,
-            autoencoder_learning_rate=autoencoder_learning_rate,
+            encoder_learning_rate=encoder_learning_rate,
+            decoder_learning_rate=decoder_learning_rate,
             code_discriminator_learning_rate=code_discriminator_learning_rate,
             class_discriminator_learning_rate=class_discriminator_learning_rate,
             generator_learning_rate=generator_learning_rate,
@@ -111,7 +116,7 @@ class AAE(GenerativeModel):
             "class_discriminator": self.code_classes is None,
             "classifier": not self.classifies,
         }
-        players = {**self.PLAYERS, "autoencoder": ("encoder", *self.decoder_roles)}
+        players = {**self.PLAYERS, "decoder": self.decoder_roles}
         return {player: roles for player, roles in players.items() if not absent.get(player)}
 
     @property
@@ -170,7 +175,8 @@ class AAE(GenerativeModel):
 
     def reconstruction(self, x):
         code = self.draw(self.posterior(x), "code")
-        return {"autoencoder": -self.likelihood(code).log_prob(x)}
+        loss = -self.likelihood(code).log_prob(x)
+        return {"encoder": loss, "decoder": loss}
 
     def regularisation(self, x, *labelled):
         y_q, z_q = self.split(self.draw(self.posterior(x), "code"))

@@ -13,9 +13,9 @@ class PixelGAN(PixelDecoder, AAE):
     cluster or the label and the pixels are the style.
 
     *Game*: AAE's, with p(x|z) = prod_i p(x_i | x_1, ..., x_{i-1}, z).
-    *Players*: AAE's autoencoder (encoder, masked network and, with location-dependent conditioning,
-        the decoder that spreads the code), code_discriminator, class_discriminator, generator (the
-        encoder) and classifier (the encoder).
+    *Players*: AAE's: encoder, decoder (the masked network and, with location-dependent
+        conditioning, the decoder that spreads the code), code_discriminator, class_discriminator,
+        generator (the encoder) and classifier (the encoder).
     *Capabilities*: sample, encode, decode, reconstruct (a draw), classify (with `num_classes`).
     *Result*: results/pixelgan-*.json.
 
