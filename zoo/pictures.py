@@ -273,12 +273,10 @@ def scatter_image(panels, modes=None, latent=("codes", "prior"), pixels=1200):
 
     Reference: Dumoulin et al., ALI, arXiv 1606.00704, the figure of section 4.6.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     rows, columns = _grid_shape(len(panels), None, None)
     figure = Figure(figsize=(6.0 * columns, 6.0 * rows), dpi=pixels / 12.0, layout="tight")
-    canvas = FigureCanvasAgg(figure)
     panels = {
         title: _coloured(panel, None if title in latent else modes)
         for title, panel in panels.items()
@@ -294,8 +292,7 @@ def scatter_image(panels, modes=None, latent=("codes", "prior"), pixels=1200):
             axes.scatter(
                 *np.asarray(modes).T, s=60, c="black", marker="+", linewidths=0.8, alpha=0.6
             )
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    return _rendered(figure)
 
 
 def curves_image(lines, pixels=600):
@@ -310,7 +307,6 @@ def curves_image(lines, pixels=600):
     Returns:
         uint8 [H, W, 3].
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     left_out = ("step", "seconds", "images_per_second")
@@ -324,7 +320,6 @@ def curves_image(lines, pixels=600):
     columns = min(2, len(names))
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(4.0 * columns, 2.5 * rows), dpi=pixels / 8.0, layout="tight")
-    canvas = FigureCanvasAgg(figure)
     for index, name in enumerate(names):
         points = np.array([(line["step"], line[name]) for line in lines if name in line], float)
         settled = points[len(points) // 10 :, 1]
@@ -336,6 +331,14 @@ def curves_image(lines, pixels=600):
         axes.set_title(name, fontsize=10)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
+    return _rendered(figure)
+
+
+def _rendered(figure):
+    """uint8 [H, W, 3]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 

@@ -16,7 +16,6 @@ PIXELGAN_CONV = Table(
             dense(None, noise=0.3, **_LINEAR),
         ),
         "code_discriminator": (*[dense(300, activation="relu")] * 2, dense(None, **_LINEAR)),
-        "class_discriminator": (*[dense(300, activation="relu")] * 2, dense(None, **_LINEAR)),
     },
     reference="of this zoo",
 )
