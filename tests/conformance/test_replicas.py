@@ -13,6 +13,10 @@ from zoo.training import checkpoints
 HERE = pathlib.Path(__file__).parent
 STEPS = 10
 SETTINGS = {"clip_norm": 1.0, "ema_decay": 0.5}
+# Sums over replicas are rounded in another order: 6e-7 apart after ten steps. Where that switches a
+# ReLU whose input is zero to rounding, one example's gradient jumps: 1.4e-5 (PixelVAE). Statistics
+# taken per replica, or a variance that cancels, are 1e-4 apart and more.
+TOLERANCE = 3e-5
 
 
 def ten_steps(method, run_dir, strategy):
@@ -42,7 +46,7 @@ def mirrored(two_cpus):
 
 def test_two_devices_are_one(method, one, mirrored, tmp_path):
     ten_steps(method, tmp_path, mirrored)
-    helpers.assert_close(result(tmp_path), one)
+    helpers.assert_close(result(tmp_path), one, TOLERANCE)
 
 
 @pytest.fixture(scope="session")
@@ -66,4 +70,4 @@ def two_processes(tmp_path_factory):
 
 @pytest.mark.slow
 def test_two_processes_are_one(method, one, two_processes):
-    helpers.assert_close(result(two_processes / method), one)
+    helpers.assert_close(result(two_processes / method), one, TOLERANCE)

@@ -87,9 +87,9 @@ def test_without_a_synthetic_likelihood_it_is_the_aae():
         found = model.game(x)
     with phase(aae):
         expected = aae.losses_of(x)
-    both = expected["autoencoder"] + expected["generator"]
+    both = expected["encoder"] + expected["generator"]
     np.testing.assert_array_equal(found["encoder"], both)
-    np.testing.assert_array_equal(found["decoder"], expected["autoencoder"])
+    np.testing.assert_array_equal(found["decoder"], expected["decoder"])
     np.testing.assert_array_equal(found["code_discriminator"], expected["code_discriminator"])
     assert np.abs(expected["generator"]).min() > 1e-3
 
