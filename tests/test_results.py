@@ -14,6 +14,7 @@ def a_run(seed, value=1.0, **changes):
         "seed": seed,
         "draws": {},
         "commit": "0123456789abcdef",
+        "measured_at": "0123456789abcdef",
         "dirty": False,
         "seconds": 60.0,
         "versions": {"keras": "3.15.1"},
@@ -206,6 +207,13 @@ def test_table_shows_value_spread_seeds_and_commit():
 def test_recalled_figures_say_so():
     paper = {"nll": {"value": "2.5 +- 0.1", "source": "memory", "status": "recalled"}}
     assert "| nll 2.5 ± 0.1 (recalled) |" in table_rows(paper)[1]
+
+
+def test_a_later_measurement_names_its_own_commit():
+    later = table_rows({}, runs=[a_run(0, measured_at="fedcba98")])[1]
+    assert "(1 seed, commit 0123456, measured at fedcba9)" in later
+    unknown = table_rows({}, runs=[a_run(0, measured_at=None)])[1]
+    assert "(1 seed, commit 0123456)" in unknown
 
 
 def test_uncommitted_changes_are_told():

@@ -31,7 +31,6 @@ def run(flags):
     dataset = common.load_data(recorded)
     model = training.restore(run_dir, flags.which)
     chosen = {item.name: getattr(flags, item.name) for item in common.MEASURE_FLAGS}
-    chosen["select"] = chosen.pop("metrics")
     measured = metrics.evaluate(model, dataset, seed=flags.seed, progress=progress, **chosen)
     evaluation = {"step": int(model.step), "which": flags.which, "metrics": measured}
     results.write_json(run_dir / "evaluation.json", evaluation)

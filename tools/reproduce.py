@@ -278,9 +278,13 @@ class Seed:
     def start(self):
         """Starts what comes next: training, or the measurement."""
         self._training = not self.state.get("trained")
+        found = provenance()
         if "commit" not in self.state:
-            self.state |= provenance()
-            self._keep()
+            self.state |= found
+        if not self._training:
+            dirty = self.state["dirty"] or found["dirty"]
+            self.state |= {"measured_at": found["commit"], "dirty": dirty}
+        self._keep()
         line = self._train() if self._training else self._evaluate()
         threads = {"OMP_NUM_THREADS": "1"} if self.config.toy else {}
         if not self.alone:

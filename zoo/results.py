@@ -25,6 +25,7 @@ _FIELDS = {
     "paper": dict,
     "command": str,
     "commits": list,
+    "measured_at": list,
     "dirty": bool,
     "versions": dict,
     "machine": dict,
@@ -77,8 +78,9 @@ def entry(*, method, dataset, variant, flags, runs, paper, command):
         dataset: its source.
         variant: what the config's stem adds to the data set's name, or None.
         flags: {name: value}, all that decides the numbers but the seed.
-        runs: one dict a seed: "seed", "draws", "commit", "dirty", "seconds", "versions", "machine"
-            and "evaluation", {metric: {"value", "n", "split", "protocol"}}.
+        runs: one dict a seed: "seed", "draws", "commit" (of the training), "measured_at" (that
+            of the measurement, None or absent where it is not known), "dirty", "seconds",
+            "versions", "machine" and "evaluation", {metric: {"value", "n", "split", "protocol"}}.
         paper: {metric: {"value", "source", "status"}}.
         command: what reproduces it.
 
@@ -105,6 +107,7 @@ def entry(*, method, dataset, variant, flags, runs, paper, command):
             "paper": paper,
             "command": command,
             "commits": [run["commit"] for run in runs],
+            "measured_at": [run.get("measured_at") for run in runs],
             "dirty": any(run["dirty"] for run in runs),
             "versions": runs[-1]["versions"],
             "machine": runs[-1]["machine"],
@@ -120,6 +123,7 @@ def runs(found):
             "seed": seed,
             "draws": found["draws"][index],
             "commit": found["commits"][index],
+            "measured_at": found["measured_at"][index],
             "dirty": found["dirty"],
             "seconds": found["seconds"][index],
             "versions": found["versions"],
@@ -152,7 +156,7 @@ def check(found, name="entry"):
     seeds = found["seeds"]
     if len(set(seeds)) != len(seeds):
         raise ValueError(refusal(f"{name}.seeds", "different seeds", seeds))
-    for field in ("draws", "commits", "seconds"):
+    for field in ("draws", "commits", "measured_at", "seconds"):
         if len(found[field]) != len(seeds):
             raise ValueError(
                 refusal(f"{name}.{field}", f"one item a seed ({len(seeds)})", found[field])
@@ -428,9 +432,13 @@ def _reached(found):
 
 
 def _commits(found):
-    commits = dict.fromkeys(commit[:7] for commit in found["commits"])
-    noun = "commit" if len(commits) == 1 else "commits"
-    return f"{noun} {', '.join(commits)}" + (" with uncommitted changes" if found["dirty"] else "")
+    """The commits of the training, and those of the measurement where they are others."""
+    trained = dict.fromkeys(commit[:7] for commit in found["commits"])
+    measured = dict.fromkeys(commit[:7] for commit in found["measured_at"] if commit)
+    noun = "commit" if len(trained) == 1 else "commits"
+    later = f", measured at {', '.join(measured)}" if measured and measured != trained else ""
+    changes = " with uncommitted changes" if found["dirty"] else ""
+    return f"{noun} {', '.join(trained)}{later}{changes}"
 
 
 def _spread(measured):

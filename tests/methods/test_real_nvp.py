@@ -182,7 +182,7 @@ def test_codes_of_levels_and_noise():
 
 def test_normality_is_that_of_levels_and_noise():
     data, model = load("digits"), nvp((8, 8, 1))
-    measured = metrics.evaluate(model, data, select=["code_mean_square"], limit=20)
+    measured = metrics.evaluate(model, data, metrics=["code_mean_square"], limit=20)
     assert measured["code_mean_square"]["protocol"].endswith("grey levels plus uniform noise")
 
 

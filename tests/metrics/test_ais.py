@@ -188,7 +188,7 @@ def test_evaluated_only_when_asked_for(model, monkeypatch):
     assert {"ais", "ais_gap"} <= set(metrics.applicable(model, held))
     assert not {"ais", "ais_gap"} & set(metrics.evaluate(model, held, iwae_samples=1))
     measured = metrics.evaluate(
-        model, held, select=["ais", "ais_gap"], ais_chains=2, ais_steps=20, seed=1
+        model, held, metrics=["ais", "ais_gap"], ais_chains=2, ais_steps=20, seed=1
     )
     truth = evidence(held.arrays("test", 5)["x"]).mean()
     assert measured["ais"]["n"] == measured["ais_gap"]["n"] == 5

@@ -71,7 +71,7 @@ def test_evaluated_only_when_asked_for(monkeypatch):
     assert not set(NAMES) & set(
         metrics.applicable(Linear(conditional=True, num_attributes=3), held)
     )
-    measured = metrics.evaluate(Linear(), held, select=NAMES)
+    measured = metrics.evaluate(Linear(), held, metrics=NAMES)
     assert [measured[name]["n"] for name in NAMES] == [20, 21, 20]
 
 

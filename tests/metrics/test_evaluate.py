@@ -172,14 +172,14 @@ def test_bernoulli_of_real_vectors_is_no_density():
 
 def test_exact_likelihood_takes_no_samples():
     model = Linear(density="exact")
-    measured = metrics.evaluate(model, LABELLED, select=["nll"], iwae_samples=50)
+    measured = metrics.evaluate(model, LABELLED, metrics=["nll"], iwae_samples=50)
     assert measured["nll"]["protocol"].endswith("exact")
     assert {samples for _, samples, _ in model.calls} == {1}
 
 
 def test_likelihood_of_the_data_that_a_model_learned_from():
     names = ["nll", "nll_of_train_data"]
-    measured = metrics.evaluate(Linear(density="exact"), LABELLED, select=names, limit=25)
+    measured = metrics.evaluate(Linear(density="exact"), LABELLED, metrics=names, limit=25)
     x = LABELLED.arrays("train", 25)["x"]
     # -log N(x; 0, 2 I) in two dimensions: ln(2 pi) + ln 2 + |x|^2 / 4.
     expected = math.log(4 * math.pi) + (x**2).sum(axis=1).mean() / 4
@@ -192,7 +192,7 @@ def test_likelihood_of_the_data_that_a_model_learned_from():
 
 def test_dequantised_likelihoods_say_so():
     model = Linear(density="exact", dequantises=True)
-    measured = metrics.evaluate(model, LABELLED, select=["nll"])
+    measured = metrics.evaluate(model, LABELLED, metrics=["nll"])
     assert "uniform noise" in measured["nll"]["protocol"]
 
 
@@ -210,34 +210,34 @@ def test_log_prob_bounds_its_memory_and_never_reuses_a_seed(monkeypatch):
 
 
 def test_limit_counts_rows_of_both_splits():
-    measured = metrics.evaluate(Linear(), LABELLED, limit=25, select=["one_nn_accuracy"])
+    measured = metrics.evaluate(Linear(), LABELLED, limit=25, metrics=["one_nn_accuracy"])
     assert measured["one_nn_accuracy"]["n"] == 25
     assert "25 training examples" in measured["one_nn_accuracy"]["protocol"]
 
 
 def test_batches_do_not_change_codes(monkeypatch):
     names = ["one_nn_accuracy", "active_units"]
-    whole = metrics.evaluate(Linear(), LABELLED, select=names)
+    whole = metrics.evaluate(Linear(), LABELLED, metrics=names)
     monkeypatch.setattr(subject, "BATCH", 7)
-    assert metrics.evaluate(Linear(), LABELLED, select=names) == whole
+    assert metrics.evaluate(Linear(), LABELLED, metrics=names) == whole
 
 
 @pytest.mark.parametrize("limit, rows", [(None, 30), (60, 10)])  # the split's size; a sixth
 def test_svm_chooses_c_on_as_many_rows_as_validation_has(limit, rows):
     data = Data(2, **LABELLED.splits, validation=_labelled(30, 2))
-    entry = metrics.evaluate(Linear(), data, select=["svm_error"], svm_repeats=1, limit=limit)
+    entry = metrics.evaluate(Linear(), data, metrics=["svm_error"], svm_repeats=1, limit=limit)
     assert f"chosen on {rows} validation" in entry["svm_error"]["protocol"]
 
 
 def test_same_seed_same_numbers():
     names = ["latent_mean_norm", "reconstruction_ratio", "svm_error"]
-    run = lambda seed: metrics.evaluate(Linear(), LABELLED, seed=seed, select=names, svm_repeats=1)
+    run = lambda seed: metrics.evaluate(Linear(), LABELLED, seed=seed, metrics=names, svm_repeats=1)
     assert run(3) == run(3)
     assert run(3)["latent_mean_norm"]["value"] != run(4)["latent_mean_norm"]["value"]
 
 
 def test_latent_moments_are_of_draws_not_of_means():
-    measured = metrics.evaluate(Linear(), LABELLED, split="train", select=["latent_min_std"])
+    measured = metrics.evaluate(Linear(), LABELLED, split="train", metrics=["latent_min_std"])
     # The second coordinate: x ~ N(0, 2), the draw x / 2 + N(0, 1/2) has variance 1, the mean 1/2.
     # The standard error of a standard deviation is 1 / sqrt(2 n) = 0.029 at n = 600.
     assert measured["latent_min_std"]["value"] == pytest.approx(1.0, abs=0.12)
@@ -245,7 +245,7 @@ def test_latent_moments_are_of_draws_not_of_means():
 
 def test_hidden_features_join_the_codes():
     measured = metrics.evaluate(
-        Linear(), LABELLED, select=["svm_error"], svm_features="hidden", svm_repeats=1
+        Linear(), LABELLED, metrics=["svm_error"], svm_features="hidden", svm_repeats=1
     )
     assert "hidden layers" in measured["svm_error"]["protocol"]
     assert measured["svm_error"]["value"] == 0.0
@@ -274,7 +274,7 @@ def test_metrics_of_reconstructions_come_once_a_level():
     x = LABELLED.arrays("test")["x"]
     levelled = ("reconstruction_mse", "reconstruction_ratio", "feature_mse", "label_agreement")
     measured = metrics.evaluate(
-        Hierarchy(), LABELLED, select=[f"{n}{tail}" for n in levelled for tail in ("", "_level_2")]
+        Hierarchy(), LABELLED, metrics=[f"{n}{tail}" for n in levelled for tail in ("", "_level_2")]
     )
     value = lambda name: measured[name]["value"]
     assert list(measured) == [f"{n}{tail}" for n in levelled for tail in ("", "_level_2")]
@@ -307,7 +307,7 @@ def test_features_of_all_levels_join_the_hidden_ones_but_not_the_codes():
     expected = np.concatenate([np.zeros((40, 3)), x / 2, x[:, 1:] / 2], axis=1)
     np.testing.assert_allclose(found.features("test")["mean"], expected, rtol=1e-6)
     measured = metrics.evaluate(
-        Hierarchy(), LABELLED, select=["svm_error"], svm_features="hidden", svm_repeats=1
+        Hierarchy(), LABELLED, metrics=["svm_error"], svm_features="hidden", svm_repeats=1
     )
     assert "codes of every level" in measured["svm_error"]["protocol"]
 
@@ -333,7 +333,7 @@ def test_clusters_are_named_by_validation_examples():
     told = Clusters(capabilities=Linear.capabilities)  # the names of the classes
     assert not set(names) & set(metrics.applicable(told, LABELLED))
     assert not set(names) & set(metrics.applicable(Clusters(), TOY))
-    measured = metrics.evaluate(Clusters(), LABELLED, select=names)
+    measured = metrics.evaluate(Clusters(), LABELLED, metrics=names)
     assert measured["clustering_error"]["value"] == 0.0  # two clusters a label
     assert "100 validation" in measured["clustering_error"]["protocol"]  # a sixth of train
     test = LABELLED.arrays("test")
@@ -349,14 +349,14 @@ def test_clusters_are_named_by_the_end_of_train():
     train = _labelled(600, 0)
     train["y"][-100:] = 1 - train["y"][-100:]
     data = Data(2, train=train, test=_labelled(40, 1))
-    measured = metrics.evaluate(Clusters(), data, select=["clustering_error"])
+    measured = metrics.evaluate(Clusters(), data, metrics=["clustering_error"])
     assert measured["clustering_error"]["value"] == 1.0
 
 
 def test_clusters_are_named_by_the_validation_split_if_there_is_one():
     validation = _labelled(30, 2)
     swapped = Data(2, **LABELLED.splits, validation=validation | {"y": 1 - validation["y"]})
-    measured = metrics.evaluate(Clusters(), swapped, select=["clustering_error"])
+    measured = metrics.evaluate(Clusters(), swapped, metrics=["clustering_error"])
     assert measured["clustering_error"]["value"] == 1.0
     assert "30 validation" in measured["clustering_error"]["protocol"]
 
@@ -379,7 +379,7 @@ def test_supervised_error_only_where_labels_are_few(monkeypatch):
     monkeypatch.setattr(
         classifier, "supervised_error", lambda *arguments: called.append(arguments) or answer
     )
-    measured = metrics.evaluate(Linear(), few, select=["supervised_error"], seed=3)
+    measured = metrics.evaluate(Linear(), few, metrics=["supervised_error"], seed=3)
     assert measured["supervised_error"]["value"] == 0.5
     assert called[0][0] is few and called[0][3] == 3
 
@@ -390,7 +390,7 @@ def test_parzen_only_when_asked_for(monkeypatch):
     data = Data(train={"x": x}, test={"x": x})
     assert "parzen" in metrics.applicable(Linear(), data)
     assert "parzen" not in metrics.evaluate(Linear(), data, iwae_samples=1)
-    measured = metrics.evaluate(Linear(), data, select=["parzen"])["parzen"]
+    measured = metrics.evaluate(Linear(), data, metrics=["parzen"])["parzen"]
     # x ~ N(0, 2 I) in two dimensions: minus the entropy is -ln(2 pi e) - ln 2.
     expected = -math.log(2 * math.pi * math.e) - math.log(2)
     assert measured["value"] == pytest.approx(expected, abs=4 * measured["standard_error"] + 0.02)
@@ -407,9 +407,9 @@ def test_a_conditional_model_is_judged_by_nothing_that_needs_no_label():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"select": ["label_agreement_level_2"]}, r"`select`.*Did you mean 'label_agreement'\?"),
-        ({"select": ["svm_eror"]}, r"`select`.*Did you mean 'svm_error'\?"),
-        ({"select": ["modes_covered"]}, "metrics that fit.*Received: select='modes_covered'"),
+        ({"metrics": ["label_agreement_level_2"]}, r"`metrics`.*Did you mean 'label_agreement'\?"),
+        ({"metrics": ["svm_eror"]}, r"`metrics`.*Did you mean 'svm_error'\?"),
+        ({"metrics": ["modes_covered"]}, "metrics that fit.*Received: metrics='modes_covered'"),
         ({"svm_features": "code"}, "Did you mean 'codes'"),
         ({"iwae_samples": 0}, "iwae_samples"),
         ({"limit": 0}, "limit"),

@@ -129,7 +129,9 @@ def test_a_seed_that_was_cut_continues_with_its_commit_and_seconds(workplace):
     state_file.write_text(json.dumps({**state, "commit": "abc1234", "seconds": 1000.0}))
     (workplace / "runs" / "fails").unlink()
     assert reproduced("--seeds=2") == 0
-    assert entry(workplace)["commits"][1] == "abc1234"
+    found = entry(workplace)
+    assert found["commits"][1] == "abc1234"
+    assert found["measured_at"] == [found["commits"][0]] * 2
     assert 1000.0 < entry(workplace)["seconds"][1] < 1060.0
 
 

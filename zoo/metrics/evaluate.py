@@ -35,7 +35,7 @@ def evaluate(
     limit=None,
     progress=None,
     iwae_samples=100,
-    select=None,
+    metrics=None,
     svm_features="codes",
     svm_repeats=100,
     ais_chains=ais.CHAINS,
@@ -51,7 +51,7 @@ def evaluate(
         limit: the first rows of each split only; None takes all.
         progress: callable `(name, index, count)`, called before each metric.
         iwae_samples: importance samples of `nll` where `log_prob` is a lower bound.
-        select: names of the metrics to compute; None takes all that apply but the slow ones, which
+        metrics: names of the metrics to compute; None takes all that apply but the slow ones, which
             are measured only when they are asked for: `ais`, `ais_gap`, `parzen`,
             `wasserstein_critic`, and likelihoods of train data. Those of reconstructions from a
             level above 1 end in `_level_<l>`.
@@ -84,7 +84,7 @@ def evaluate(
     for argument, value in counts.items():
         if value is not None:
             checks.count(value, argument)
-    chosen = _chosen(model, dataset, select)
+    chosen = _chosen(model, dataset, metrics)
     subject = Subject(
         model,
         dataset,
@@ -128,17 +128,17 @@ def _metrics_of(model):
     return found
 
 
-def _chosen(model, dataset, select):
+def _chosen(model, dataset, metrics):
     fitting = _fitting(model, dataset)
-    if select is None:
+    if metrics is None:
         return {name: metric for name, metric in fitting.items() if not metric.only_asked}
-    for name in select:
+    for name in metrics:
         if name not in _metrics_of(model):
-            raise unknown("select", name, _metrics_of(model))
+            raise unknown("metrics", name, _metrics_of(model))
         if name not in fitting:
             expected = "metrics that fit the model and its data, " + ", ".join(fitting)
-            raise ValueError(refusal("select", expected, name))
-    return {name: metric for name, metric in fitting.items() if name in select}
+            raise ValueError(refusal("metrics", expected, name))
+    return {name: metric for name, metric in fitting.items() if name in metrics}
 
 
 # --- what each metric computes ----------------------------------------------------------------
