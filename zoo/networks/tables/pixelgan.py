@@ -6,16 +6,25 @@ from zoo.networks.tables.table import Table
 _RELU = {"norm": True, "activation": "relu"}
 _LINEAR = {"activation": "linear"}
 
-# Noise before every row of the encoder: few labels must not be learned by heart.
-PIXELGAN_CONV = Table(
-    roles={
-        "encoder": (
-            conv(16, 5, 2, noise=0.3, padding="same", **_RELU),
-            conv(32, 5, 2, noise=0.3, padding="same", **_RELU),
-            dense(128, noise=0.3, **_RELU),
-            dense(None, noise=0.3, **_LINEAR),
-        ),
-        "code_discriminator": (*[dense(300, activation="relu")] * 2, dense(None, **_LINEAR)),
-    },
-    reference="of this zoo",
-)
+
+def _table(last):
+    # Noise before every row of the encoder: few labels must not be learned by heart.
+    return Table(
+        roles={
+            "encoder": (
+                conv(16, 5, 2, noise=0.3, padding="same", **_RELU),
+                conv(32, 5, 2, noise=0.3, padding="same", **_RELU),
+                dense(128, noise=0.3, **_RELU),
+                dense(None, noise=0.3, **last),
+            ),
+            "code_discriminator": (*[dense(300, activation="relu")] * 2, dense(None, **_LINEAR)),
+        },
+        reference="of this zoo",
+    )
+
+
+PIXELGAN_CONV = _table(_LINEAR)
+
+# For clusters without labels: batch-normalised logits. A cluster whose logit is low for all images
+# is lost, since the softmax hands no gradient to it; normalised, each is high for some of them.
+PIXELGAN_CLUSTERS = _table({"norm": True, **_LINEAR})
