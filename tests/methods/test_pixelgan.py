@@ -50,6 +50,15 @@ def test_the_code_changes_what_is_drawn():
     assert np.abs(change).max() > 1e-3
 
 
+def test_the_logits_of_clusters_are_normalised():
+    """So each is high for some images: over a batch, mean 0 and variance v / (v + 1e-4)."""
+    model = PixelGAN(latent_dim=0, num_clusters=5, network="pixelgan_clusters", **SMALL)
+    with phase(model, training=True):
+        logits = np.array(model.apply("encoder", tf.constant(images(64))))
+    np.testing.assert_allclose(logits.mean(axis=0), 0.0, atol=1e-5)
+    np.testing.assert_allclose(logits.std(axis=0), 1.0, atol=0.02)
+
+
 def test_no_code_is_refused():
     with pytest.raises(ValueError, match="latent_dim"):
         PixelGAN(latent_dim=0, **SMALL)
