@@ -15,7 +15,7 @@ STEPS = 10
 SETTINGS = {"clip_norm": 1.0, "ema_decay": 0.5}
 # Sums over replicas are rounded in another order: 6e-7 apart after ten steps. PixelVAE's jump to
 # 1.4e-5 within a step or two, as when a ReLU whose input is zero to rounding switches. Faults are
-# larger: a variance that cancels gave 1e-4 (HALI), statistics taken per replica 0.1 (ALI, PixelVAE).
+# larger: a variance that cancels gave 1e-4 (HALI), statistics per replica 0.1 (ALI, PixelVAE).
 TOLERANCE = 3e-5
 
 
