@@ -150,15 +150,17 @@ def test_schedules_end_at_one_per_cent(schedule, factors):
         np.testing.assert_allclose(rates["generator"], 0.5 * factor, rtol=1e-4)
 
 
-def test_moving_average_by_hand_and_in_the_verbs():
-    model = sgd(make(AtOnce, ema_decay=0.75))
+# After one step the decay is (1 + 1) / (10 + 1), or the one asked for, if less.
+@pytest.mark.parametrize("ema_decay, decay", [(0.75, 2 / 11), (0.1, 0.1)])
+def test_moving_average_by_hand_and_in_the_verbs(ema_decay, decay):
+    model = sgd(make(AtOnce, ema_decay=ema_decay))
     first = [v.numpy() for v in model.encoder.trainable_variables]
     model.train_step(batch())
     second = [v.numpy() for v in model.encoder.trainable_variables]
     twin = make(AtOnce)
-    # From the initial weights: 3/4 of them and 1/4 of the new ones.
+    # `decay` of the initial weights, the rest of the new ones.
     for variable, a, b in zip(twin.encoder.trainable_variables, first, second, strict=True):
-        variable.assign(0.75 * a + 0.25 * b)
+        variable.assign(decay * a + (1 - decay) * b)
     x = batch(4)
     np.testing.assert_allclose(model.encode(x).mean(), twin.encode(x).mean(), atol=1e-5)
     assert np.abs(model.encoder(x)[:, :D] - model.encode(x).mean()).max() > 1e-5

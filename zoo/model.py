@@ -64,7 +64,8 @@ class GenerativeModel(Verbs, keras.Model):
         decay_steps: length of the decay; it ends at 1 % of the learning rate, >= 0.
         init_stddev: of Gaussian initial weights; None leaves it to the network's table, > 0.
         clip_norm: largest norm of a player's gradient, over all replicas; None does not clip, > 0.
-        ema_decay: of the weights' moving average, used by all verbs when set, in [0, 1).
+        ema_decay: of the weights' moving average, used by all verbs when set, in [0, 1); at step t
+            (1 + t) / (10 + t), as long as that is less.
         weight_decay: L2: each gradient gets weight_decay times its weights added, >= 0.
         num_classes: of labels `y`, for methods that use them, >= 2.
         num_attributes: of float attribute vectors `y`.
@@ -624,8 +625,11 @@ class GenerativeModel(Verbs, keras.Model):
         """Ends a training step: counts it, averages weights, returns the logs."""
         self.step.assign_add(1)
         if self._averages:
+            # A smaller decay over the first steps: else short runs keep their first weights.
+            t = tf.cast(self.step.value, tf.float32)
+            decay = tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
             for average, variable in zip(self._averages, self._trained):
-                average.assign(average * self.ema_decay + variable * (1.0 - self.ema_decay))
+                average.assign(average * decay + variable * (1.0 - decay))
         return self._logs()
 
     def _logs(self, names=None):
