@@ -1,6 +1,6 @@
-"""PixelGAN autoencoders of this zoo's, for images: the paper does not print its networks."""
+"""PixelGAN autoencoders of this zoo's, for 28x28 images: the paper does not print its networks."""
 
-from zoo.networks.stack import conv, dense
+from zoo.networks.stack import Reshape, conv, deconv, dense
 from zoo.networks.tables.table import Table
 
 _RELU = {"norm": True, "activation": "relu"}
@@ -17,8 +17,17 @@ def _table(last):
                 dense(128, noise=0.3, **_RELU),
                 dense(None, noise=0.3, **last),
             ),
+            # For location-dependent conditions: maps that tell each pixel of the code.
+            "decoder": (
+                dense(128, **_RELU),
+                dense(7 * 7 * 16, **_RELU),
+                Reshape((7, 7, 16)),
+                deconv(16, 4, 2, padding="same", **_RELU),
+                deconv(None, 4, 2, padding="same", **_LINEAR),
+            ),
             "code_discriminator": (*[dense(300, activation="relu")] * 2, dense(None, **_LINEAR)),
         },
+        image_shape=(28, 28, 1),
         reference="of this zoo",
     )
 
