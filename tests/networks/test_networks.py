@@ -10,7 +10,7 @@ import tensorflow as tf
 from zoo import networks, seeds
 from zoo.networks import tables
 from zoo.networks.layers import BatchNorm, Maxout, UntiedBias
-from zoo.networks.noise import Dropout, GaussianNoise
+from zoo.networks.noise import Dropout, GaussianNoise, Shift
 from zoo.networks.stack import Pair, Reshape, Stack, conv, dense
 
 
@@ -123,15 +123,48 @@ def test_gaussian_noise():
     np.testing.assert_array_equal(GaussianNoise(0.5)(x), x)
 
 
-@pytest.mark.parametrize("kind, amount", [(Dropout, 0.5), (GaussianNoise, 1.0)])
-def test_noise_on_two_replicas_is_the_noise_of_the_whole(monkeypatch, kind, amount):
+def test_shift():
+    """Of one bright pixel in the middle, each of the 5 x 3 places that moves can bring it to."""
+    n = 3_000
+    x = np.zeros([n, 7, 5, 2], np.float32)
+    x[:, 3, 2] = 1.0, 2.0
+    layer, seed = Shift(1), seeds.fold(0, "a")
+    y = layer(x, training=True, seed=seed).numpy()
+    np.testing.assert_array_equal(y.sum(axis=(1, 2)), np.tile([1.0, 2.0], (n, 1)))
+    share = (y[..., 0] == 1.0).mean(axis=0)  # of each place
+    assert np.abs(share[2:5, 1:4] - 1 / 9).max() < 4 * math.sqrt(1 / 9 * 8 / 9 / n)
+    np.testing.assert_array_equal(layer(x, training=True, seed=seed), y)
+    assert (layer(x, training=True, seed=seeds.fold(1)) != y).numpy().any()
+    np.testing.assert_array_equal(layer(x), x)
+
+
+def test_shift_loses_what_leaves_and_brings_in_zeros():
+    x = tf.ones([400, 3, 3, 1])
+    y = Shift(2)(x, training=True, seed=seeds.fold(0)).numpy()[..., 0]
+    sizes = {(int(rows), int(columns)) for rows, columns in zip(y[:, 1].sum(1), y[:, :, 1].sum(1))}
+    assert y.shape == (400, 3, 3) and set(np.unique(y)) == {0.0, 1.0}
+    assert (y.sum(axis=(1, 2)) >= 1).all() and (y.sum(axis=(1, 2)) <= 9).all()
+    assert {(3, 3), (2, 2)} <= sizes
+
+
+def test_only_images_are_shifted():
+    with pytest.raises(ValueError, match="shift.*no images.*shift=1"):
+        Stack([dense(3, shift=1)]).build((None, 4))
+
+
+@pytest.mark.parametrize(
+    "kind, amount, shape",
+    [(Dropout, 0.5, [4]), (GaussianNoise, 1.0, [4]), (Shift, 3, [8, 8, 1])],
+)
+def test_noise_on_two_replicas_is_the_noise_of_the_whole(monkeypatch, kind, amount, shape):
     layer = kind(amount)
-    x, seed = tf.ones([6, 4]), seeds.fold(3)
+    half, seed = tf.random.stateless_uniform([3, *shape], [0, 1]), seeds.fold(3)
+    x = tf.concat([half, half], axis=0)
     whole = layer(x, training=True, seed=seed)
     halves = []
     for index in (0, 1):
         monkeypatch.setattr(seeds, "replica", lambda index=index: (2, index))
-        halves.append(layer(x[:3], training=True, seed=seed))
+        halves.append(layer(half, training=True, seed=seed))
     np.testing.assert_array_equal(tf.concat(halves, axis=0), whole)
 
 

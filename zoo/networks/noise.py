@@ -64,3 +64,35 @@ class GaussianNoise(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "stddev": self.stddev}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Shift(keras.layers.Layer):
+    """Moves each image by whole pixels, zeros coming in, when training.
+
+    Args:
+        pixels: the largest move, up or down and left or right; all moves are equally likely.
+    """
+
+    def __init__(self, pixels, **kwargs):
+        super().__init__(**kwargs)
+        self.pixels = pixels
+
+    def call(self, x, training=False, seed=None):
+        if not training or self.pixels == 0:
+            return x
+        rows, height, width = tf.unstack(tf.shape(x)[:3])
+        moves = seeds.replica_rows(
+            lambda n: tf.random.stateless_uniform(
+                [n, rows, 2], seed, 0, 2 * self.pixels + 1, tf.int32, alg="philox"
+            )
+        )
+        edge = [self.pixels, self.pixels]
+        x = tf.pad(x, [[0, 0], edge, edge, [0, 0]])
+        x = tf.gather(x, moves[:, :1] + tf.range(height), axis=1, batch_dims=1)
+        x = tf.transpose(x, [0, 2, 1, 3])
+        x = tf.gather(x, moves[:, 1:] + tf.range(width), axis=1, batch_dims=1)
+        return tf.transpose(x, [0, 2, 1, 3])
+
+    def get_config(self):
+        return {**super().get_config(), "pixels": self.pixels}

@@ -13,7 +13,7 @@ import tensorflow as tf
 from zoo import seeds
 from zoo.errors import refusal
 from zoo.networks.layers import BatchNorm, Conv2D, Conv2DTranspose, Maxout, UntiedBias
-from zoo.networks.noise import Dropout, GaussianNoise
+from zoo.networks.noise import Dropout, GaussianNoise, Shift
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Row:
         affine: whether the normalisation learns a scale and a shift.
         dropout: fraction of the *inputs* dropped while training.
         noise: stddev of Gaussian noise added to the inputs while training.
+        shift: pixels by which input images are moved at most while training.
         activation: "linear", "relu", "leaky_relu", "tanh" or "maxout".
         pieces: maxout pieces.
         bias: "tied" (one a map), "untied" (one a pixel) or "none".
@@ -47,6 +48,7 @@ class Row:
     affine: bool = True
     dropout: float = 0.0
     noise: float = 0.0
+    shift: int = 0
     activation: str = "leaky_relu"
     pieces: int = 2
     bias: str = "tied"
@@ -186,6 +188,7 @@ class _Block(keras.layers.Layer):
             None,
             None,
         )
+        self.shift = None
         if isinstance(row, Reshape):
             self.output_example = tuple(row.shape)
             return
@@ -196,6 +199,11 @@ class _Block(keras.layers.Layer):
         else:
             shape = (*shape[:2], shape[2] + joined)
         dtype = {"dtype": stack.dtype_policy}
+        if row.shift and len(self.input_example) != 3:
+            expected = "0 for a row whose inputs are no images"
+            raise ValueError(refusal("shift", expected, row.shift))
+        if row.shift:
+            self.shift = Shift(row.shift, **dtype)
         if row.dropout:
             self.noises.append(Dropout(row.dropout, **dtype))
         if row.noise:
@@ -220,7 +228,7 @@ class _Block(keras.layers.Layer):
 
     @property
     def noisy(self):
-        return bool(self.noises)
+        return bool(self.noises) or self.shift is not None
 
     @property
     def bias(self):
@@ -232,6 +240,9 @@ class _Block(keras.layers.Layer):
     def call(self, x, extra=None, training=False, seed=None):
         if isinstance(self.row, Reshape):
             return tf.reshape(x, (-1, *self.output_example))
+        if self.shift is not None:
+            place = None if seed is None else seeds.fold(seed, "shift")
+            x = self.shift(x, training=training, seed=place)
         if self.row.op == "dense" and x.shape.rank > 2:
             x = tf.reshape(x, (-1, _size(self.input_example)))
         elif self.row.op != "dense" and x.shape.rank == 2:

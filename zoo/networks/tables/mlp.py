@@ -91,23 +91,3 @@ NOISY_MLP = Table(
     slope=0.2,
     reference="of this zoo",
 )
-
-# AAE with categorical codes. Noise on what the class discriminator sees keeps the softmax off its
-# corners, where reconstruction and labels could no longer move it.
-AAE_NOISY_MLP = Table(
-    roles={
-        "encoder": (
-            dense(500, noise=0.3, norm=True, **_RELU),
-            dense(500, noise=0.2, norm=True, **_RELU),
-            dense(None, noise=0.2, **_LINEAR),
-        ),
-        "decoder": (*[dense(500, **_RELU)] * 2, dense(None, **_LINEAR)),
-        "code_discriminator": (*[dense(300, **_RELU)] * 2, dense(None, **_LINEAR)),
-        "class_discriminator": (
-            dense(300, noise=0.3, **_RELU),
-            dense(300, **_RELU),
-            dense(None, **_LINEAR),
-        ),
-    },
-    reference="of this zoo",
-)

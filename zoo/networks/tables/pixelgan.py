@@ -7,12 +7,12 @@ _RELU = {"norm": True, "activation": "relu"}
 _LINEAR = {"activation": "linear"}
 
 
-def _table(last):
+def _table(last=_LINEAR, shift=0):
     # Noise before every row of the encoder: few labels must not be learned by heart.
     return Table(
         roles={
             "encoder": (
-                conv(16, 5, 2, noise=0.3, padding="same", **_RELU),
+                conv(16, 5, 2, shift=shift, noise=0.3, padding="same", **_RELU),
                 conv(32, 5, 2, noise=0.3, padding="same", **_RELU),
                 dense(128, noise=0.3, **_RELU),
                 dense(None, noise=0.3, **last),
@@ -26,14 +26,22 @@ def _table(last):
                 deconv(None, 4, 2, padding="same", **_LINEAR),
             ),
             "code_discriminator": (*[dense(300, activation="relu")] * 2, dense(None, **_LINEAR)),
+            "class_discriminator": (
+                dense(300, noise=0.3, activation="relu"),
+                dense(300, activation="relu"),
+                dense(None, **_LINEAR),
+            ),
         },
         image_shape=(28, 28, 1),
         reference="of this zoo",
     )
 
 
-PIXELGAN_CONV = _table(_LINEAR)
+PIXELGAN_CONV = _table()
+
+# For classes: what a class is to the encoder decides how labels spread, and a shift keeps the class.
+PIXELGAN_CLASSES = _table(shift=2)
 
 # For clusters without labels: batch-normalised logits. A cluster whose logit is low for all images
 # is lost, since the softmax hands no gradient to it; normalised, each is high for some of them.
-PIXELGAN_CLUSTERS = _table({"norm": True, **_LINEAR})
+PIXELGAN_CLUSTERS = _table({"norm": True, **_LINEAR}, shift=2)
