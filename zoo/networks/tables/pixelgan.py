@@ -39,7 +39,7 @@ def _table(last=_LINEAR, shift=0):
 
 PIXELGAN_CONV = _table()
 
-# For classes: what a class is to the encoder decides how labels spread, and a shift keeps the class.
+# For classes: they spread where the encoder is smooth, and a shift keeps the class.
 PIXELGAN_CLASSES = _table(shift=2)
 
 # For clusters without labels: batch-normalised logits. A cluster whose logit is low for all images
