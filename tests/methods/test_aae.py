@@ -19,7 +19,7 @@ from tests.methods.tiny import (
 from tests.small import D, batch, gradients, hidden, nets, stack
 from zoo import distributions, seeds
 from zoo.methods.aae import AAE
-from zoo.networks.stack import dense
+from zoo.networks.stack import Stack, dense
 
 CONFORMANCE = {
     "images": {"num_classes": 10},
@@ -173,6 +173,27 @@ def test_one_hot_draws_against_softmax(monkeypatch):
     np.testing.assert_allclose(z_q, model.encode(x, part="style").mean(), atol=1e-5)
 
 
+@pytest.mark.parametrize("draws", [1, 100])
+def test_classes_are_averaged_over_the_encoders_noise(draws, monkeypatch):
+    """Logits (40 e, -40 e, z), e ~ N(0, 1): a class is near 0 or 1, its mean near 1/2."""
+    noisy = Stack((dense(None, activation="linear", noise=1.0),), (2 + D,))
+    model = sgd(aae(encoder=noisy, num_clusters=2, class_draws=draws), rate=0.0)
+    kernel = np.zeros((D, 2 + D), np.float32)
+    kernel[0, :2] = 40.0, -40.0
+    kernel[1, 2:] = 1.0
+    noisy.set_weights([kernel, np.zeros(2 + D, np.float32)])
+    codes, classes = (
+        seen_by(model, f"{of}_discriminator", monkeypatch) for of in ("code", "class")
+    )
+    with phase(model, training=True):
+        model.regularisation(tf.zeros([200, D]))
+    y_q, z_q = np.split(classes[0][0], 2)[1], np.split(codes[0][0], 2)[1]
+    np.testing.assert_allclose(y_q.sum(axis=1), 1.0, atol=1e-5)
+    spread = y_q[:, 0].std()  # of means of numbers that are 0 or 1: 1/2 over the root of how many
+    assert spread == pytest.approx(0.5 / np.sqrt(draws), rel=0.2)
+    assert z_q[:, 0].std() == pytest.approx(1.0, rel=0.2)  # one draw, as in the reconstruction
+
+
 def test_a_labelled_code_is_held_against_its_component(monkeypatch):
     model, n = sgd(informed(), rate=0.0), 900
     y = np.arange(n, dtype=np.int32) % K
@@ -260,6 +281,7 @@ def test_a_code_without_categories_may_be_stochastic():
         ({"num_clusters": 4, "num_classes": 4}, "`num_clusters`"),
         ({"num_classes": 4, "label_use": "regularise"}, "a mixture of num_classes = 4"),
         ({"num_clusters": 1}, "num_clusters=1"),
+        ({"class_draws": 2}, "`class_draws`: expected 1 without a categorical code"),
         ({"prior_stddev": 0.0}, "prior_stddev=0.0"),
     ],
 )

@@ -38,6 +38,8 @@ class AAE(GenerativeModel):
         prior_components: of a mixture, >= 2.
         num_clusters: width of a categorical code without labels; None for none, >= 2.
         num_classes: of labels, >= 2.
+        class_draws: of the encoder's noise, over which q(y|x) is averaged for its discriminator: with
+            several an image is in a corner only if all its noisy versions agree on it, >= 1.
         label_use: "classify": the code is (y, z), y trained by labelled examples too;
             "regularise": labels choose the mixture's component that a code must come from.
         encoder_learning_rate: of the reconstruction; a small one leaves a categorical code to the
@@ -79,6 +81,7 @@ class AAE(GenerativeModel):
         prior_components: int = 10,
         num_clusters: int | None = None,
         num_classes: int | None = None,
+        class_draws: int = 1,
         label_use: Literal["classify", "regularise"] = "classify",
         encoder_learning_rate: float | None = None,
         decoder_learning_rate: float | None = None,
@@ -99,6 +102,7 @@ class AAE(GenerativeModel):
             prior_components=prior_components,
             num_clusters=num_clusters,
             num_classes=num_classes,
+            class_draws=class_draws,
             label_use=label_use,
             encoder_learning_rate=encoder_learning_rate,
             decoder_learning_rate=decoder_learning_rate,
@@ -151,6 +155,8 @@ class AAE(GenerativeModel):
         if self.code_classes and self.encoder_output != "deterministic":
             expected = "'deterministic' with a categorical code"
             raise ValueError(refusal("encoder_output", expected, self.encoder_output))
+        if self.class_draws > 1 and not self.code_classes:
+            raise ValueError(refusal("class_draws", "1 without a categorical code", self.class_draws))
         if self.num_clusters is not None and self.num_classes is not None:
             raise ValueError(refusal("num_clusters", "None with num_classes", self.num_clusters))
         if self.informed and (self.prior_family, self.prior_components) != (
@@ -180,6 +186,9 @@ class AAE(GenerativeModel):
 
     def regularisation(self, x, *labelled):
         y_q, z_q = self.split(self.draw(self.posterior(x), "code"))
+        if self.class_draws > 1:
+            more = [self.split(self.posterior(x).mean())[0] for _ in range(self.class_draws - 1)]
+            y_q = tf.add_n([y_q, *more]) / self.class_draws
         y_p, z_p = self.split(self.draw(self.prior, "prior", batch_of=x))
         if self.informed:
             z_q, z_p = self.with_labels(z_q, z_p, *labelled)
