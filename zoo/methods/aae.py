@@ -38,8 +38,8 @@ class AAE(GenerativeModel):
         prior_components: of a mixture, >= 2.
         num_clusters: width of a categorical code without labels; None for none, >= 2.
         num_classes: of labels, >= 2.
-        class_draws: of the encoder's noise, over which q(y|x) is averaged for its discriminator: with
-            several an image is in a corner only if all its noisy versions agree on it, >= 1.
+        class_draws: of the encoder's noise, over which q(y|x) is averaged for its discriminator:
+            with several an image is in a corner only if all its noisy versions agree on it, >= 1.
         label_use: "classify": the code is (y, z), y trained by labelled examples too;
             "regularise": labels choose the mixture's component that a code must come from.
         encoder_learning_rate: of the reconstruction; a small one leaves a categorical code to the
@@ -156,7 +156,8 @@ class AAE(GenerativeModel):
             expected = "'deterministic' with a categorical code"
             raise ValueError(refusal("encoder_output", expected, self.encoder_output))
         if self.class_draws > 1 and not self.code_classes:
-            raise ValueError(refusal("class_draws", "1 without a categorical code", self.class_draws))
+            expected = "1 without a categorical code"
+            raise ValueError(refusal("class_draws", expected, self.class_draws))
         if self.num_clusters is not None and self.num_classes is not None:
             raise ValueError(refusal("num_clusters", "None with num_classes", self.num_clusters))
         if self.informed and (self.prior_family, self.prior_components) != (
