@@ -64,8 +64,8 @@ class GenerativeModel(Verbs, keras.Model):
         decay_steps: length of the decay; it ends at 1 % of the learning rate, >= 0.
         init_stddev: of Gaussian initial weights; None leaves it to the network's table, > 0.
         clip_norm: largest norm of a player's gradient, over all replicas; None does not clip, > 0.
-        ema_decay: of the weights' moving average, used by all verbs when set, in [0, 1); at step t
-            (1 + t) / (10 + t), as long as that is less.
+        ema_decay: of the weights' moving average, used by all verbs when set; (1 + t) / (10 + t)
+            at step t as long as that is less, in [0, 1).
         weight_decay: L2: each gradient gets weight_decay times its weights added, >= 0.
         num_classes: of labels `y`, for methods that use them, >= 2.
         num_attributes: of float attribute vectors `y`.
