@@ -147,6 +147,18 @@ def test_shift_loses_what_leaves_and_brings_in_zeros():
     assert {(3, 3), (2, 2)} <= sizes
 
 
+def test_a_row_moves_its_images_when_training():
+    """A bright pixel in the middle of 3 x 3, through an identity: it is moved, or it is there."""
+    x = np.zeros([50, 3, 3, 1], np.float32)
+    x[:, 1, 1] = 1.0
+    stack = Stack([dense(9, shift=1, activation="linear")])
+    stack.build(x.shape)
+    stack.set_weights([np.eye(9, dtype=np.float32), np.zeros(9, np.float32)])
+    places = np.argmax(stack(x, training=True, seed=seeds.fold(0)), axis=1)
+    assert set(places) == set(range(9))
+    np.testing.assert_array_equal(stack(x), x.reshape(50, 9))
+
+
 def test_only_images_are_shifted():
     with pytest.raises(ValueError, match="shift.*no images.*shift=1"):
         Stack([dense(3, shift=1)]).build((None, 4))
