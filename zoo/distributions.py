@@ -211,16 +211,25 @@ def autoregressive_flow(networks, dimensions):
 
     Args:
         networks: callables, z [B, d] -> [B, d, 2], shift and log scale of z_i given those before;
-            between two maps the order of the entries turns round.
+            between two maps the order of the entries turns round. A log scale is bent to within
+            +-5, as a network's output grows with z, and one of 90 is an infinite density.
         dimensions: d.
 
     Reference: Chen et al., VLAE, arXiv 1611.02731, section 3.2; Papamakarios et al., MAF, arXiv
         1705.07057, equations 3 and 4.
     """
     turn = tfb.Permute(list(range(dimensions))[::-1])
+
+    def bounded(network):
+        def of(z):
+            loc, log_scale = tf.unstack(network(z), axis=-1)
+            return loc, 5.0 * tf.tanh(log_scale / 5.0)
+
+        return of
+
     chain = []
     for network in networks:
-        chain += [tfb.MaskedAutoregressiveFlow(network), turn]
+        chain += [tfb.MaskedAutoregressiveFlow(bounded(network)), turn]
     return tfd.TransformedDistribution(standard_normal(dimensions), tfb.Chain(chain[:-1]))
 
 

@@ -50,5 +50,12 @@ def test_the_flow_learns_with_the_model():
     model.compile()
     x = (np.random.default_rng(0).uniform(size=(6, 4, 4, 1)) < 0.5).astype(np.float32)
     before = [v.numpy().copy() for v in model.flow_0.trainable_variables]
-    model.fit(x, batch_size=6, verbose=0)
+    history = model.fit(x, batch_size=6, verbose=0).history
+    assert np.isfinite(history["model_loss"]).all()
     assert all(np.abs(b - v).max() > 0 for b, v in zip(before, model.flow_0.trainable_variables))
+
+
+def test_a_code_far_out_has_a_finite_density():
+    # In the bent prior's second map a log scale grows with z: e^(e^...) without a bound.
+    z = np.array([[1e3, -1e3], [-1e4, 1e4], [1e6, 1e6]], np.float32)
+    assert np.isfinite(vlae().prior.log_prob(z)).all()
