@@ -1,5 +1,6 @@
 """What every test may use, and the settings that must come before TensorFlow is imported."""
 
+import gc
 import os
 import pathlib
 import sys
@@ -46,6 +47,15 @@ def pytest_runtest_setup(item):
         import keras
 
         keras.utils.set_random_seed(zlib.crc32(item.nodeid.encode()))
+
+
+@pytest.fixture(autouse=True)
+def _collected():
+    """Collects each test's graphs at once: a late pass over those of many tests takes minutes."""
+    yield
+    if "tensorflow" in sys.modules:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")

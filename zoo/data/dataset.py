@@ -337,6 +337,9 @@ def _finish(dataset):
     # Every worker asks for its own rows; sharding again would drop data.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     options.deterministic = True
+    # Nothing here is for tuning, and the tuner's thread delays an iterator's end by its period, up
+    # to a minute.
+    options.autotune.enabled = False
     return dataset.with_options(options).prefetch(2)
 
 
