@@ -204,6 +204,17 @@ def test_table_shows_value_spread_seeds_and_commit():
     assert "recalled" not in row
 
 
+def test_a_published_number_is_shown_before_it_ran():
+    figure = {"nll": {"value": 79.03, "source": "table 1", "status": "verified"}}
+    published = {("vae", "mnist"): CONFIGS["vae", "mnist"] | {"paper": figure}}
+    rows = lambda paper: results.render_table(
+        METHODS, CONFIGS | published, {("vae", "digits"): an_entry(paper=paper)}
+    ).splitlines()[2:]
+    ran, not_run = rows({})[1:]
+    assert "| digits | - |" in ran and "| mnist | nll 79.03 | not run | `run mnist` |" in not_run
+    assert len(rows(figure)[1:]) == 1  # a row that ran has one
+
+
 def test_recalled_figures_say_so():
     paper = {"nll": {"value": "2.5 +- 0.1", "source": "memory", "status": "recalled"}}
     assert "| nll 2.5 ± 0.1 (recalled) |" in table_rows(paper)[1]

@@ -259,7 +259,10 @@ def differences(old, new, defaults=None):
 
 
 def render_table(methods, configs, entries):
-    """README's table of methods: a row a config with results; a method without any is "not run".
+    """README's table of methods: a row a config with results.
+
+    A method none of whose rows has a number of its paper shows a config that has one, "not run"; a
+    method without results shows one in any case.
 
     Args:
         methods: {name: the paragraph of its paper (`zoo.registry.reference`)}.
@@ -271,10 +274,7 @@ def render_table(methods, configs, entries):
     """
     lines = _header("method", "paper", "config", "paper's number", "our number", "command")
     for method, reference in methods.items():
-        stems = [stem for name, stem in sorted(entries) if name == method]
-        for stem in stems or [
-            next((stem for name, stem in sorted(configs) if name == method), None)
-        ]:
+        for stem in _shown(method, configs, entries):
             found, config = entries.get((method, stem)), configs.get((method, stem), {})
             paper = found["paper"] if found else config.get("paper", {})
             command = found["command"] if found else config.get("command")
@@ -288,6 +288,16 @@ def render_table(methods, configs, entries):
             )
             lines.append(_row(*cells))
     return "\n".join(lines)
+
+
+def _shown(method, configs, entries):
+    """The stems of a method in README's table."""
+    ran = [stem for name, stem in sorted(entries) if name == method]
+    others = [key for key in sorted(configs) if key[0] == method and key not in entries]
+    published = [stem for name, stem in others if configs[name, stem].get("paper")]
+    if any(entries[method, stem]["paper"] for stem in ran):
+        return ran
+    return ran + published[:1] or [stem for _, stem in others][:1] or [None]
 
 
 def render_results(methods, configs, entries):
