@@ -134,6 +134,18 @@ def test_implicit_mean_is_the_average_of_draws():
     np.testing.assert_allclose(q.mean(), np.mean(drawn, axis=0), rtol=1e-6)
 
 
+def test_many_implicit_draws_are_those_of_a_graph_and_carry_gradients():
+    scale = tf.Variable([2.0, 3.0])
+    q = distributions.Implicit(lambda noise: scale * noise, 2, 4, (2,))
+    with tf.GradientTape() as tape:
+        eager = q.sample(40, seed=[0, 1])
+        total = tf.reduce_sum(eager)
+    np.testing.assert_array_equal(eager, tf.function(lambda: q.sample(40, seed=[0, 1]))())
+    # d/d scale of sum(scale * noise) is the noise's sum, which is that of the draws over the scale.
+    noise = tf.reduce_sum(eager, axis=[0, 1]) / scale
+    np.testing.assert_allclose(tape.gradient(total, scale), noise, rtol=1e-4)
+
+
 # --- network outputs ------------------------------------------------------------------------------
 
 

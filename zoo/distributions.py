@@ -76,8 +76,11 @@ class Implicit(tfd.Distribution):
         kind, shape = self.noise
         seed = tfp.random.sanitize_seed(seed)
         every = noise(kind, [n, self._batch, *shape], seed)
-        # A graph: eagerly each draw would be a Python step, some 10 ms.
-        return tf.function(lambda e: tf.map_fn(self.function, e), autograph=False)(every)
+        each = lambda e: tf.map_fn(self.function, e)
+        if tf.executing_eagerly() and len(every) > 16:
+            # Eagerly a draw is a Python step: so many take longer than a trace.
+            each = tf.function(each, autograph=False).get_concrete_function(every)
+        return each(every)
 
     def _mean(self, draws=10):
         return tf.reduce_mean(self.sample(draws, seed=seeds.fold(0, "mean")), axis=0)
