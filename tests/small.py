@@ -217,13 +217,16 @@ def batch(n=16, seed=0):
 
 def sgd(model, rate=0.1, **options):
     """Compiles with plain SGD for every player."""
-    model.compile({player: keras.optimizers.SGD(rate) for player in model.roster}, **options)
+    model.compile({player: keras.optimizers.SGD(rate) for player in model.players}, **options)
     return model
 
 
 def weights(model):
     """{player: arrays}."""
-    return {player: [v.numpy() for v in variables] for player, variables in model.players.items()}
+    return {
+        player: [v.numpy() for v in variables]
+        for player, variables in model.player_variables.items()
+    }
 
 
 def same(a, b):
@@ -236,5 +239,5 @@ def gradients(model, phase, x):
     context = _Phase(seeds.fold(model.seed, "play", model.play_counter.value), training=True)
     with _entered(context), tf.GradientTape(persistent=True) as tape:
         losses = {player: tf.reduce_mean(loss) for player, loss in phase(x).items()}
-    players = model.players
+    players = model.player_variables
     return {p: [g.numpy() for g in tape.gradient(losses[p], players[p])] for p in losses}

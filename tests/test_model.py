@@ -45,7 +45,7 @@ def test_players_of_one_phase_move_at_once():
         for w, g, now in zip(before[player], moves[player], after[player], strict=True):
             np.testing.assert_allclose(now, w - 0.1 * g, atol=1e-6)
     # In turn, the generator would answer the discriminator's new weights: another step.
-    for variable, value in zip(in_turn.players["discriminator"], after["discriminator"]):
+    for variable, value in zip(in_turn.player_variables["discriminator"], after["discriminator"]):
         variable.assign(value)
     others = gradients(in_turn, in_turn.game, x)["generator"]
     assert max(np.abs(a - b).max() for a, b in zip(others, moves["generator"])) > 1e-4
@@ -92,7 +92,7 @@ def test_every_network_has_an_owner():
         Orphan(image_shape=(D,), latent_dim=D)
     with pytest.raises(ValueError, match="'encoder', which one and two share"):
         Shared(image_shape=(D,), latent_dim=D)
-    players = Meant(image_shape=(D,), latent_dim=D).players
+    players = Meant(image_shape=(D,), latent_dim=D).player_variables
     assert len(players["two"]) > len(players["one"]) > 0
 
 
@@ -310,9 +310,9 @@ def test_conditional_models_want_labels_in_their_batches():
     for data in (x, (x,), {"x": x}, {"x": x, "x_labelled": x, "y_labelled": y}):
         with helpers.refused(ValueError, match="batches with labels y, as this model"):
             model.as_batch(data)
-    found = model.arguments(model.as_batch((x, y)))
+    found = model.phase_inputs(model.as_batch((x, y)))
     np.testing.assert_array_equal(found[1], y)
-    assert len(labelled().arguments(labelled().as_batch((x, y)))) == 1
+    assert len(labelled().phase_inputs(labelled().as_batch((x, y)))) == 1
 
 
 def test_streams_of_semi_supervised_batches():

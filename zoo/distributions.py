@@ -253,20 +253,20 @@ def unit_normal(outputs, stddev):
     return tfd.Independent(tfd.Normal(loc, tf.fill(tf.shape(loc), stddev)), 1)
 
 
-def code(output, network, rows, dimensions, noise_dim=None):
+def code(kind, network, rows, dimensions, noise_dim=None):
     """q(z|x) as an encoder gives it.
 
     Args:
-        output: "normal", "deterministic", or "implicit", a function of x and noise.
+        kind: "normal", "deterministic", or "implicit", a function of x and noise.
         network: callable, `*noise` -> [B, d], or [B, 2 d] for "normal"; noise [B, noise_dim] is
             given to implicit ones.
         rows: B, int or scalar tensor.
         dimensions: d.
         noise_dim: int, None for d.
     """
-    if output == "normal":
+    if kind == "normal":
         return diagonal_normal(network())
-    if output == "deterministic":
+    if kind == "deterministic":
         return deterministic(network())
     return Implicit(network, noise_dim or dimensions, rows, (dimensions,))
 

@@ -122,7 +122,7 @@ class GenerativeModel(Verbs, keras.Model):
         declared = registry.hyper_parameters(type(self))
         for argument in declared.keys() & values.keys():
             setattr(self, argument, declared[argument].check(values.pop(argument)))
-        roles = {role for player in self.roster.values() for role in player}
+        roles = {role for player in self.players.values() for role in player}
         self._given = {role: values.pop(role) for role in roles & set(values)}
         for argument in values:
             raise unknown("argument", argument, [*declared, *roles, "image_shape"])
@@ -144,12 +144,12 @@ class GenerativeModel(Verbs, keras.Model):
     # --- what a method defines --------------------------------------------------------------------
 
     @property
-    def roster(self):
+    def players(self):
         """{player: roles} of this model: `PLAYERS`, where the arguments change nothing."""
         return self.PLAYERS
 
     def make_networks(self):
-        """Calls `self.make(role, ...)` for each role of the roster."""
+        """Calls `self.make(role, ...)` for each role of the players."""
         raise NotImplementedError(f"{type(self).__name__} makes no networks.")
 
     @property
@@ -160,7 +160,7 @@ class GenerativeModel(Verbs, keras.Model):
     def adapt(self, x):
         """Data-dependent initialisation from one batch, before step 0; nothing by default."""
 
-    def arguments(self, batch):
+    def phase_inputs(self, batch):
         """What the phases take of a batch: x, and its labels if the model is conditional."""
         return (batch["x"], batch["y"]) if self.conditional else (batch["x"],)
 
@@ -221,40 +221,40 @@ class GenerativeModel(Verbs, keras.Model):
         """The seed of a role's initial weights, int."""
         return seeds.place_number(role) % 100_003 + self.seed
 
-    def make_encoder(self, output, noise_dim=None, labels=0):
+    def make_encoder(self, kind, noise_dim=None, labels=0):
         """Makes the encoder of a `zoo.distributions.code` of latent_dim dimensions.
 
         Args:
-            output: "normal", "deterministic" or "implicit".
+            kind: "normal", "deterministic" or "implicit".
             noise_dim: of an implicit one, None for `latent_dim`.
             labels: width of labels that join its inputs, after the noise.
         """
-        extra = labels + (noise_dim or self.latent_dim) * (output == "implicit")
+        extra = labels + (noise_dim or self.latent_dim) * (kind == "implicit")
         self._encoder_noise = extra - labels
-        outputs = self.latent_dim * (2 if output == "normal" else 1)
+        outputs = self.latent_dim * (2 if kind == "normal" else 1)
         inputs = ((extra,),) if extra else ()
         self.make("encoder", self.image_shape, *inputs, outputs=(outputs,))
 
-    def code(self, x, output, noise_dim=None, labels=()):
+    def code(self, x, kind, noise_dim=None, labels=()):
         """q(z|x) of the encoder that `make_encoder` made; labels: tensors [B, A] that join it."""
 
         def encode(*noise):
             extra = [*noise, *labels]
             return self.apply("encoder", x, *([tf.concat(extra, axis=-1)] if extra else []))
 
-        return distributions.code(output, encode, tf.shape(x)[0], self.latent_dim, noise_dim)
+        return distributions.code(kind, encode, tf.shape(x)[0], self.latent_dim, noise_dim)
 
     def _made(self):
         """The variables beside the networks', and the check on who owns what."""
         owners = {}
-        for player, roles in self.roster.items():
+        for player, roles in self.players.items():
             for role in roles:
                 owners.setdefault(role, []).append(player)
         for role in self.networks:
             count = len(owners.get(role, ()))
             if count == 0 and self.networks[role].trainable_variables:
                 raise ValueError(
-                    refusal("PLAYERS", f"an owner of the network {role!r}", self.roster)
+                    refusal("PLAYERS", f"an owner of the network {role!r}", self.players)
                 )
             if count > 1 and role not in self.SHARED:
                 raise ValueError(
@@ -308,11 +308,11 @@ class GenerativeModel(Verbs, keras.Model):
         return data | own | {"dtype": self.dtype_policy.name}
 
     @property
-    def players(self):
+    def player_variables(self):
         """{player: its trainable variables}."""
         return {
             player: [v for role in roles for v in self.networks[role].trainable_variables]
-            for player, roles in self.roster.items()
+            for player, roles in self.players.items()
         }
 
     @property
@@ -345,12 +345,12 @@ class GenerativeModel(Verbs, keras.Model):
         """
         given = dict(optimizers or {})
         for player in given:
-            if player not in self.roster:
-                raise unknown("optimizers", player, self.roster)
+            if player not in self.players:
+                raise unknown("optimizers", player, self.players)
         self.optimizers = {
-            player: given.get(player) or self._adam(player) for player in self.roster
+            player: given.get(player) or self._adam(player) for player in self.players
         }
-        for player, variables in self.players.items():
+        for player, variables in self.player_variables.items():
             self.optimizers[player].build(variables)
         if jit_compile == "auto":
             jit_compile = bool(
@@ -406,12 +406,12 @@ class GenerativeModel(Verbs, keras.Model):
     @property
     def log_names(self):
         """Keys of the logs that `train_step` returns."""
-        norms = (f"{player}_gradient_norm" for player in self.roster)
+        norms = (f"{player}_gradient_norm" for player in self.players)
         return (*self._loss_names, *self.LOGS, *norms)
 
     @property
     def _loss_names(self):
-        return tuple(f"{player}_loss" for player in self.roster)
+        return tuple(f"{player}_loss" for player in self.players)
 
     def call(self, inputs, training=False):
         """x -> reconstruction; for models without inference z -> mean of p(x|z)."""
@@ -428,7 +428,7 @@ class GenerativeModel(Verbs, keras.Model):
         batch = self.as_batch(data)
         phase = _Phase(seeds.fold(self.seed, "test", self.step.value), training=False)
         with _entered(phase):
-            losses = self.losses_of(*self.arguments(batch))
+            losses = self.losses_of(*self.phase_inputs(batch))
             self._track({f"{player}_loss": loss for player, loss in losses.items()})
         return self._logs((*self._loss_names, *self.LOGS))
 
@@ -515,7 +515,7 @@ class GenerativeModel(Verbs, keras.Model):
         with _entered(context), tf.GradientTape(persistent=True) as tape:
             losses = phase(*arguments)
             objectives = {id(loss): self._objective(loss) for loss in losses.values()}
-        players, gradients = self.players, {}
+        players, gradients = self.player_variables, {}
         # All gradients before any update: the players move at once. One backward pass a loss.
         for key, objective in objectives.items():
             sharing = [player for player, loss in losses.items() if id(loss) == key]

@@ -91,7 +91,7 @@ def sgd(model, rate=0.05):
     """Plain SGD for every player: Adam would magnify the last bits of gradients near zero."""
     import keras
 
-    model.compile({player: keras.optimizers.SGD(rate) for player in model.roster})
+    model.compile({player: keras.optimizers.SGD(rate) for player in model.players})
     return model
 
 

@@ -76,7 +76,7 @@ def test_builds_for_its_data(path):
         shape = (flags.image_size, flags.image_size, shape[-1])
     model = build(flags, shape)
     assert model.image_shape == shape and model.capabilities >= {"sample"}
-    assert all(model.players.values())
+    assert all(model.player_variables.values())
 
 
 @pytest.mark.parametrize("path", [p for p in CONFIGS if parse(p).dataset in BUILT_IN], ids=name)

@@ -56,7 +56,7 @@ def check_stages(make, play_counts):
     assert steps == [first, first, second, second]
     assert np.diff(plays).tolist() == [play_counts[0]] * 2 + [play_counts[1]] * 2
     counts = {player: int(o.iterations) for player, o in model.optimizers.items()}
-    assert counts == dict.fromkeys(model.roster, 2)
+    assert counts == dict.fromkeys(model.players, 2)
 
 
 def check_the_loops_agree(make, tmp_path):

@@ -83,7 +83,7 @@ def test_the_encoder_has_a_rate_of_its_own():
 
 def test_three_phases_in_turn_each_with_its_players():
     model = sgd(aae(num_classes=K))
-    x, *labelled = model.arguments(model.as_batch(semi_supervised_batch()))
+    x, *labelled = model.phase_inputs(model.as_batch(semi_supervised_batch()))
     found = [states(model)]
     for play in (
         (model.reconstruction, x),
@@ -120,10 +120,12 @@ def test_a_step_is_one_update_of_each_player(options, players):
 def test_players_of_the_regularisation_move_at_once():
     model, x = sgd(aae(num_clusters=K), rate=0.1), tf.constant(batch())
     moves = gradients(model, model.regularisation, x)
-    before = {player: [v.numpy() for v in found] for player, found in model.players.items()}
+    before = {
+        player: [v.numpy() for v in found] for player, found in model.player_variables.items()
+    }
     model.play(model.regularisation, x)
     for player, move in moves.items():
-        for w, g, now in zip(before[player], move, model.players[player], strict=True):
+        for w, g, now in zip(before[player], move, model.player_variables[player], strict=True):
             np.testing.assert_allclose(now, w - 0.1 * g, atol=1e-6)
 
 
@@ -214,14 +216,14 @@ def test_a_labelled_code_is_held_against_its_component(monkeypatch):
 
 def test_labels_inform_the_regularisation_and_no_phase_of_their_own():
     model = sgd(informed())
-    assert "classifier" not in model.roster and "classify" not in model.capabilities
+    assert "classifier" not in model.players and "classify" not in model.capabilities
     assert model.parts == ("z",) and model.code_classes is None and model.code_dim == D
     model.train_step(semi_supervised_batch())
     assert int(model.play_counter) == 2
     y = np.zeros(4, np.int32)
     everything = model.as_batch((batch(4), y))  # all labels known: x is its own labelled stream
     with phase(model):
-        losses = model.losses_of(*model.arguments(everything))
+        losses = model.losses_of(*model.phase_inputs(everything))
     assert losses["code_discriminator"].shape == (8,)
 
 

@@ -30,7 +30,7 @@ def test_both_players_move_at_once():
         for w, g, now in zip(before[player], moves[player], after[player], strict=True):
             np.testing.assert_allclose(now, w - 0.1 * g, atol=1e-6)
     # In turn, the generator would answer the discriminator's new weights: another step.
-    for variable, value in zip(in_turn.players["discriminator"], after["discriminator"]):
+    for variable, value in zip(in_turn.player_variables["discriminator"], after["discriminator"]):
         variable.assign(value)
     others = gradients(in_turn, in_turn.game, x)["generator"]
     assert max(np.abs(a - b).max() for a, b in zip(others, moves["generator"])) > 1e-4
@@ -39,7 +39,7 @@ def test_both_players_move_at_once():
 def test_both_players_pay_2_ln_2_at_logits_0():
     model = ali()
     model.compile()
-    for variable in model.players["discriminator"]:
+    for variable in model.player_variables["discriminator"]:
         variable.assign(tf.zeros_like(variable))
     logs = model.test_step(batch())
     np.testing.assert_allclose(logs["discriminator_loss"], 2 * np.log(2.0), rtol=1e-6)
@@ -294,7 +294,7 @@ def test_costs_of_k_plus_1_classes_by_hand():
 def test_labels_teach_the_discriminator_alone():
     model, moves = classifier(), []
     for y in ((0, 2, 2, 1), (1, 1, 0, 0)):
-        arguments = model.arguments(model.as_batch(semi_supervised_batch(y)))
+        arguments = model.phase_inputs(model.as_batch(semi_supervised_batch(y)))
         moves.append(gradients(model, lambda _, a=arguments: model.game(*a), None))
     for a, b in zip(moves[0]["generator"], moves[1]["generator"], strict=True):
         np.testing.assert_array_equal(a, b)
@@ -314,7 +314,7 @@ def test_labels_of_all_data_are_their_own_labelled_stream():
     model, x, y = classifier(), batch(6), np.array([0, 1, 2, 0, 1, 2], np.int32)
     one, two = ({"x": x, "y": y}, {"x": x, "x_labelled": x, "y_labelled": y})
     with phase(model):
-        losses = [model.game(*model.arguments(model.as_batch(data))) for data in (one, two)]
+        losses = [model.game(*model.phase_inputs(model.as_batch(data))) for data in (one, two)]
     for player in ("discriminator", "generator"):
         np.testing.assert_array_equal(losses[0][player], losses[1][player])
     with helpers.refused(ValueError, match="batches with labels"):

@@ -160,10 +160,12 @@ def test_each_player_answers_its_own_adversary():
 def test_all_players_move_at_once():
     model, x = sgd(alpha_gan(), rate=0.1), tf.constant(batch())
     moves = gradients(model, model.game, x)
-    before = {player: [v.numpy() for v in found] for player, found in model.players.items()}
+    before = {
+        player: [v.numpy() for v in found] for player, found in model.player_variables.items()
+    }
     model.train_step(x)
     assert set(moves) == set(AlphaGAN.PLAYERS) and int(model.play_counter) == 1
-    for player, variables in model.players.items():
+    for player, variables in model.player_variables.items():
         for w, g, now in zip(before[player], moves[player], variables, strict=True):
             np.testing.assert_allclose(now, w - 0.1 * g, atol=1e-5)
 
@@ -183,11 +185,11 @@ def test_all_players_move_at_once():
 )
 def test_players_without_a_term_are_absent(options, absent):
     model = sgd(alpha_gan(**options))
-    assert set(model.roster) == set(model.networks) == set(AlphaGAN.PLAYERS) - absent
+    assert set(model.players) == set(model.networks) == set(AlphaGAN.PLAYERS) - absent
     logs = model.train_step(tf.constant(batch()))
     assert all(np.isfinite(float(value)) for value in logs.values())
     assert {p: int(o.iterations) for p, o in model.optimizers.items()} == dict.fromkeys(
-        model.roster, 1
+        model.players, 1
     )
 
 

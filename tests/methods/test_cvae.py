@@ -67,7 +67,7 @@ def test_the_objective_is_the_bound_given_y():
     x, y = batch(6)[:, :1], np.array([0, 1, 2, 2, 1, 0], np.int32)
     model = scalar(kl="monte_carlo")
     with phase(model):
-        loss = model.bound(*model.arguments(model.as_batch({"x": x, "y": y})))["model"]
+        loss = model.bound(*model.phase_inputs(model.as_batch({"x": x, "y": y})))["model"]
     np.testing.assert_allclose(loss, -evidence(x, y), atol=1e-5)
     losses = [scalar(kl=kl, beta=0.0).test_step((x, y)) for kl in ("analytic", "monte_carlo")]
     assert float(losses[0]["model_loss"]) == float(losses[1]["model_loss"])

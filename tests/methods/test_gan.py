@@ -51,7 +51,7 @@ def test_both_costs_at_logits_0():
     for loss, cost in (("minimax", -np.log(2.0)), ("non_saturating", np.log(2.0))):
         model = gan(generator_loss=loss)
         model.compile()
-        for variable in model.players["discriminator"]:
+        for variable in model.player_variables["discriminator"]:
             variable.assign(tf.zeros_like(variable))
         logs = model.test_step(batch())
         np.testing.assert_allclose(logs["discriminator_loss"], 2 * np.log(2.0), rtol=1e-6)

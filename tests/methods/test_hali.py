@@ -111,12 +111,14 @@ def test_any_number_of_levels(upper_dims):
     levels = 1 + len(upper_dims)
     assert model.levels == levels and model.dims == (D, *upper_dims)
     roles = {f"{role}_{level}" for role in ("encoder", "decoder") for level in range(2, levels + 1)}
-    assert set(model.roster["generator"]) == {"encoder", "decoder"} | roles
+    assert set(model.players["generator"]) == {"encoder", "decoder"} | roles
     moves = gradients(model, model.game, x)
-    before = {player: [v.numpy() for v in found] for player, found in model.players.items()}
+    before = {
+        player: [v.numpy() for v in found] for player, found in model.player_variables.items()
+    }
     model.train_step(x)
     assert int(model.play_counter) == 1  # both players at once
-    for player, variables in model.players.items():
+    for player, variables in model.player_variables.items():
         for w, g, now in zip(before[player], moves[player], variables, strict=True):
             assert np.abs(g).max() > 0
             np.testing.assert_allclose(now, w - 0.1 * g, atol=1e-6)

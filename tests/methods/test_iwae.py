@@ -194,7 +194,7 @@ def test_one_pass_of_each_network(monkeypatch):
 
 def test_the_networks_are_the_paper_s():
     model = zoo.create("iwae", image_shape=(28, 28, 1), latent_dim=50, network="iwae_mlp")
-    shapes = [v.shape for v in model.players["model"]]
+    shapes = [v.shape for v in model.player_variables["model"]]
     assert shapes[::2] == [(784, 200), (200, 200), (200, 100), (50, 200), (200, 200), (200, 784)]
     for network in model.networks.values():
         assert [row.activation for row in network.rows] == ["tanh", "tanh", "linear"]

@@ -22,7 +22,7 @@ def images(n, side=4):
 
 def test_a_class_alone_has_one_adversary():
     model = PixelGAN(latent_dim=0, num_clusters=5, **SMALL)
-    assert set(model.roster) == {"encoder", "decoder", "class_discriminator", "generator"}
+    assert set(model.players) == {"encoder", "decoder", "class_discriminator", "generator"}
     assert model.code_dim == 5 and "code_discriminator" not in model.networks
     code = model.encode(images(3)).mean().numpy()
     np.testing.assert_allclose(code.sum(axis=1), 1.0, rtol=1e-5)

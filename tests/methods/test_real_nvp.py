@@ -249,7 +249,7 @@ def test_losses_by_hand(objective, slope):
 
 def test_likelihood_has_no_critic_and_its_loss_is_the_nll():
     model = sgd(nvp())
-    assert list(model.networks) == ["flow"] and list(model.players) == ["generator"]
+    assert list(model.networks) == ["flow"] and list(model.player_variables) == ["generator"]
     logs = model.train_step(tf.constant(batch()))
     assert float(logs["generator_loss"]) == float(logs["nll"])
     assert set(logs) == {"generator_loss", "nll", "generator_gradient_norm"}

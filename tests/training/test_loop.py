@@ -150,7 +150,7 @@ def test_sigterm_writes_a_checkpoint_and_no_line_is_twice(data, tmp_path, unbrok
 
 def test_a_loss_that_is_not_finite_stops_before_the_checkpoint(data, tmp_path):
     def spoil(model):
-        variable = next(iter(model.players.values()))[0]
+        variable = next(iter(model.player_variables.values()))[0]
         variable.assign(variable * np.nan)
 
     with pytest.raises(stops.Diverged, match=r"by step 1\d: .*model_loss is nan.*0010\.") as error:

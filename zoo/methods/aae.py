@@ -114,7 +114,7 @@ class AAE(GenerativeModel):
         )
 
     @property
-    def roster(self):
+    def players(self):
         absent = {
             "code_discriminator": not self.latent_dim,
             "class_discriminator": self.code_classes is None,
@@ -173,7 +173,7 @@ class AAE(GenerativeModel):
         distributions.set_output_bias(self.decoder, x)
 
     def train_step(self, data):
-        x, *labelled = self.arguments(self.as_batch(data))
+        x, *labelled = self.phase_inputs(self.as_batch(data))
         self.play(self.reconstruction, x)
         self.play(self.regularisation, x, *labelled)
         if self.classifies:
@@ -246,8 +246,8 @@ class AAE(GenerativeModel):
         """Whether labels inform the regularisation."""
         return self.num_classes is not None and self.label_use == "regularise"
 
-    def arguments(self, batch):
-        return self.labelled(batch) if self.num_classes is not None else super().arguments(batch)
+    def phase_inputs(self, batch):
+        return self.labelled(batch) if self.num_classes is not None else super().phase_inputs(batch)
 
     @property
     def code_classes(self):

@@ -92,7 +92,7 @@ class ALI(GenerativeModel):
 
     def train_step(self, data):
         batch = self.as_batch(data)
-        self.play(self.game, *self.arguments(batch))  # both players from one minibatch, at once
+        self.play(self.game, *self.phase_inputs(batch))  # both players from one minibatch, at once
         return self.report()
 
     def game(self, x, *labels):
@@ -131,9 +131,9 @@ class ALI(GenerativeModel):
     def classifies(self):
         return self.num_classes is not None and self.label_use == "classify"
 
-    def arguments(self, batch):
+    def phase_inputs(self, batch):
         if not self.classifies:
-            return super().arguments(batch)
+            return super().phase_inputs(batch)
         return self.labelled(batch)
 
     def supervise(self, x, y):

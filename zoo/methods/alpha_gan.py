@@ -99,7 +99,7 @@ class AlphaGAN(GenerativeModel):
         )
 
     @property
-    def roster(self):
+    def players(self):
         playing = {
             "discriminator": self.synthetic_likelihood,
             "code_discriminator": self.code_term == "ratio",
@@ -118,9 +118,9 @@ class AlphaGAN(GenerativeModel):
             raise ValueError(refusal("code_term", expected, self.code_term))
         self.make_encoder(self.encoder_output, self.noise_dim)
         self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
-        if "discriminator" in self.roster:
+        if "discriminator" in self.players:
             self.make("discriminator", self.image_shape)
-        if "code_discriminator" in self.roster:
+        if "code_discriminator" in self.players:
             self.make("code_discriminator", (self.latent_dim,))
 
     def adapt(self, x):

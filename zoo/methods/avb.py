@@ -74,7 +74,7 @@ class AVB(GenerativeModel):
         )
 
     @property
-    def roster(self):
+    def players(self):
         basis = ("basis",) if self.encoder_output == "basis" else ()
         return {**self.PLAYERS, "model": (*self.PLAYERS["model"], *basis)}
 

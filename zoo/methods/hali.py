@@ -71,7 +71,7 @@ class HALI(GenerativeModel):
         )
 
     @property
-    def roster(self):
+    def players(self):
         upper = range(2, self.levels + 1)
         roles = [f"{role}_{level}" for role in ("encoder", "decoder") for level in upper]
         return {"discriminator": ("discriminator",), "generator": ("encoder", "decoder", *roles)}
@@ -97,7 +97,7 @@ class HALI(GenerativeModel):
 
     def train_step(self, data):
         batch = self.as_batch(data)
-        self.play(self.game, *self.arguments(batch))
+        self.play(self.game, *self.phase_inputs(batch))
         return self.report()
 
     def game(self, x, *labelled):
@@ -163,8 +163,8 @@ class HALI(GenerativeModel):
     def conditional(self):
         return False
 
-    def arguments(self, batch):
-        return self.labelled(batch) if self.classifies else super().arguments(batch)
+    def phase_inputs(self, batch):
+        return self.labelled(batch) if self.classifies else super().phase_inputs(batch)
 
     def data_logit(self, logits):
         """[B]: of "data" against "decoded"."""

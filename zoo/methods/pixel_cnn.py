@@ -52,14 +52,14 @@ class PixelCNN(PixelDecoder, GenerativeModel):
         )
 
     @property
-    def roster(self):
+    def players(self):
         return {"model": self.pixel_roles if self.conditional else ("pixels",)}
 
     def make_networks(self):
         self.make_pixels(self.label_width)
 
     def train_step(self, data):
-        self.play(self.negative_log_likelihood, *self.arguments(self.as_batch(data)))
+        self.play(self.negative_log_likelihood, *self.phase_inputs(self.as_batch(data)))
         return self.report()
 
     def negative_log_likelihood(self, x, *y):

@@ -30,7 +30,7 @@ class PixelVAE(PixelDecoder, VAE):
         super().__init__(latent_dim=latent_dim, **base)
 
     @property
-    def roster(self):
+    def players(self):
         return {"model": ("encoder", *self.pixel_roles)}
 
     def make_networks(self):

@@ -111,7 +111,7 @@ class RealNVP(GenerativeModel):
         )
 
     @property
-    def roster(self):
+    def players(self):
         if self.adversarial:
             return self.PLAYERS
         return {"generator": self.PLAYERS["generator"]}

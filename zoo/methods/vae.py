@@ -80,7 +80,7 @@ class VAE(GenerativeModel):
 
     def train_step(self, data):
         batch = self.as_batch(data)
-        self.play(self.bound, *self.arguments(batch))
+        self.play(self.bound, *self.phase_inputs(batch))
         return self.report()
 
     def bound(self, x, y=None):

@@ -57,9 +57,9 @@ class VLAE(PixelVAE):
         )
 
     @property
-    def roster(self):
+    def players(self):
         flows = [f"flow_{i}" for i in range(self.prior_flows)]
-        return {"model": (*super().roster["model"], *flows)}
+        return {"model": (*super().players["model"], *flows)}
 
     def make_networks(self):
         super().make_networks()
