@@ -11,8 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import distributions, seeds
+from zoo.fields import field
 from zoo.losses import adversarial, divergence, likelihood
-from zoo.model import GenerativeModel, _entered, _Phase
+from zoo.model import GenerativeModel
+from zoo.model.game import Phase, entered
 from zoo.networks.stack import Pair, Stack, dense
 
 D = 2  # data and latents of `make`
@@ -21,17 +23,11 @@ D = 2  # data and latents of `make`
 class InTurn(GenerativeModel):
     """Two players, one after the other; no inference.
 
-    Args:
-        generator_learning_rate: of the generator's Adam, None for `learning_rate`, > 0.
-
     Reference:
         A toy of the tests.
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("decoder",)}
-
-    def __init__(self, *, generator_learning_rate: float | None = None, **base):
-        super().__init__(generator_learning_rate=generator_learning_rate, **base)
 
     def make_networks(self):
         self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
@@ -51,9 +47,6 @@ class InTurn(GenerativeModel):
         logits_p = self.apply("discriminator", self.generate(x))
         return {"generator": adversarial.non_saturating_generator(logits_p)}
 
-    def losses_of(self, x):
-        return self.discriminator_phase(x) | self.generator_phase(x)
-
     def generate(self, x):
         return self.likelihood(self.draw(self.prior, "z", batch_of=x)).mean()
 
@@ -64,17 +57,13 @@ class InTurn(GenerativeModel):
 class AtOnce(GenerativeModel):
     """Two players at once, one of two networks; inference without a density.
 
-    Args:
-        implicit: whether q(z|x) is known by its samples alone.
-
     Reference:
         A toy of the tests.
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("encoder", "decoder")}
 
-    def __init__(self, *, implicit: bool = False, **base):
-        super().__init__(implicit=implicit, **base)
+    implicit: bool = field(False, "whether q(z|x) is known by its samples alone")
 
     def make_networks(self):
         d = self.latent_dim
@@ -98,8 +87,6 @@ class AtOnce(GenerativeModel):
             "generator": adversarial.swapped_generator(logits_q, logits_p),
         }
 
-    losses_of = game
-
     def posterior(self, x):
         if not self.implicit:
             return distributions.diagonal_normal(self.apply("encoder", x))
@@ -113,9 +100,6 @@ class AtOnce(GenerativeModel):
 class Bound(GenerativeModel):
     """One player with a lower bound of log p(x).
 
-    Args:
-        decoder_output: p(x|z): "bernoulli", "discretised_logistic", or "normal" with stddev 1.
-
     Reference:
         A toy of the tests.
     """
@@ -124,13 +108,9 @@ class Bound(GenerativeModel):
     LOGS = ("reconstruction_loss", "kl")
     DENSITY = "lower_bound"
 
-    def __init__(
-        self,
-        *,
-        decoder_output: Literal["bernoulli", "normal", "discretised_logistic"] = "bernoulli",
-        **base,
-    ):
-        super().__init__(decoder_output=decoder_output, **base)
+    decoder_output: Literal["bernoulli", "normal", "discretised_logistic"] = field(
+        "bernoulli", "p(x|z); a normal one has standard deviation 1"
+    )
 
     def make_networks(self):
         *size, maps = self.image_shape
@@ -149,8 +129,6 @@ class Bound(GenerativeModel):
         kl = divergence.analytic_kl(q, self.prior)
         self.log(reconstruction_loss=-log_likelihood, kl=kl)
         return {"model": likelihood.negative_elbo(log_likelihood, kl)}
-
-    losses_of = bound
 
     def log_prob_rows(self, x, seeds_, y=None, samples=1):
         with self.inference():
@@ -236,8 +214,8 @@ def same(a, b):
 
 def gradients(model, phase, x):
     """{player: gradients} of the next play of a phase, at the weights as they are."""
-    context = _Phase(seeds.fold(model.seed, "play", model.play_counter.value), training=True)
-    with _entered(context), tf.GradientTape(persistent=True) as tape:
+    context = Phase(seeds.fold(model.seed, "play", model.play_counter.value), training=True)
+    with entered(context), tf.GradientTape(persistent=True) as tape:
         losses = {player: tf.reduce_mean(loss) for player, loss in phase(x).items()}
     players = model.player_variables
     return {p: [g.numpy() for g in tape.gradient(losses[p], players[p])] for p in losses}

@@ -546,3 +546,61 @@ def test_one_step_under_xla():
 def test_draw_belongs_to_a_phase():
     with pytest.raises(RuntimeError, match="given to `play`"):
         make(Bound).draw(distributions.standard_normal(2), "z")
+
+
+# --- evaluation -----------------------------------------------------------------------------------
+
+
+def test_a_subclass_is_evaluated_by_its_own_losses():
+    class Doubled(Bound):
+        def bound(self, x):
+            return {"model": 2.0 * super().bound(x)["model"]}
+
+    x, once, twice = batch(), sgd(make(Bound)), sgd(make(Doubled))
+    losses = [
+        model.evaluate(x, verbose=0, return_dict=True)["model_loss"] for model in (once, twice)
+    ]
+    assert losses[1] == pytest.approx(2.0 * losses[0], rel=1e-6)
+
+
+def test_evaluation_moves_nothing_and_plays_each_phase_once():
+    class Often(InTurn):
+        def train_step(self, data):
+            x = self.as_batch(data)["x"]
+            for _ in range(3):
+                self.play(self.counted, x, after=lambda: self.afters.append(1))
+            self.play(self.generator_phase, x)
+            return self.report()
+
+        def counted(self, x):
+            self.played.append(1)
+            return self.discriminator_phase(x)
+
+    model = sgd(make(Often))
+    model.played, model.afters = [], []
+    before = helpers.arrays(model)
+    losses = model.losses_of(tf.constant(batch()))
+    assert set(losses) == {"discriminator", "generator"} and len(model.played) == 1
+    assert not model.afters
+    helpers.assert_same_bits(helpers.arrays(model), before)
+    model.train_step(tf.constant(batch()))
+    assert len(model.played) == 4 and len(model.afters) == 3
+
+
+def test_evaluation_plays_all_stages_and_keeps_the_present_one():
+    class Staged(InTurn):
+        stage_starts = (5,)
+
+        def train_step(self, data):
+            x = self.as_batch(data)["x"]
+            self.play((self.discriminator_phase, self.generator_phase)[self.stage], x)
+            return self.report()
+
+    model = sgd(make(Staged))
+    model.stage = 1
+    assert set(model.losses_of(batch())) == {"discriminator", "generator"} and model.stage == 1
+
+
+def test_a_constructor_in_place_of_fields_is_refused():
+    with helpers.refused(TypeError, match=r"`Own.__init__`: expected fields, such as gamma: float"):
+        type("Own", (Bound,), {"__init__": lambda self, **base: None, "__module__": __name__})

@@ -31,7 +31,7 @@ from absl import flags as absl_flags  # noqa: E402
 
 from zoo import data, registry  # noqa: E402
 from zoo.errors import refusal, unknown  # noqa: E402
-from zoo.registry import HyperParameter  # noqa: E402
+from zoo.fields import HyperParameter  # noqa: E402
 
 REFUSED, FAILED, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
@@ -46,6 +46,9 @@ def flag(name, kind, default, help, **bounds):
         help: its meaning.
         **bounds: `choices`, `minimum`, `maximum`, `above`, `below` of `HyperParameter`.
     """
+    for old, new in (("minimum", "at_least"), ("maximum", "at_most")):
+        if old in bounds:
+            bounds[new] = bounds.pop(old)
     items = "str" if kind == "tuple" else None
     return HyperParameter(
         name, kind, default, optional=default is None, items=items, help=help, **bounds

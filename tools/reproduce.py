@@ -29,7 +29,7 @@ import time
 
 import common
 
-from zoo import data, registry, results, training
+from zoo import data, fields, registry, results, training
 from zoo.errors import refusal, unknown
 
 FLAGS = (
@@ -86,7 +86,7 @@ class Draw:
     """
 
     text: str
-    described: registry.HyperParameter
+    described: fields.HyperParameter
     rule: str
     values: tuple
 

@@ -221,9 +221,7 @@ def test_labels_inform_the_regularisation_and_no_phase_of_their_own():
     model.train_step(semi_supervised_batch())
     assert int(model.play_counter) == 2
     y = np.zeros(4, np.int32)
-    everything = model.as_batch((batch(4), y))  # all labels known: x is its own labelled stream
-    with phase(model):
-        losses = model.losses_of(*model.phase_inputs(everything))
+    losses = model.losses_of((batch(4), y))  # all labels known: x is its own labelled stream
     assert losses["code_discriminator"].shape == (8,)
 
 
@@ -281,7 +279,13 @@ def test_a_code_without_categories_may_be_stochastic():
         ({"prior_family": "mixture", "latent_dim": 3}, "`latent_dim`: expected 2 with a mixture"),
         ({"num_clusters": 4, "encoder_output": "normal"}, "`encoder_output`"),
         ({"num_clusters": 4, "num_classes": 4}, "`num_clusters`"),
-        ({"num_classes": 4, "label_use": "regularise"}, "a mixture of num_classes = 4"),
+        ({"num_classes": 4, "label_use": "regularise"}, "`prior_family`: expected 'mixture'"),
+        (
+            {"num_classes": 4, "label_use": "regularise", "prior_family": "mixture"},
+            "`prior_components`: expected num_classes = 4",
+        ),
+        ({"label_use": "regularise"}, "`num_classes`: expected an int with label_use='regularise'"),
+        ({"latent_dim": 0}, "`latent_dim`: expected an int >= 1 without a categorical code"),
         ({"num_clusters": 1}, "num_clusters=1"),
         ({"class_draws": 2}, "`class_draws`: expected 1 without a categorical code"),
         ({"prior_stddev": 0.0}, "prior_stddev=0.0"),

@@ -10,7 +10,8 @@ from tests import helpers
 from tests.small import batch, gradients, same, sgd, weights
 from zoo import bijectors, metrics, seeds
 from zoo.data import load
-from zoo.methods.real_nvp import RealNVP, layout
+from zoo.methods.real_nvp import RealNVP
+from zoo.networks.coupling import layout
 from zoo.networks.stack import Stack, dense
 
 CONFORMANCE = {

@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.small import hidden
 from zoo import seeds
-from zoo.model import _entered, _Phase
+from zoo.model.game import Phase, entered
 from zoo.networks.stack import Pair, Stack, dense
 
 
@@ -37,7 +37,7 @@ def constant(network, *logits):
 @contextlib.contextmanager
 def phase(model, training=False):
     """Inside, phases of a compiled model can be called; each time with the same noise."""
-    with _entered(_Phase(seeds.fold(model.seed, "a test"), training)):
+    with entered(Phase(seeds.fold(model.seed, "a test"), training)):
         yield
 
 

@@ -1,17 +1,18 @@
 """AAE: adversarial autoencoders, unsupervised, semi-supervised and clustering."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import distributions
-from zoo.errors import refusal
+from zoo.fields import field
 from zoo.losses import adversarial, supervised
-from zoo.model import GenerativeModel
+from zoo.model import Distribution, GenerativeModel, Losses
+from zoo.model.mixins import AmortisedPosterior, FamilyLikelihood
 
 
-class AAE(GenerativeModel):
+class AAE(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
     """Adversarial autoencoder: the codes of all data are made to follow the prior by a game.
 
     *Game*: max over encoder and decoder of  E_{q(z|x)} log p(x|z);  and, on the aggregated
@@ -25,31 +26,6 @@ class AAE(GenerativeModel):
         semi-supervised phase).
     *Capabilities*: sample, encode, decode, reconstruct, classify (with `num_classes`).
     *Result*: results/aae-*.json.
-
-    Args:
-        latent_dim: dimensions of the continuous code, 0 for a categorical one alone, >= 0.
-        encoder_output: q(z|x): "deterministic", "normal", or "implicit", a function of x and noise.
-        noise_dim: of an implicit encoder, None for `latent_dim`, >= 1.
-        decoder_output: p(x|z): "bernoulli", or "normal" with standard deviation `decoder_stddev`.
-        decoder_stddev: of a normal p(x|z), > 0.
-        prior_family: "normal", or "mixture" of `prior_components` long Gaussians on a circle in the
-            plane.
-        prior_stddev: of a normal prior, > 0.
-        prior_components: of a mixture, >= 2.
-        num_clusters: width of a categorical code without labels; None for none, >= 2.
-        num_classes: of labels, >= 2.
-        class_draws: of the encoder's noise, over which q(y|x) is averaged for its discriminator:
-            with several an image is in a corner only if all its noisy versions agree on it, >= 1.
-        label_use: "classify": the code is (y, z), y trained by labelled examples too;
-            "regularise": labels choose the mixture's component that a code must come from.
-        encoder_learning_rate: of the reconstruction; a small one leaves a categorical code to the
-            adversary and the labels. None for `learning_rate`, > 0.
-        decoder_learning_rate: None for `learning_rate`, > 0.
-        code_discriminator_learning_rate: None for `learning_rate`, > 0.
-        class_discriminator_learning_rate: None for `learning_rate`, > 0.
-        generator_learning_rate: None for `learning_rate`, > 0.
-        classifier_learning_rate: None for `learning_rate`, > 0.
-        **base: see `zoo.model.GenerativeModel`.
 
     Reference:
         Makhzani, Shlens, Jaitly, Goodfellow, Frey: Adversarial autoencoders, arXiv 1511.05644,
@@ -67,54 +43,42 @@ class AAE(GenerativeModel):
     SHARED = ("encoder",)
     LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
     LABELS = ("num_classes",)
+    OUTPUT_BIAS = True
 
-    def __init__(
-        self,
-        *,
-        latent_dim: int = 10,
-        encoder_output: Literal["deterministic", "normal", "implicit"] = "deterministic",
-        noise_dim: int | None = None,
-        decoder_output: Literal["bernoulli", "normal"] = "normal",
-        decoder_stddev: float = 0.1,
-        prior_family: Literal["normal", "mixture"] = "normal",
-        prior_stddev: float = 1.0,
-        prior_components: int = 10,
-        num_clusters: int | None = None,
-        num_classes: int | None = None,
-        class_draws: int = 1,
-        label_use: Literal["classify", "regularise"] = "classify",
-        encoder_learning_rate: float | None = None,
-        decoder_learning_rate: float | None = None,
-        code_discriminator_learning_rate: float | None = None,
-        class_discriminator_learning_rate: float | None = None,
-        generator_learning_rate: float | None = None,
-        classifier_learning_rate: float | None = None,
-        **base,
-    ):
-        super().__init__(
-            latent_dim=latent_dim,
-            encoder_output=encoder_output,
-            noise_dim=noise_dim,
-            decoder_output=decoder_output,
-            decoder_stddev=decoder_stddev,
-            prior_family=prior_family,
-            prior_stddev=prior_stddev,
-            prior_components=prior_components,
-            num_clusters=num_clusters,
-            num_classes=num_classes,
-            class_draws=class_draws,
-            label_use=label_use,
-            encoder_learning_rate=encoder_learning_rate,
-            decoder_learning_rate=decoder_learning_rate,
-            code_discriminator_learning_rate=code_discriminator_learning_rate,
-            class_discriminator_learning_rate=class_discriminator_learning_rate,
-            generator_learning_rate=generator_learning_rate,
-            classifier_learning_rate=classifier_learning_rate,
-            **base,
-        )
+    latent_dim: int = field(
+        10, "dimensions of the continuous code, 0 for a categorical one alone", at_least=0
+    )
+    encoder_output = "deterministic"
+    decoder_output = "normal"
+    prior_family: Literal["normal", "mixture"] = field(
+        "normal", 'p(z): "mixture" is `prior_components` long Gaussians on a circle in the plane'
+    )
+    prior_stddev: float = field(1.0, "standard deviation of a normal prior", above=0)
+    prior_components: int = field(10, "Gaussians of a mixture prior", at_least=2)
+    num_clusters: int | None = field(
+        None, "width of a categorical code without labels; None for none", at_least=2
+    )
+    class_draws: int = field(
+        1,
+        "number of noisy copies of each image over which q(y|x) is averaged before the class "
+        "discriminator sees it; with more than one, the average is near one-hot only if all copies "
+        "get the same class",
+        at_least=1,
+    )
+    label_use: Literal["classify", "regularise"] = field(
+        "classify",
+        'with `num_classes`: "classify": the code is (y, z), y trained by labelled examples too; '
+        '"regularise": labels choose the mixture\'s component that a code must come from',
+    )
+    encoder_learning_rate: float | None = field(
+        None,
+        "learning rate of the encoder in the reconstruction; a small one leaves a categorical code "
+        "to the adversary and the labels; None for `learning_rate`",
+        above=0,
+    )
 
     @property
-    def players(self):
+    def players(self) -> dict[str, tuple[str, ...]]:
         absent = {
             "code_discriminator": not self.latent_dim,
             "class_discriminator": self.code_classes is None,
@@ -124,55 +88,46 @@ class AAE(GenerativeModel):
         return {player: roles for player, roles in players.items() if not absent.get(player)}
 
     @property
-    def decoder_roles(self):
+    def decoder_roles(self) -> tuple[str, ...]:
         """The roles of p(x|z)."""
         return ("decoder",)
 
-    def make_networks(self):
+    def make_networks(self) -> None:
         self._check()
         d, k = self.latent_dim, self.code_classes or 0
         if k:
             self.make("encoder", self.image_shape, outputs=(k + d,))  # logits of y, then z
             self.make("class_discriminator", (k,), like="code_discriminator")
         else:
-            self.make_encoder(self.encoder_output, self.noise_dim)
+            self.make_posterior()
         if d:
             labels = self.num_classes + 1 if self.informed else 0  # the last one: no label
             self.make("code_discriminator", (d + labels,))
         self.make_decoder()
 
-    def make_decoder(self):
+    def make_decoder(self) -> None:
         """Makes the networks of p(x|z)."""
-        self.make("decoder", (self.code_dim,), outputs=self.image_shape)
+        self.make_likelihood(self.code_dim)
 
-    def _check(self):
-        if self.label_use == "regularise" and self.num_classes is None:
-            raise ValueError(refusal("num_classes", "an int with label_use='regularise'", None))
-        if self.prior_family == "mixture" and self.latent_dim != 2:
-            raise ValueError(refusal("latent_dim", "2 with a mixture prior", self.latent_dim))
-        if not self.latent_dim and not self.code_classes:
-            raise ValueError(refusal("latent_dim", "an int >= 1 without a categorical code", 0))
-        if self.code_classes and self.encoder_output != "deterministic":
-            expected = "'deterministic' with a categorical code"
-            raise ValueError(refusal("encoder_output", expected, self.encoder_output))
-        if self.class_draws > 1 and not self.code_classes:
-            expected = "1 without a categorical code"
-            raise ValueError(refusal("class_draws", expected, self.class_draws))
-        if self.num_clusters is not None and self.num_classes is not None:
-            raise ValueError(refusal("num_clusters", "None with num_classes", self.num_clusters))
-        if self.informed and (self.prior_family, self.prior_components) != (
-            "mixture",
-            self.num_classes,
-        ):
-            expected = f"a mixture of num_classes = {self.num_classes} with label_use='regularise'"
-            received = (self.prior_family, self.prior_components)
-            raise ValueError(refusal("prior_family, prior_components", expected, received))
+    def _check(self) -> None:
+        k, mixture = self.code_classes, self.prior_family == "mixture"
+        deterministic = self.encoder_output == "deterministic"
+        one_kind = self.num_clusters is None or self.num_classes is None
+        told = self.label_use == "classify" or self.num_classes is not None
+        self.require(told, "num_classes", "an int with label_use='regularise'")
+        self.require(self.latent_dim == 2 or not mixture, "latent_dim", "2 with a mixture prior")
+        self.require(self.latent_dim or k, "latent_dim", "an int >= 1 without a categorical code")
+        expected = "'deterministic' with a categorical code"
+        self.require(deterministic or not k, "encoder_output", expected)
+        self.require(self.class_draws == 1 or k, "class_draws", "1 without a categorical code")
+        self.require(one_kind, "num_clusters", "None with num_classes")
+        if self.informed:
+            self.require(mixture, "prior_family", "'mixture' with label_use='regularise'")
+            matching = self.prior_components == self.num_classes
+            expected = f"num_classes = {self.num_classes} with label_use='regularise'"
+            self.require(matching, "prior_components", expected)
 
-    def adapt(self, x):
-        """Output bias of the decoder from the batch's mean."""
-        distributions.set_output_bias(self.decoder, x)
-
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, *labelled = self.phase_inputs(self.as_batch(data))
         self.play(self.reconstruction, x)
         self.play(self.regularisation, x, *labelled)
@@ -180,43 +135,48 @@ class AAE(GenerativeModel):
             self.play(self.classification, *labelled)
         return self.report()
 
-    def reconstruction(self, x):
-        code = self.draw(self.posterior(x), "code")
-        loss = -self.likelihood(code).log_prob(x)
+    def reconstruction(self, x: tf.Tensor) -> Losses:
+        """-log p(x|z), z ~ q(z|x)."""
+        z = self.draw(self.posterior(x), "code")  # q(z|x), or q(y, z|x)
+        loss = -self.likelihood(z).log_prob(x)
         return {"encoder": loss, "decoder": loss}
 
-    def regularisation(self, x, *labelled):
-        y_q, z_q = self.split(self.draw(self.posterior(x), "code"))
-        if self.class_draws > 1:
-            more = [self.split(self.posterior(x).mean())[0] for _ in range(self.class_draws - 1)]
-            y_q = tf.add_n([y_q, *more]) / self.class_draws
-        y_p, z_p = self.split(self.draw(self.prior, "prior", batch_of=x))
+    def regularisation(self, x: tf.Tensor, *labelled: tf.Tensor) -> Losses:
+        """Discriminators of draws of the prior against codes; the encoder -log D(z)."""
+        y_q, z_q = self.split(self.draw(self.posterior(x), "code"))  # q(z)
+        y_p, z_p = self.split(self.draw(self.prior, "prior", batch_of=x))  # p(z)
+        if self.code_classes:
+            y_q = self.averaged_class(x, y_q)
         if self.informed:
             z_q, z_p = self.with_labels(z_q, z_p, *labelled)
-        games = {"class_discriminator": (y_p, y_q), "code_discriminator": (z_p, z_q)}
-        losses, generator = {}, 0.0
-        for role, codes in games.items():
-            if role not in self.networks:
-                continue
-            logits_p, logits_q = self.discriminate(role, *codes)
-            losses[role] = adversarial.discriminator(logits_p, logits_q)
-            generator += adversarial.non_saturating_generator(logits_q)
-            accuracies = adversarial.accuracies(logits_p, logits_q)  # of z, where there is one
-        self.log(**accuracies)
-        return losses | {"generator": generator}
+        games = {"class_discriminator": (y_p, y_q)} if self.code_classes else {}
+        if self.latent_dim:
+            games["code_discriminator"] = (z_p, z_q)
+        logits = {role: self.discriminate(role, *codes) for role, codes in games.items()}
+        shown = "code_discriminator" if self.latent_dim else "class_discriminator"
+        self.log(**adversarial.accuracies(*logits[shown]))
+        losses = {role: adversarial.discriminator(*pair) for role, pair in logits.items()}
+        fooled = (adversarial.non_saturating_generator(logits_q) for _, logits_q in logits.values())
+        return losses | {"generator": sum(fooled, 0.0)}
 
-    def classification(self, x, y):
+    def classification(self, x: tf.Tensor, y: tf.Tensor) -> Losses:
+        """-log q(y|x) of labelled examples."""
         return {"classifier": supervised.cross_entropy(self.class_logits(x), y)}
 
-    def losses_of(self, x, *labelled):
-        losses = self.reconstruction(x) | self.regularisation(x, *labelled)
-        return losses | (self.classification(*labelled) if self.classifies else {})
+    def averaged_class(self, x: tf.Tensor, y_q: tf.Tensor) -> tf.Tensor:
+        """q(y|x) averaged over `class_draws` noisy copies of each image, of which y_q is one."""
+        if self.class_draws == 1:
+            return y_q
+        more = [self.split(self.posterior(x).mean())[0] for _ in range(self.class_draws - 1)]
+        return tf.add_n([y_q, *more]) / self.class_draws
 
-    def discriminate(self, role, code_p, code_q):
+    def discriminate(self, role: str, code_p: tf.Tensor, code_q: tf.Tensor) -> list[tf.Tensor]:
         """Logits [B], [B] of draws of the prior and of codes."""
         return tf.split(self.apply(role, tf.concat([code_p, code_q], axis=0)), 2)
 
-    def with_labels(self, z_q, z_p, x, y):
+    def with_labels(
+        self, z_q: tf.Tensor, z_p: tf.Tensor, x: tf.Tensor, y: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Codes and draws of the prior, [B + B_labelled, d + K + 1], with what is known of each.
 
         A labelled code is held against its class's component, the others against all.
@@ -234,46 +194,43 @@ class AAE(GenerativeModel):
     # --- labels and parts of the code -------------------------------------------------------------
 
     @property
-    def conditional(self):
-        return False
+    def semi_supervised(self) -> bool:
+        return self.num_classes is not None
 
     @property
-    def classifies(self):
+    def classifies(self) -> bool:
         return self.num_classes is not None and self.label_use == "classify"
 
     @property
-    def informed(self):
+    def informed(self) -> bool:
         """Whether labels inform the regularisation."""
         return self.num_classes is not None and self.label_use == "regularise"
 
-    def phase_inputs(self, batch):
-        return self.labelled(batch) if self.num_classes is not None else super().phase_inputs(batch)
-
     @property
-    def code_classes(self):
+    def code_classes(self) -> int | None:
         return self.num_classes if self.classifies else self.num_clusters
 
     @property
-    def code_dim(self):
+    def code_dim(self) -> int:
         return self.latent_dim + (self.code_classes or 0)
 
     @property
-    def parts(self):
+    def parts(self) -> tuple[str, ...]:
         return ("z", "y", "style") if self.code_classes else ("z",)
 
-    def split(self, code):
+    def split(self, code: tf.Tensor) -> tuple[tf.Tensor | None, tf.Tensor]:
         """(y or None, z) of a whole code."""
         k = self.code_classes
         return (code[:, :k], code[:, k:]) if k else (None, code)
 
-    def class_logits(self, x):
+    def class_logits(self, x: tf.Tensor) -> tf.Tensor:
         """log q(y|x) and a constant, [B, K]."""
         return self.apply("encoder", x)[:, : self.code_classes]
 
     # --- distributions ----------------------------------------------------------------------------
 
     @property
-    def prior(self):
+    def prior(self) -> Distribution:
         d = self.latent_dim
         if self.prior_family == "mixture":
             z = distributions.mixture(*distributions.petals(self.prior_components))
@@ -284,21 +241,16 @@ class AAE(GenerativeModel):
         y = distributions.one_hot(tf.zeros(self.code_classes))
         return distributions.blocks(y, z) if d else y
 
-    def posterior(self, x):
+    def posterior(self, x: tf.Tensor) -> Distribution:
         """q(z|x); with a categorical code a point: softmax of y, then z."""
         if self.code_classes:
             y, z = self.split(self.apply("encoder", x))
             return distributions.deterministic(tf.concat([tf.nn.softmax(y), z], axis=1))
-        return self.code(x, self.encoder_output, self.noise_dim)
+        return super().posterior(x)
 
-    def posterior_of_part(self, x, part):
+    def posterior_of_part(self, x: tf.Tensor, part: str) -> Distribution:
         """q(y|x), a Categorical, or q(z|x) of the continuous part."""
         y, z = self.split(self.apply("encoder", x))
         if part == "y":
             return tfp.distributions.Categorical(logits=y)
         return distributions.deterministic(z)
-
-    def likelihood(self, z):
-        """p(x|z)."""
-        outputs = self.apply("decoder", z)
-        return distributions.likelihood(self.decoder_output, outputs, self.decoder_stddev)

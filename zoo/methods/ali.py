@@ -1,16 +1,17 @@
 """ALI: adversarially learned inference, conditional and semi-supervised too."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import tensorflow as tf
 
 from zoo import distributions
-from zoo.errors import refusal
+from zoo.fields import field
 from zoo.losses import adversarial, supervised
-from zoo.model import GenerativeModel
+from zoo.model import Distribution, GenerativeModel, Losses
+from zoo.model.mixins import AmortisedPosterior
 
 
-class ALI(GenerativeModel):
+class ALI(AmortisedPosterior, GenerativeModel):
     """Adversarially learned inference: encoder and decoder against a discriminator of pairs.
 
     *Game*: min over encoder and decoder, max over D of
@@ -23,21 +24,6 @@ class ALI(GenerativeModel):
         `label_use="classify"`).
     *Result*: results/ali-*.json.
 
-    Args:
-        encoder_output: "normal" gives a Gaussian q(z|x); "implicit" concatenates noise to the
-            encoder's input, as in the paper's toy; "deterministic" is a point, as in BiGAN.
-        decoder_output: "deterministic", or "normal" with standard deviation `decoder_stddev`.
-        decoder_stddev: of a normal p(x|z), > 0.
-        noise_dim: of an implicit encoder, None for `latent_dim`, >= 1.
-        prior_family: p(z), "normal" N(0, I) or "uniform" U(-1, 1).
-        label_use: what labels are for, where `num_classes` or `num_attributes` is given:
-            "condition" gives them to encoder, decoder and discriminator, one-hot, by a linear map
-            of each network's own; "classify" makes D a classifier of the K classes and "decoded",
-            for semi-supervised learning.
-        discriminator_learning_rate: of the discriminator's Adam, None for `learning_rate`, > 0.
-        generator_learning_rate: of the encoder's and decoder's Adam, None for `learning_rate`, > 0.
-        **base: see `zoo.model.GenerativeModel`.
-
     Reference:
         Dumoulin, Belghazi, Poole, Mastropietro, Lamb, Arjovsky, Courville: Adversarially learned
             inference,
@@ -48,54 +34,40 @@ class ALI(GenerativeModel):
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("encoder", "decoder")}
     LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
     LABELS = ("num_classes", "num_attributes")
+    OUTPUT_BIAS = True
 
-    def __init__(
-        self,
-        *,
-        encoder_output: Literal["normal", "implicit", "deterministic"] = "normal",
-        decoder_output: Literal["deterministic", "normal"] = "deterministic",
-        decoder_stddev: float = 0.1,
-        noise_dim: int | None = None,
-        prior_family: Literal["normal", "uniform"] = "normal",
-        label_use: Literal["condition", "classify"] = "condition",
-        discriminator_learning_rate: float | None = None,
-        generator_learning_rate: float | None = None,
-        **base,
-    ):
-        super().__init__(
-            encoder_output=encoder_output,
-            decoder_output=decoder_output,
-            decoder_stddev=decoder_stddev,
-            noise_dim=noise_dim,
-            prior_family=prior_family,
-            label_use=label_use,
-            discriminator_learning_rate=discriminator_learning_rate,
-            generator_learning_rate=generator_learning_rate,
-            **base,
-        )
+    decoder_output: Literal["deterministic", "normal"] = field(
+        "deterministic", 'p(x|z): a point, or "normal" with standard deviation `decoder_stddev`'
+    )
+    decoder_stddev: float = field(0.1, "standard deviation of a normal p(x|z)", above=0)
+    prior_family: Literal["normal", "uniform"] = field("normal", "p(z): N(0, I), or U(-1, 1)")
+    label_use: Literal["condition", "classify"] = field(
+        "condition",
+        "what labels are for, where `num_classes` or `num_attributes` is given: "
+        '"condition" gives them to encoder, decoder and discriminator, one-hot, by a linear map of '
+        'each network\'s own; "classify" makes D a classifier of the K classes and "decoded", for '
+        "semi-supervised learning",
+    )
 
-    def make_networks(self):
-        if self.label_use == "classify" and self.num_classes is None:
-            raise ValueError(refusal("num_classes", "an int with label_use='classify'", None))
-        if self.classifies and self.encoder_output == "implicit":
+    def make_networks(self) -> None:
+        told = self.label_use == "condition" or self.num_classes is not None
+        self.require(told, "num_classes", "an int with label_use='classify'")
+        if self.classifies:
             expected = "'normal' or 'deterministic' with label_use='classify'"
-            raise ValueError(refusal("encoder_output", expected, self.encoder_output))
+            self.require(self.encoder_output != "implicit", "encoder_output", expected)
         d, y = self.latent_dim, self.label_width
-        self.make_encoder(self.encoder_output, self.noise_dim, labels=y)
+        self.make_posterior()
         self.make("decoder", (d + y,), outputs=self.image_shape)
         classes = (self.num_classes + 1,) if self.classifies else ()
         self.make("discriminator", self.image_shape, (d,), *(((y,),) if y else ()), outputs=classes)
 
-    def adapt(self, x):
-        """Output bias of the decoder from the batch's mean (appendix A)."""
-        distributions.set_output_bias(self.decoder, x)
-
-    def train_step(self, data):
-        batch = self.as_batch(data)
-        self.play(self.game, *self.phase_inputs(batch))  # both players from one minibatch, at once
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        inputs = self.phase_inputs(self.as_batch(data))
+        self.play(self.game, *inputs)  # both players from one minibatch, at once
         return self.report()
 
-    def game(self, x, *labels):
+    def game(self, x: tf.Tensor, *labels: tf.Tensor) -> Losses:
+        """D of (x, z ~ q(z|x)) against (x ~ p(x|z), z ~ p(z)); labels swapped  (algorithm 1)."""
         y = labels[:1] if self.conditional else ()
         z_q = self.draw(self.posterior(x, *y), "z_q")  # q(z|x)
         z_p = self.draw(self.prior, "z_p", batch_of=x)  # p(z)
@@ -110,57 +82,46 @@ class ALI(GenerativeModel):
             "generator": adversarial.swapped_generator(logits_q, logits_p),
         }
 
-    losses_of = game
-
-    def discriminate(self, x_q, z_q, x_p, z_p, y=None):
+    def discriminate(
+        self,
+        x_q: tf.Tensor,
+        z_q: tf.Tensor,
+        x_p: tf.Tensor,
+        z_p: tf.Tensor,
+        y: tf.Tensor | None = None,
+    ) -> list[tf.Tensor]:
         """Logits [B], [B] of the two joints, in one batch: batch statistics span both."""
         inputs = [tf.concat([x_q, x_p], axis=0), tf.concat([z_q, z_p], axis=0)]
         if y is not None:
-            inputs.append(tf.repeat(self.label_vector(y)[None], 2, axis=0))
-            inputs[-1] = tf.reshape(inputs[-1], [-1, self.label_width])
+            inputs.append(tf.tile(self.label_vector(y), [2, 1]))
         logits = self.apply("discriminator", *inputs)
         return tf.split(supervised.data_logit(logits) if self.classifies else logits, 2)
 
     # --- labels -----------------------------------------------------------------------------------
 
     @property
-    def conditional(self):
-        return super().conditional and self.label_use == "condition"
-
-    @property
-    def classifies(self):
+    def classifies(self) -> bool:
         return self.num_classes is not None and self.label_use == "classify"
 
-    def phase_inputs(self, batch):
-        if not self.classifies:
-            return super().phase_inputs(batch)
-        return self.labelled(batch)
-
-    def supervise(self, x, y):
+    def supervise(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """Mean cross-entropy of labelled examples among the K classes, scalar nats."""
         z = self.draw(self.posterior(x), "z_labelled")
         logits = self.apply("discriminator", x, z)[:, :-1]
         return tf.reduce_mean(supervised.cross_entropy(logits, y))
 
-    def class_logits(self, x):
+    def class_logits(self, x: tf.Tensor) -> tf.Tensor:
         """D's logits of the K classes at the mean code, [B, K]."""
         return self.apply("discriminator", x, self.posterior(x).mean())[:, :-1]
 
     # --- distributions ----------------------------------------------------------------------------
 
     @property
-    def prior(self):
+    def prior(self) -> Distribution:
         if self.prior_family == "uniform":
             return distributions.uniform(self.latent_dim)
         return super().prior
 
-    def posterior(self, x, y=None):
-        """q(z|x), or q(z|x, y)."""
-        labels = [] if y is None else [self.label_vector(y)]
-        return self.code(x, self.encoder_output, self.noise_dim, labels)
-
-    def likelihood(self, z, y=None):
+    def likelihood(self, z: tf.Tensor, y: tf.Tensor | None = None) -> Distribution:
         """p(x|z), or p(x|z, y)."""
-        labels = [] if y is None else [self.label_vector(y)]
-        outputs = self.apply("decoder", tf.concat([z, *labels], axis=-1))
+        outputs = self.apply("decoder", tf.concat([z, *self.labels_of(y)], axis=-1))
         return distributions.likelihood(self.decoder_output, outputs, self.decoder_stddev)

@@ -1,16 +1,17 @@
 """AlphaGAN: an autoencoder whose likelihood and KL are, or contain, density ratios."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import tensorflow as tf
 
 from zoo import distributions
-from zoo.errors import refusal
+from zoo.fields import field
 from zoo.losses import adversarial, divergence, likelihood
-from zoo.model import GenerativeModel
+from zoo.model import Distribution, GenerativeModel, Losses
+from zoo.model.mixins import AmortisedPosterior
 
 
-class AlphaGAN(GenerativeModel):
+class AlphaGAN(AmortisedPosterior, GenerativeModel):
     """Variational inference with a synthetic likelihood and an implicit KL; terms are switched.
 
     *Game*: with R = -log D + log(1 - D), an estimate of log(model / data), and R_C of codes,
@@ -34,23 +35,6 @@ class AlphaGAN(GenerativeModel):
     "non_saturating" of the AAE the losses are exactly those methods'. The paper's experiments
     update the four networks in turn.
 
-    Args:
-        encoder_output: q(z|x): "deterministic", "normal", or "implicit", a function of x and noise.
-        noise_dim: of an implicit encoder, None for `latent_dim`, >= 1.
-        reconstruction: rec: "l1" mean absolute error, "bernoulli" or "normal" (standard deviation
-            `decoder_stddev`) minus log-likelihood, or "none".
-        decoder_stddev: of a normal p(x|z), > 0.
-        reconstruction_weight: lambda, >= 0.
-        synthetic_likelihood: whether a discriminator of data plays.
-        code_term: "ratio" R_C; "kl" in closed form, for "normal" encoders; or "none".
-        code_generator_loss: what the encoder descends of a ratio: "ratio" -log C + log(1 - C), or
-            "non_saturating" -log C, as AAE.
-        discriminator_learning_rate: None for `learning_rate`, > 0.
-        code_discriminator_learning_rate: None for `learning_rate`, > 0.
-        encoder_learning_rate: None for `learning_rate`, > 0.
-        decoder_learning_rate: None for `learning_rate`, > 0.
-        **base: see `zoo.model.GenerativeModel`.
-
     Reference:
         Rosca, Lakshminarayanan, Warde-Farley, Mohamed: Variational approaches for auto-encoding
         generative adversarial networks, arXiv 1706.04987, section 3 and algorithm 1, the terms of
@@ -64,78 +48,57 @@ class AlphaGAN(GenerativeModel):
         "decoder": ("decoder",),
     }
     LOGS = ("reconstruction_loss", "kl")
+    OUTPUT_BIAS = True
 
-    def __init__(
-        self,
-        *,
-        encoder_output: Literal["deterministic", "normal", "implicit"] = "deterministic",
-        noise_dim: int | None = None,
-        reconstruction: Literal["l1", "bernoulli", "normal", "none"] = "l1",
-        decoder_stddev: float = 0.1,
-        reconstruction_weight: float = 40.0,
-        synthetic_likelihood: bool = True,
-        code_term: Literal["ratio", "kl", "none"] = "ratio",
-        code_generator_loss: Literal["ratio", "non_saturating"] = "ratio",
-        discriminator_learning_rate: float | None = None,
-        code_discriminator_learning_rate: float | None = None,
-        encoder_learning_rate: float | None = None,
-        decoder_learning_rate: float | None = None,
-        **base,
-    ):
-        super().__init__(
-            encoder_output=encoder_output,
-            noise_dim=noise_dim,
-            reconstruction=reconstruction,
-            decoder_stddev=decoder_stddev,
-            reconstruction_weight=reconstruction_weight,
-            synthetic_likelihood=synthetic_likelihood,
-            code_term=code_term,
-            code_generator_loss=code_generator_loss,
-            discriminator_learning_rate=discriminator_learning_rate,
-            code_discriminator_learning_rate=code_discriminator_learning_rate,
-            encoder_learning_rate=encoder_learning_rate,
-            decoder_learning_rate=decoder_learning_rate,
-            **base,
-        )
+    encoder_output = "deterministic"
+    reconstruction: Literal["l1", "bernoulli", "normal", "none"] = field(
+        "l1",
+        "rec: mean absolute error, or minus the log-likelihood of a family (a normal one has "
+        "standard deviation `decoder_stddev`), or none",
+    )
+    decoder_stddev: float = field(0.1, "standard deviation of a normal p(x|z)", above=0)
+    reconstruction_weight: float = field(40.0, "lambda", at_least=0)
+    synthetic_likelihood: bool = field(True, "whether a discriminator of data plays")
+    code_term: Literal["ratio", "kl", "none"] = field(
+        "ratio", 'KL: R_C; in closed form, for "normal" encoders; or none'
+    )
+    code_generator_loss: Literal["ratio", "non_saturating"] = field(
+        "ratio", "what the encoder descends of a ratio: -log C + log(1 - C), or -log C, as AAE"
+    )
 
     @property
-    def players(self):
+    def players(self) -> dict[str, tuple[str, ...]]:
         playing = {
             "discriminator": self.synthetic_likelihood,
             "code_discriminator": self.code_term == "ratio",
         }
         return {player: r for player, r in self.PLAYERS.items() if playing.get(player, True)}
 
-    def make_networks(self):
-        if self.code_term == "kl" and self.encoder_output != "normal":
-            expected = "'normal' with code_term='kl'"
-            raise ValueError(refusal("encoder_output", expected, self.encoder_output))
-        if self.reconstruction == "none" and not self.synthetic_likelihood:
-            expected = "a term for the decoder: a reconstruction or the synthetic likelihood"
-            raise ValueError(refusal("reconstruction", expected, self.reconstruction))
-        if self.reconstruction == self.code_term == "none":
-            expected = "a term for the encoder: a reconstruction or one of codes"
-            raise ValueError(refusal("code_term", expected, self.code_term))
-        self.make_encoder(self.encoder_output, self.noise_dim)
+    def make_networks(self) -> None:
+        gaussian = self.code_term != "kl" or self.encoder_output == "normal"
+        self.require(gaussian, "encoder_output", "'normal' with code_term='kl'")
+        of_decoder = self.reconstruction != "none" or self.synthetic_likelihood
+        expected = "a term for the decoder: a reconstruction or the synthetic likelihood"
+        self.require(of_decoder, "reconstruction", expected)
+        of_encoder = self.reconstruction != "none" or self.code_term != "none"
+        expected = "a term for the encoder: a reconstruction or one of codes"
+        self.require(of_encoder, "code_term", expected)
+        self.make_posterior()
         self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
         if "discriminator" in self.players:
             self.make("discriminator", self.image_shape)
         if "code_discriminator" in self.players:
             self.make("code_discriminator", (self.latent_dim,))
 
-    def adapt(self, x):
-        """Output bias of the decoder from the batch's mean."""
-        distributions.set_output_bias(self.decoder, x)
-
-    def train_step(self, data):
-        batch = self.as_batch(data)
-        self.play(self.game, batch["x"])
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        self.play(self.game, self.as_batch(data)["x"])
         return self.report()
 
-    def game(self, x):
+    def game(self, x: tf.Tensor) -> Losses:
+        """The four players' losses, a term each  (algorithm 1)."""
         q = self.posterior(x)
-        z_q = self.draw(q, "z")
-        p = self.likelihood(z_q)
+        z_q = self.draw(q, "z")  # q(z|x)
+        p = self.likelihood(z_q)  # p(x|z)
         losses = dict.fromkeys(("encoder", "decoder"), self.reconstruction_term(x, p))
         if self.synthetic_likelihood:
             losses |= self.data_terms(x, p.mean(), losses["decoder"])
@@ -143,9 +106,7 @@ class AlphaGAN(GenerativeModel):
             losses |= self.code_terms(x, q, z_q, losses["encoder"])
         return losses
 
-    losses_of = game
-
-    def reconstruction_term(self, x, p):
+    def reconstruction_term(self, x: tf.Tensor, p: Distribution) -> tf.Tensor:
         """lambda rec(x, p(x|z)), [B]."""
         if self.reconstruction == "none":
             return tf.zeros(tf.shape(x)[:1])
@@ -154,20 +115,21 @@ class AlphaGAN(GenerativeModel):
         self.log(reconstruction_loss=loss)
         return self.reconstruction_weight * loss
 
-    def data_terms(self, x, x_q, decoder_loss):
-        """Losses of D and of the decoder: data against reconstructions x_q and samples."""
-        x_p = self.likelihood(self.draw(self.prior, "z_p", batch_of=x)).mean()
+    def data_terms(self, x: tf.Tensor, x_q: tf.Tensor, decoder_loss: tf.Tensor) -> Losses:
+        """D of data against reconstructions x_q and samples; the decoder + R(x_q) + R(G(z))."""
+        x_p = self.likelihood(self.draw(self.prior, "z_p", batch_of=x)).mean()  # G(z), z ~ p(z)
         logits = self.apply("discriminator", tf.concat([x, x_q, x_p], axis=0))
         data, rec, sample = tf.split(logits, 3)
+        ratio = adversarial.log_ratio_generator
         return {
             "discriminator": adversarial.discriminator(data, rec) + tf.nn.softplus(sample),
-            "decoder": decoder_loss
-            + adversarial.log_ratio_generator(rec)
-            + adversarial.log_ratio_generator(sample),
+            "decoder": decoder_loss + ratio(rec) + ratio(sample),
         }
 
-    def code_terms(self, x, q, z_q, encoder_loss):
-        """Losses of C and of the encoder: draws of the prior against codes."""
+    def code_terms(
+        self, x: tf.Tensor, q: Distribution, z_q: tf.Tensor, encoder_loss: tf.Tensor
+    ) -> Losses:
+        """C of draws of the prior against codes; the encoder + KL."""
         if self.code_term == "kl":
             kl = divergence.analytic_kl(q, self.prior)
             self.log(kl=kl)
@@ -184,11 +146,7 @@ class AlphaGAN(GenerativeModel):
             "encoder": encoder_loss + ratio,
         }
 
-    def posterior(self, x):
-        """q(z|x)."""
-        return self.code(x, self.encoder_output, self.noise_dim)
-
-    def likelihood(self, z):
+    def likelihood(self, z: tf.Tensor) -> Distribution:
         """p(x|z), a point mass unless the reconstruction term is a likelihood."""
         outputs = self.apply("decoder", z)
         return distributions.likelihood(self.reconstruction, outputs, self.decoder_stddev)

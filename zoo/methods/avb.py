@@ -1,17 +1,20 @@
 """AVB: adversarial variational Bayes, with adaptive contrast."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import tensorflow as tf
 
 from zoo import distributions
+from zoo.fields import field
 from zoo.losses import adversarial
-from zoo.model import GenerativeModel
+from zoo.model import Distribution, GenerativeModel, Losses
+from zoo.model.mixins import FamilyLikelihood
 
 _FLOOR = 1e-4  # of a variance: a code narrower than 0.01 would magnify rounding beyond use
 
 
-class AVB(GenerativeModel):
+class AVB(FamilyLikelihood, GenerativeModel):
     """Adversarial variational Bayes: the VAE's bound with a posterior known by its samples alone.
 
     *Game*: max over encoder and decoder of  E_{q(z|x)} [log p(x|z) - T(x, z)], where T is the
@@ -23,21 +26,6 @@ class AVB(GenerativeModel):
     *Capabilities*: sample, encode, decode, reconstruct.
     *Result*: results/avb-*.json.
 
-    Args:
-        encoder_output: "basis": z = b(x) + sum_i a_i(x) v_i(e_i), functions v_i of noise e_i of
-            their own, whose moments give q's in closed form for every x; "implicit": any function
-            of x and noise, whose moments are taken from draws.
-        basis_size: number of functions v_i, >= 1.
-        noise_dim: of e_i, or of an implicit encoder's noise, None for `latent_dim`, >= 1.
-        decoder_output: p(x|z): "bernoulli", or "normal" with standard deviation `decoder_stddev`.
-        decoder_stddev: of a normal p(x|z), > 0.
-        adaptive_contrast: whether q is compared with r instead of p.
-        contrast_samples: draws that moments are taken from: of all v_i, or of an implicit q(z|x)
-            (few make r unlike q, which T then tells apart by that), >= 2.
-        model_learning_rate: of encoder's and decoder's Adam, None for `learning_rate`, > 0.
-        discriminator_learning_rate: of T's Adam, None for `learning_rate`, > 0.
-        **base: see `zoo.model.GenerativeModel`.
-
     Reference:
         Mescheder, Nowozin, Geiger: Adversarial variational Bayes, arXiv 1701.04722, algorithms 1
         and 2 (equations 3.3, 3.7 and 4.2); the basis: appendix.
@@ -45,40 +33,32 @@ class AVB(GenerativeModel):
 
     PLAYERS = {"discriminator": ("discriminator",), "model": ("encoder", "decoder")}
     LOGS = ("reconstruction_loss", "kl")
+    OUTPUT_BIAS = True
 
-    def __init__(
-        self,
-        *,
-        encoder_output: Literal["basis", "implicit"] = "basis",
-        basis_size: int = 8,
-        noise_dim: int | None = None,
-        decoder_output: Literal["bernoulli", "normal"] = "bernoulli",
-        decoder_stddev: float = 0.1,
-        adaptive_contrast: bool = True,
-        contrast_samples: int = 256,
-        model_learning_rate: float | None = None,
-        discriminator_learning_rate: float | None = None,
-        **base,
-    ):
-        super().__init__(
-            encoder_output=encoder_output,
-            basis_size=basis_size,
-            noise_dim=noise_dim,
-            decoder_output=decoder_output,
-            decoder_stddev=decoder_stddev,
-            adaptive_contrast=adaptive_contrast,
-            contrast_samples=contrast_samples,
-            model_learning_rate=model_learning_rate,
-            discriminator_learning_rate=discriminator_learning_rate,
-            **base,
-        )
+    encoder_output: Literal["basis", "implicit"] = field(
+        "basis",
+        "z = b(x) + sum_i a_i(x) v_i(e_i), functions v_i of noise e_i of their own, whose moments "
+        "give q's in closed form for every x; or any function of x and noise, whose moments are "
+        "taken from draws",
+    )
+    basis_size: int = field(8, "number of functions v_i", at_least=1)
+    noise_dim: int | None = field(
+        None, "width of e_i, or of an implicit encoder's noise, None for `latent_dim`", at_least=1
+    )
+    adaptive_contrast: bool = field(True, "whether q is compared with r instead of p")
+    contrast_samples: int = field(
+        256,
+        "draws that moments are taken from: of all v_i, or of an implicit q(z|x) (few make r "
+        "unlike q, which T then tells apart by that)",
+        at_least=2,
+    )
 
     @property
-    def players(self):
+    def players(self) -> dict[str, tuple[str, ...]]:
         basis = ("basis",) if self.encoder_output == "basis" else ()
         return {**self.PLAYERS, "model": (*self.PLAYERS["model"], *basis)}
 
-    def make_networks(self):
+    def make_networks(self) -> None:
         if self.encoder_output == "basis":
             d, m = self.latent_dim, self.basis_size
             self.make("encoder", self.image_shape, outputs=((m + 1) * d,))  # b(x), a_i(x)
@@ -88,19 +68,15 @@ class AVB(GenerativeModel):
             )
         else:
             self.make_encoder("implicit", self.noise_dim)
-        self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
+        self.make_likelihood(self.latent_dim)
         self.make("discriminator", self.image_shape, (self.latent_dim,))
 
-    def adapt(self, x):
-        """Output bias of the decoder from the batch's mean."""
-        distributions.set_output_bias(self.decoder, x)
-
-    def train_step(self, data):
-        batch = self.as_batch(data)
-        self.play(self.bound, batch["x"])
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        self.play(self.bound, self.as_batch(data)["x"])
         return self.report()
 
-    def bound(self, x):
+    def bound(self, x: tf.Tensor) -> Losses:
+        """T - log p(x|z) of z ~ q(z|x); T against its contrast  (equations 3.3, 3.7, 4.2)."""
         q, moments = self.inferred(x)
         z_q = self.draw(q, "z_q")  # q(z|x)
         if self.adaptive_contrast:
@@ -121,14 +97,12 @@ class AVB(GenerativeModel):
             "model": kl - log_likelihood,
         }
 
-    losses_of = bound
-
-    def discriminate(self, x, z_q, z_r):
+    def discriminate(self, x: tf.Tensor, z_q: tf.Tensor, z_r: tf.Tensor) -> list[tf.Tensor]:
         """T [B], [B] of codes and of their contrast, in one batch."""
         pairs = tf.concat([x, x], axis=0), tf.concat([z_q, z_r], axis=0)
         return tf.split(self.apply("discriminator", *pairs), 2)
 
-    def inferred(self, x):
+    def inferred(self, x: tf.Tensor) -> tuple[Distribution, Callable[[], tuple]]:
         """q(z|x), and a function that gives its means and standard deviations, [B, d] each."""
         rows = tf.shape(x)[0]
         if self.encoder_output == "basis":
@@ -139,9 +113,9 @@ class AVB(GenerativeModel):
             width = self.basis_size * (self.noise_dim or self.latent_dim)
             q = distributions.Implicit(combine, width, rows, (self.latent_dim,))
             return q, lambda: self.moments_of_sum(a, b, width)
-        return self.code(x, "implicit", self.noise_dim), lambda: self.moments_of_draws(x)
+        return self.code(x), lambda: self.moments_of_draws(x)
 
-    def functions(self, noise):
+    def functions(self, noise: tf.Tensor) -> tf.Tensor:
         """v_i(e_i), [B, m, d], from the noise of all, [B, m noise_dim]."""
         m = self.basis_size
         rows = tf.shape(noise)[0]
@@ -150,25 +124,20 @@ class AVB(GenerativeModel):
         v = self.apply("basis", tf.concat([each, index], axis=1))
         return tf.reshape(v, [rows, m, self.latent_dim])
 
-    def moments_of_sum(self, a, b, width):
+    def moments_of_sum(self, a: tf.Tensor, b: tf.Tensor, width: int) -> tuple:
         """E z = b + sum_i a_i E v_i;  Var z = sum_i a_i^2 Var v_i, as the e_i are independent."""
         noise = self.shared_noise([self.contrast_samples, width], "moments")
         mean, variance = tf.nn.moments(self.functions(noise), axes=0)  # [m, d]
         total = tf.reduce_sum(tf.square(a) * variance, axis=1)
         return b + tf.reduce_sum(a * mean, axis=1), tf.sqrt(total + _FLOOR)
 
-    def moments_of_draws(self, x):
+    def moments_of_draws(self, x: tf.Tensor) -> tuple:
         """Mean and standard deviation of draws of q(z|x), for each x."""
         rows, k = tf.shape(x)[0], self.contrast_samples
         many = self.draw(self.posterior(tf.repeat(x, k, axis=0)), "moments")
         mean, variance = tf.nn.moments(tf.reshape(many, [rows, k, self.latent_dim]), axes=1)
         return mean, tf.sqrt(variance * k / (k - 1) + _FLOOR)
 
-    def posterior(self, x):
+    def posterior(self, x: tf.Tensor) -> Distribution:
         """q(z|x), known by its samples."""
         return self.inferred(x)[0]
-
-    def likelihood(self, z):
-        """p(x|z)."""
-        outputs = self.apply("decoder", z)
-        return distributions.likelihood(self.decoder_output, outputs, self.decoder_stddev)

@@ -1,7 +1,5 @@
 """BiGAN: ALI with a deterministic encoder and a uniform prior."""
 
-from typing import Literal
-
 from zoo.methods.ali import ALI
 
 
@@ -18,20 +16,9 @@ class BiGAN(ALI):
     The paper's networks are the table `bigan_mlp`: its discriminator adds a learned linear map of z
     before every non-linearity.
 
-    Args:
-        encoder_output: see ALI.
-        prior_family: see ALI.
-        **ali: see `zoo.methods.ali.ALI`.
-
     Reference:
         Donahue, Krahenbuhl, Darrell: Adversarial feature learning, arXiv 1605.09782, equation 3.
     """
 
-    def __init__(
-        self,
-        *,
-        encoder_output: Literal["normal", "implicit", "deterministic"] = "deterministic",
-        prior_family: Literal["normal", "uniform"] = "uniform",
-        **ali,
-    ):
-        super().__init__(encoder_output=encoder_output, prior_family=prior_family, **ali)
+    encoder_output = "deterministic"
+    prior_family = "uniform"

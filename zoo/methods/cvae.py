@@ -1,8 +1,5 @@
 """CVAE: the VAE given labels or attributes."""
 
-import tensorflow as tf
-
-from zoo.errors import refusal
 from zoo.methods.vae import VAE
 
 
@@ -21,9 +18,6 @@ class CVAE(VAE):
     depends on what is given; here it is N(0, I), as in the generative part of Kingma et al., M2,
     arXiv 1406.5298, equation 6. The paper's completion of images from a part of them is not here.
 
-    Args:
-        **vae: see `zoo.methods.vae.VAE`.
-
     Reference:
         Sohn, Lee, Yan: Learning structured output representation using deep conditional generative
         models, NIPS 2015, equation 4.
@@ -31,15 +25,6 @@ class CVAE(VAE):
 
     LABELS = ("num_classes", "num_attributes")
 
-    def make_networks(self):
-        if not self.conditional:
-            raise ValueError(refusal("num_classes", "an int, or num_attributes", None))
+    def make_networks(self) -> None:
+        self.require(self.conditional, "num_classes", "an int, or num_attributes")
         super().make_networks()
-
-    def posterior(self, x, y):
-        """q(z|x, y)."""
-        return self.code(x, "normal", labels=[self.label_vector(y)])
-
-    def likelihood(self, z, y):
-        """p(x|z, y)."""
-        return super().likelihood(tf.concat([z, self.label_vector(y)], axis=-1))

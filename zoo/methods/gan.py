@@ -1,12 +1,13 @@
 """GAN: generative adversarial networks."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import tensorflow as tf
 
 from zoo import distributions
+from zoo.fields import field
 from zoo.losses import adversarial
-from zoo.model import GenerativeModel
+from zoo.model import Distribution, GenerativeModel, Losses
 
 
 class GAN(GenerativeModel):
@@ -18,13 +19,6 @@ class GAN(GenerativeModel):
     *Capabilities*: sample, decode.
     *Result*: results/gan-*.json.
 
-    Args:
-        generator_loss: "minimax" log(1 - D(G(z))), or "non_saturating" -log D(G(z)).
-        discriminator_steps: updates of the discriminator to one of the generator, >= 1.
-        discriminator_learning_rate: of the discriminator's Adam, None for `learning_rate`, > 0.
-        generator_learning_rate: of the generator's Adam, None for `learning_rate`, > 0.
-        **base: see `zoo.model.GenerativeModel`.
-
     Reference:
         Goodfellow et al.: Generative adversarial nets, arXiv 1406.2661, equation 1 and algorithm 1.
         Here all updates of one step see the same minibatch of data.
@@ -33,53 +27,42 @@ class GAN(GenerativeModel):
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("decoder",)}
     LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
 
-    def __init__(
-        self,
-        *,
-        generator_loss: Literal["minimax", "non_saturating"] = "non_saturating",
-        discriminator_steps: int = 1,
-        discriminator_learning_rate: float | None = None,
-        generator_learning_rate: float | None = None,
-        **base,
-    ):
-        super().__init__(
-            generator_loss=generator_loss,
-            discriminator_steps=discriminator_steps,
-            discriminator_learning_rate=discriminator_learning_rate,
-            generator_learning_rate=generator_learning_rate,
-            **base,
-        )
+    generator_loss: Literal["minimax", "non_saturating"] = field(
+        "non_saturating", "log(1 - D(G(z))), or -log D(G(z))"
+    )
+    discriminator_steps: int = field(
+        1, "updates of the discriminator to one of the generator", at_least=1
+    )
 
-    def make_networks(self):
+    def make_networks(self) -> None:
         self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
         self.make("discriminator", self.image_shape)
 
-    def train_step(self, data):
-        batch = self.as_batch(data)
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        x = self.as_batch(data)["x"]
         for _ in range(self.discriminator_steps):
-            self.play(self.discriminator_phase, batch["x"])
-        self.play(self.generator_phase, batch["x"])
+            self.play(self.discriminator_phase, x)
+        self.play(self.generator_phase, x)
         return self.report()
 
-    def discriminator_phase(self, x):
+    def discriminator_phase(self, x: tf.Tensor) -> Losses:
+        """-log D(x) - log(1 - D(G(z)))  (algorithm 1)."""
         x_p = tf.stop_gradient(self.generate(x))
         logits, logits_p = tf.split(self.apply("discriminator", tf.concat([x, x_p], axis=0)), 2)
         self.log(**adversarial.accuracies(logits, logits_p))
         return {"discriminator": adversarial.discriminator(logits, logits_p)}
 
-    def generator_phase(self, x):
+    def generator_phase(self, x: tf.Tensor) -> Losses:
+        """-log D(G(z)), or log(1 - D(G(z)))  (section 3)."""
         logits_p = self.apply("discriminator", self.generate(x))
         if self.generator_loss == "minimax":
             return {"generator": adversarial.minimax_generator(logits_p)}
         return {"generator": adversarial.non_saturating_generator(logits_p)}
 
-    def losses_of(self, x):
-        return self.discriminator_phase(x) | self.generator_phase(x)
-
-    def generate(self, x):
+    def generate(self, x: tf.Tensor) -> tf.Tensor:
         """As many samples of p(x) as x has rows."""
         return self.likelihood(self.draw(self.prior, "z", batch_of=x)).mean()
 
-    def likelihood(self, z):
+    def likelihood(self, z: tf.Tensor) -> Distribution:
         """p(x|z), a point mass."""
         return distributions.deterministic(distributions.to_data(self.apply("decoder", z)))

@@ -1,14 +1,19 @@
 """HALI: hierarchical adversarially learned inference."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import distributions
-from zoo.errors import refusal
+from zoo.fields import field
 from zoo.losses import adversarial, supervised
-from zoo.model import GenerativeModel
+from zoo.model import Distribution, GenerativeModel, Losses
 
 tfd = tfp.distributions
+
+Draw = Callable[[Distribution, str], tf.Tensor]  # (distribution, place) -> its draw, or its mean
 
 
 class HALI(GenerativeModel):
@@ -27,17 +32,10 @@ class HALI(GenerativeModel):
         z_l = sqrt(1 - s^2) m + s eps,  m the network's output with mean 0 and variance 1 over the
         batch (population statistics at inference), s fixed:
     in both chains these codes have mean 0 and variance 1, as z_L under its prior.
-    `encode(x, level=l)` is q(z_l|x), `level=None` the joint posterior, a distribution of tuples;
-    `reconstruct(x, level=l)` goes up to level l and down again along the means.
-
-    Args:
-        latent_dim: dimensions of z_1, the code that `decode` takes, >= 1.
-        upper_dims: dimensions of z_2, ..., z_L.
-        code_noise: s, standard deviation of the noise of z_1, ..., z_{L-1}, in [0, 1).
-        num_classes: of labels, makes D a classifier of K classes and "decoded", as ALI's, >= 2.
-        discriminator_learning_rate: of the discriminator's Adam, None for `learning_rate`, > 0.
-        generator_learning_rate: of the others' Adam, None for `learning_rate`, > 0.
-        **base: see `zoo.model.GenerativeModel`.
+    `latent_dim` is that of z_1, the code that `decode` takes. `encode(x, level=l)` is q(z_l|x),
+    `level=None` the joint posterior, a distribution of tuples; `reconstruct(x, level=l)` goes up to
+    level l and down again along the means. With `num_classes` D is a classifier of K classes and
+    "decoded", as ALI's.
 
     Reference:
         Belghazi, Rajeswar, Mastropietro, Rostamzadeh, Mitrovic, Courville: Hierarchical
@@ -48,65 +46,47 @@ class HALI(GenerativeModel):
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("encoder", "decoder")}
     LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
     LABELS = ("num_classes",)
+    OUTPUT_BIAS = True
 
-    def __init__(
-        self,
-        *,
-        latent_dim: int = 64,
-        upper_dims: tuple[int, ...] = (16,),
-        code_noise: float = 0.5,
-        num_classes: int | None = None,
-        discriminator_learning_rate: float | None = None,
-        generator_learning_rate: float | None = None,
-        **base,
-    ):
-        super().__init__(
-            latent_dim=latent_dim,
-            upper_dims=upper_dims,
-            code_noise=code_noise,
-            num_classes=num_classes,
-            discriminator_learning_rate=discriminator_learning_rate,
-            generator_learning_rate=generator_learning_rate,
-            **base,
-        )
+    upper_dims: tuple[int, ...] = field((16,), "dimensions of z_2, ..., z_L", at_least=1)
+    code_noise: float = field(
+        0.5, "s, standard deviation of the noise of z_1, ..., z_{L-1}", at_least=0, below=1
+    )
 
     @property
-    def players(self):
+    def players(self) -> dict[str, tuple[str, ...]]:
         upper = range(2, self.levels + 1)
         roles = [f"{role}_{level}" for role in ("encoder", "decoder") for level in upper]
         return {"discriminator": ("discriminator",), "generator": ("encoder", "decoder", *roles)}
 
-    def make_networks(self):
-        if not self.upper_dims or min(self.upper_dims) < 1:
-            raise ValueError(refusal("upper_dims", "one or more ints >= 1", self.upper_dims))
+    def make_networks(self) -> None:
+        self.require(self.upper_dims, "upper_dims", "one or more ints >= 1")
         dims = self.dims
         self.make("encoder", self.image_shape, outputs=(dims[0],), standard=True)
         self.make("decoder", (dims[0],), outputs=self.image_shape)
         for level, (below, here) in enumerate(zip(dims, dims[1:]), start=2):
             top = level == self.levels
-            up, down = {"like": "code_encoder"}, {"like": "code_decoder"}
+            encoder, decoder = f"encoder_{level}", f"decoder_{level}"
             outputs = (2 * here if top else here,)
-            self.make(f"encoder_{level}", (below,), outputs=outputs, standard=not top, **up)
-            self.make(f"decoder_{level}", (here,), outputs=(below,), standard=True, **down)
+            self.make(encoder, (below,), outputs=outputs, standard=not top, like="code_encoder")
+            self.make(decoder, (here,), outputs=(below,), standard=True, like="code_decoder")
         classes = (self.num_classes + 1,) if self.classifies else ()
         self.make("discriminator", self.image_shape, (sum(dims),), outputs=classes)
 
-    def adapt(self, x):
-        """Output bias of the decoder from the batch's mean (ALI, appendix A)."""
-        distributions.set_output_bias(self.decoder, x)
-
-    def train_step(self, data):
-        batch = self.as_batch(data)
-        self.play(self.game, *self.phase_inputs(batch))
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        self.play(self.game, *self.phase_inputs(self.as_batch(data)))
         return self.report()
 
-    def game(self, x, *labelled):
-        up = self.climb(x, self.draw)  # z_1 ~ q(z_1|x), ..., z_L ~ q(z_L|z_{L-1})
-        top = self.draw(self.prior, "z_p", batch_of=x)  # p(z_L)
-        down = [*self.descend(top, self.levels, self.draw), top]  # z_1, ..., z_L of p
-        x_p = self.likelihood(down[0]).mean()  # p(x|z_1)
-        pairs = tf.concat([x, x_p], axis=0), tf.concat([_side(up), _side(down)], axis=0)
-        logits_q, logits_p = tf.split(self.data_logit(self.apply("discriminator", *pairs)), 2)
+    def game(self, x: tf.Tensor, *labelled: tf.Tensor) -> Losses:
+        """D of (x, z_1 ... z_L) of q against those of p; labels swapped  (section 3)."""
+        z_q = self.climb(x, self.draw)  # z_1 ~ q(z_1|x), ..., z_L ~ q(z_L|z_{L-1})
+        z_top = self.draw(self.prior, "z_p", batch_of=x)  # p(z_L)
+        z_p = self.descend(z_top, self.levels, self.draw)  # z_{L-1} ~ p(z_{L-1}|z_L), ..., z_1
+        x_p = self.likelihood(z_p[0]).mean()  # p(x|z_1)
+        pairs = tf.concat([x, x_p], axis=0), tf.concat([_side(z_q), _side(z_p)], axis=0)
+        logits = self.apply("discriminator", *pairs)
+        logits = supervised.data_logit(logits) if self.classifies else logits
+        logits_q, logits_p = tf.split(logits, 2)
         self.log(**adversarial.accuracies(logits_q, logits_p))
         discriminator_loss = adversarial.discriminator(logits_q, logits_p)
         if self.classifies:
@@ -116,20 +96,18 @@ class HALI(GenerativeModel):
             "generator": adversarial.swapped_generator(logits_q, logits_p),
         }
 
-    losses_of = game
-
     # --- the two chains ---------------------------------------------------------------------------
 
     @property
-    def dims(self):
+    def dims(self) -> tuple[int, ...]:
         """Dimensions of z_1, ..., z_L."""
         return (self.latent_dim, *self.upper_dims)
 
     @property
-    def levels(self):
+    def levels(self) -> int:
         return len(self.dims)
 
-    def up(self, z, level):
+    def up(self, z: tf.Tensor, level: int) -> Distribution:
         """q(z_level | z_{level - 1}), of z [..., B, d]."""
         flat = tf.reshape(z, [-1, z.shape[-1]])
         outputs = self.apply(f"encoder_{level}", flat)
@@ -138,77 +116,65 @@ class HALI(GenerativeModel):
             return distributions.diagonal_normal(outputs)
         return distributions.unit_normal(outputs, self.code_noise)
 
-    def down(self, z, level):
+    def down(self, z: tf.Tensor, level: int) -> Distribution:
         """p(z_{level - 1} | z_level)."""
         return distributions.unit_normal(self.apply(f"decoder_{level}", z), self.code_noise)
 
-    def climb(self, x, draw, top=None):
-        """[z_1, ..., z_top] of the encoders; `draw(distribution, place)` makes each z."""
+    def climb(self, x: tf.Tensor, draw: Draw, top: int | None = None) -> list[tf.Tensor]:
+        """[z_1, ..., z_top] of the encoders."""
         z = [draw(self.posterior(x), "z_1")]
         for level in range(2, (top or self.levels) + 1):
             z.append(draw(self.up(z[-1], level), f"z_{level}"))
         return z
 
-    def descend(self, z, top, draw):
-        """[z_1, ..., z_{top - 1}] of the decoders, from z_top."""
-        found = []
+    def descend(self, z: tf.Tensor, top: int, draw: Draw) -> list[tf.Tensor]:
+        """[z_1, ..., z_top] of the decoders, from z_top."""
+        chain = [z]
         for level in range(top, 1, -1):
-            z = draw(self.down(z, level), f"z_{level - 1}_p")
-            found.insert(0, z)
-        return found
+            chain.append(draw(self.down(chain[-1], level), f"z_{level - 1}_p"))
+        return chain[::-1]
 
     # --- labels -----------------------------------------------------------------------------------
 
-    @property
-    def conditional(self):
-        return False
-
-    def phase_inputs(self, batch):
-        return self.labelled(batch) if self.classifies else super().phase_inputs(batch)
-
-    def data_logit(self, logits):
-        """[B]: of "data" against "decoded"."""
-        return supervised.data_logit(logits) if self.classifies else logits
-
-    def supervise(self, x, y):
+    def supervise(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """Mean cross-entropy of labelled examples among the K classes, scalar nats."""
         z = self.climb(x, lambda q, place: self.draw(q, f"{place}_labelled"))
         logits = self.apply("discriminator", x, _side(z))[:, :-1]
         return tf.reduce_mean(supervised.cross_entropy(logits, y))
 
-    def class_logits(self, x):
+    def class_logits(self, x: tf.Tensor) -> tf.Tensor:
         """D's logits of the K classes, [B, K], at the means of the codes."""
         return self.apply("discriminator", x, _side(self.climb(x, _mean)))[:, :-1]
 
     # --- distributions and verbs ------------------------------------------------------------------
 
     @property
-    def prior(self):
+    def prior(self) -> Distribution:
         """p(z_L), batch shape []."""
         return distributions.standard_normal(self.dims[-1])
 
-    def posterior(self, x):
+    def posterior(self, x: tf.Tensor) -> Distribution:
         """q(z_1|x)."""
         return distributions.unit_normal(self.apply("encoder", x), self.code_noise)
 
-    def likelihood(self, z):
+    def likelihood(self, z: tf.Tensor) -> Distribution:
         """p(x|z_1)."""
         return distributions.deterministic(distributions.to_data(self.apply("decoder", z)))
 
-    def posterior_of_level(self, x, level):
+    def posterior_of_level(self, x: tf.Tensor, level: int | None) -> Distribution:
         """q(z_level|x), known by its samples; the joint q(z_1, ..., z_L|x) for None."""
         if level is None:
-            return tfd.JointDistributionCoroutine(lambda: self.chain(x))
+            return tfd.JointDistributionCoroutine(lambda: self.joint(x))
         dims = self.dims[:level]
 
-        def function(noise):
+        def function(noise: tf.Tensor) -> tf.Tensor:
             noises = iter(tf.split(noise, dims, axis=-1))
             draw = lambda q, place: q.distribution.loc + q.distribution.scale * next(noises)
             return self.climb(x, draw, level)[-1]
 
         return distributions.Implicit(function, sum(dims), tf.shape(x)[0], dims[-1:])
 
-    def chain(self, x):
+    def joint(self, x: tf.Tensor) -> Iterator[Distribution]:
         """Yields q(z_1|x), q(z_2|z_1), ...; is sent a draw of each."""
         with self.inference():
             q = self.posterior(x)
@@ -218,25 +184,28 @@ class HALI(GenerativeModel):
                 q = self.up(z, level)
             z = yield q
 
-    def sample_rows(self, seeds_, y=None):
+    def sample_rows(self, seeds_: tf.Tensor, y: None = None) -> tf.Tensor:
         with self.inference():
-            draw = lambda p, place: distributions.sample_rows(p, seeds_, place)
-            top = draw(self.prior, "z_p")
-            z = self.descend(top, self.levels, draw)[0]
-            return self.likelihood(z).mean()
+            draw = _drawer(seeds_)
+            z = self.descend(draw(self.prior, "z_p"), self.levels, draw)
+            return self.likelihood(z[0]).mean()
 
-    def reconstruct_rows(self, x, seeds_, y=None, level=1):
+    def reconstruct_rows(
+        self, x: tf.Tensor, seeds_: tf.Tensor, y: None = None, level: int = 1
+    ) -> tf.Tensor:
+        return self._up_and_down(x, level, _mean)
+
+    def redraw_rows(
+        self, x: tf.Tensor, seeds_: tf.Tensor, y: None = None, level: int = 1
+    ) -> tf.Tensor:
+        return self._up_and_down(x, level, _drawer(seeds_))
+
+    def _up_and_down(self, x: tf.Tensor, level: int, draw: Draw) -> tf.Tensor:
         with self.inference():
-            z = self.climb(x, _mean, level)[-1]
-            return self.likelihood([*self.descend(z, level, _mean), z][0]).mean()
+            z = self.descend(self.climb(x, draw, level)[-1], level, draw)
+            return self.likelihood(z[0]).mean()
 
-    def redraw_rows(self, x, seeds_, y=None, level=1):
-        with self.inference():
-            draw = lambda p, place: distributions.sample_rows(p, seeds_, place)
-            z = self.climb(x, draw, level)[-1]
-            return self.likelihood([*self.descend(z, level, draw), z][0]).mean()
-
-    def features(self, x, y=None):
+    def features(self, x: tf.Tensor, y: None = None) -> dict[str, tf.Tensor]:
         hidden = super().features(x, y)
         with self.inference():
             z = self.posterior(self._x(x)).mean()
@@ -247,10 +216,15 @@ class HALI(GenerativeModel):
         return hidden
 
 
-def _mean(distribution, place):
+def _mean(distribution: Distribution, place: str) -> tf.Tensor:
     return distribution.mean()
 
 
-def _side(codes):
+def _drawer(seeds_: tf.Tensor) -> Draw:
+    """Draws whose row i depends on seeds_[i] alone."""
+    return lambda distribution, place: distributions.sample_rows(distribution, seeds_, place)
+
+
+def _side(codes: list[tf.Tensor]) -> tf.Tensor:
     """Codes of all levels side by side, [B, sum of dims]."""
     return tf.concat(codes, axis=-1)

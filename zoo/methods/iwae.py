@@ -6,8 +6,10 @@ from typing import Literal
 import tensorflow as tf
 
 from zoo import distributions
+from zoo.fields import field, fixed
 from zoo.losses import likelihood
 from zoo.methods.vae import VAE
+from zoo.model import Losses
 
 
 class IWAE(VAE):
@@ -20,17 +22,9 @@ class IWAE(VAE):
         k that the caller names).
     *Result*: results/iwae-*.json.
 
-    The paper's networks with one stochastic layer are the table `iwae_mlp`, with latent_dim=50. Its
-    hierarchies of two are not here.
-
-    Args:
-        importance_samples: k, >= 1; 1 is the VAE.
-        estimator: of the encoder's gradient: "reparameterised", that of the bound at its draws; or
-            "doubly_reparameterised", the same in mean, whose signal does not drown as k grows. The
-            decoder's is the first one's in both.
-        kl: its estimate from each draw, as the weights hold it.
-        beta: exponent of p(z) / q(z|x) in w, >= 0; only 1 gives a bound of log p(x).
-        **vae: see `zoo.methods.vae.VAE`.
+    `beta` is an exponent of p(z) / q(z|x) in w; only 1 gives a bound of log p(x). The KL term is
+    estimated from each draw, as the weights hold it. The paper's networks with one stochastic layer
+    are the table `iwae_mlp`, with latent_dim=50. Its hierarchies of two are not here.
 
     Reference:
         Burda, Grosse, Salakhutdinov: Importance weighted autoencoders, arXiv 1509.00519, equation
@@ -38,17 +32,16 @@ class IWAE(VAE):
         estimators for Monte Carlo objectives, arXiv 1810.04152, equation 8.
     """
 
-    def __init__(
-        self,
-        *,
-        importance_samples: int = 5,
-        estimator: Literal["reparameterised", "doubly_reparameterised"] = "reparameterised",
-        kl: Literal["monte_carlo"] = "monte_carlo",
-        **vae,
-    ):
-        super().__init__(importance_samples=importance_samples, estimator=estimator, kl=kl, **vae)
+    importance_samples: int = field(5, "k; 1 is the VAE", at_least=1)
+    estimator: Literal["reparameterised", "doubly_reparameterised"] = field(
+        "reparameterised",
+        "of the encoder's gradient: that of the bound at its draws, or one of the same mean whose "
+        "signal does not drown as k grows; the decoder's gradient is that of the bound in both",
+    )
+    kl = fixed("monte_carlo")
 
-    def bound(self, x):
+    def bound(self, x: tf.Tensor) -> Losses:
+        """-log 1/k sum_i w_i  (equation 8)."""
         k, beta = self.importance_samples, self.beta * self.warm_up()
         repeat = functools.partial(tf.repeat, repeats=k, axis=0)  # [B, ...] -> [B k, ...]
         q = distributions.mapped(repeat, self.posterior(x))  # q(z|x)
@@ -60,5 +53,3 @@ class IWAE(VAE):
         self.log(reconstruction_loss=-log_likelihood, kl=kl)
         log_weights = zeros - likelihood.negative_elbo(log_likelihood, kl, beta)
         return {"model": -likelihood.iwae_bound(tf.reshape(log_weights, [-1, k]))}
-
-    losses_of = bound

@@ -1,10 +1,13 @@
 """PixelCNN: exact likelihood, pixel by pixel; gated, conditional, and with logistic mixtures."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from zoo import distributions
-from zoo.autoregressive import PixelDecoder
-from zoo.model import GenerativeModel
+from zoo.fields import fixed
+from zoo.model import Distribution, GenerativeModel, Losses
+from zoo.model.pixels import PixelDecoder
 
 
 class PixelCNN(PixelDecoder, GenerativeModel):
@@ -16,12 +19,6 @@ class PixelCNN(PixelDecoder, GenerativeModel):
     *Capabilities*: sample, log_prob (exact).
     *Result*: results/pixel_cnn-*.json.
 
-    Args:
-        latent_dim: unused, as there is no code, >= 1.
-        num_classes: of labels `y`, >= 2.
-        model_learning_rate: of the model's Adam, None for `learning_rate`, > 0.
-        **base: see `zoo.autoregressive.PixelDecoder` and `zoo.model.GenerativeModel`.
-
     Reference:
         van den Oord, Kalchbrenner, Kavukcuoglu: Pixel recurrent neural networks, arXiv 1601.06759;
         van den Oord et al.: Conditional image generation with PixelCNN decoders, arXiv 1606.05328,
@@ -32,54 +29,44 @@ class PixelCNN(PixelDecoder, GenerativeModel):
     DENSITY = "exact"
     LABELS = ("num_classes", "num_attributes")
 
-    def __init__(
-        self,
-        *,
-        latent_dim: int = 64,
-        num_classes: int | None = None,
-        model_learning_rate: float | None = None,
-        learning_rate: float = 1e-3,
-        beta_1: float = 0.9,
-        **base,
-    ):
-        super().__init__(
-            latent_dim=latent_dim,
-            num_classes=num_classes,
-            model_learning_rate=model_learning_rate,
-            learning_rate=learning_rate,
-            beta_1=beta_1,
-            **base,
-        )
+    latent_dim = fixed(None)  # there is no code
+    learning_rate = 1e-3
+    beta_1 = 0.9
 
     @property
-    def players(self):
+    def players(self) -> dict[str, tuple[str, ...]]:
         return {"model": self.pixel_roles if self.conditional else ("pixels",)}
 
-    def make_networks(self):
+    def make_networks(self) -> None:
         self.make_pixels(self.label_width)
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         self.play(self.negative_log_likelihood, *self.phase_inputs(self.as_batch(data)))
         return self.report()
 
-    def negative_log_likelihood(self, x, *y):
+    def negative_log_likelihood(self, x: tf.Tensor, *y: tf.Tensor) -> Losses:
+        """-sum_i log p(x_i | x_1, ..., x_{i-1}[, y])  (equation 1)."""
         return {"model": -self.image(tf.shape(x)[0], *y).log_prob(x)}
 
-    losses_of = negative_log_likelihood
-
-    def image(self, rows, y=None):
+    def image(self, rows: int | tf.Tensor, y: tf.Tensor | None = None) -> Distribution:
         """p(x), or p(x|y) for labels y, of that many rows."""
         code = () if y is None else (self.label_vector(y),)
         return self.pixel_by_pixel(rows, *code)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """x -> log p(x), [B] nats."""
         return self.log_prob_rows(inputs, None)
 
-    def sample_rows(self, seeds_, y=None):
+    def sample_rows(self, seeds_: tf.Tensor, y: tf.Tensor | None = None) -> tf.Tensor:
         with self.inference():
             return distributions.sample_rows(self.image(tf.shape(seeds_)[0], y), seeds_, "x")
 
-    def log_prob_rows(self, x, seeds_, y=None, samples=1):
+    def log_prob_rows(
+        self,
+        x: tf.Tensor,
+        seeds_: tf.Tensor | None,
+        y: tf.Tensor | None = None,
+        samples: int = 1,
+    ) -> tf.Tensor:
         with self.inference():
             return self.image(tf.shape(x)[0], y).log_prob(x)

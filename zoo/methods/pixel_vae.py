@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
-from zoo.autoregressive import PixelDecoder
+from zoo.fields import fixed
 from zoo.methods.vae import VAE
+from zoo.model import Distribution
+from zoo.model.pixels import PixelDecoder
 
 
 class PixelVAE(PixelDecoder, VAE):
@@ -15,31 +17,25 @@ class PixelVAE(PixelDecoder, VAE):
     *Capabilities*: sample, encode, decode, reconstruct (a draw), log_prob (a lower bound).
     *Result*: results/pixel_vae-*.json.
 
-    Args:
-        latent_dim: dimensions of z, >= 1.
-        **base: see `zoo.autoregressive.PixelDecoder` and `zoo.methods.vae.VAE`.
-
     Reference:
         Gulrajani, Kumar, Ahmed, Taiga, Visin, Vazquez, Courville: PixelVAE, arXiv 1611.05013,
         section 3.1, without its hierarchy.
     """
 
     PLAYERS = {"model": ("encoder", "pixels", "decoder")}
+    OUTPUT_BIAS = False  # the pixels before tell more than the mean
 
-    def __init__(self, *, latent_dim: int = 16, **base):
-        super().__init__(latent_dim=latent_dim, **base)
+    latent_dim = 16
+    decoder_stddev = fixed(None)
 
     @property
-    def players(self):
+    def players(self) -> dict[str, tuple[str, ...]]:
         return {"model": ("encoder", *self.pixel_roles)}
 
-    def make_networks(self):
-        self.make("encoder", self.image_shape, outputs=(2 * self.latent_dim,))
+    def make_networks(self) -> None:
+        self.make_encoder("normal")
         self.make_pixels(self.latent_dim)
 
-    def adapt(self, x):
-        """Nothing: the pixels before tell more than the mean."""
-
-    def likelihood(self, z):
+    def likelihood(self, z: tf.Tensor) -> Distribution:
         """p(x|z)."""
         return self.pixel_by_pixel(tf.shape(z)[0], z)

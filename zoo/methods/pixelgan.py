@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
-from zoo.autoregressive import PixelDecoder
+from zoo.fields import fixed
 from zoo.methods.aae import AAE
+from zoo.model import Distribution
+from zoo.model.pixels import PixelDecoder
 
 
 class PixelGAN(PixelDecoder, AAE):
@@ -19,24 +21,22 @@ class PixelGAN(PixelDecoder, AAE):
     *Capabilities*: sample, encode, decode, reconstruct (a draw), classify (with `num_classes`).
     *Result*: results/pixelgan-*.json.
 
-    Args:
-        **base: see `zoo.autoregressive.PixelDecoder` and `zoo.methods.aae.AAE`.
-
     Reference:
         Makhzani, Frey: PixelGAN autoencoders, arXiv 1706.00531, sections 2 (both priors, both kinds
         of conditioning) and 3 (semi-supervised).
     """
 
+    OUTPUT_BIAS = False  # the pixels before tell more than the mean
+
+    decoder_stddev = fixed(None)
+
     @property
-    def decoder_roles(self):
+    def decoder_roles(self) -> tuple[str, ...]:
         return self.pixel_roles
 
-    def make_decoder(self):
+    def make_decoder(self) -> None:
         self.make_pixels(self.code_dim)
 
-    def adapt(self, x):
-        """Nothing: the pixels before tell more than the mean."""
-
-    def likelihood(self, z):
+    def likelihood(self, z: tf.Tensor) -> Distribution:
         """p(x|z)."""
         return self.pixel_by_pixel(tf.shape(z)[0], z)

@@ -3,16 +3,16 @@
 import functools
 import itertools
 import math
-from typing import Literal
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
 
-import numpy as np
 import tensorflow as tf
 
 from zoo import bijectors, distributions, seeds
-from zoo.errors import refusal
+from zoo.fields import field, fixed
 from zoo.losses import adversarial, likelihood, penalty
-from zoo.model import GenerativeModel
-from zoo.networks.coupling import Conditioners
+from zoo.model import Distribution, GenerativeModel, Losses
+from zoo.networks.coupling import Conditioners, layout
 
 _ALPHA = 0.05  # of the logit (Real NVP, section 4.1)
 
@@ -33,31 +33,11 @@ class RealNVP(GenerativeModel):
     pixels are then squeezed into channels, couplings with channel masks follow, and half of the
     channels is done. Vectors have couplings of the two halves in turn.
 
-    `log_prob` of images is the log of the density of 256 u, whose unit is one grey level, so that
-    -log_prob / (D ln 2) is the usual figure of bits per dimension. It averages the density over
-    `samples` draws of the noise, one a row by default: in the mean a lower bound of the log of the
-    levels' probability, rising with `samples`. Of vectors it is the density.
-
-    Args:
-        objective: "likelihood"; "wgan", its critic's weights clipped; "wgan_gp", with a penalty on
-            the critic's slope instead; or "sum", that of "wgan_gp" and of `likelihood_weight`
-            times the negative log-likelihood in nats.
-        likelihood_weight: of "sum", >= 0.
-        critic_steps: updates of the critic to one of the flow, >= 1.
-        clip_value: largest size of the critic's weights with "wgan", > 0.
-        penalty_weight: of the critic's slope with "wgan_gp" and "sum", >= 0.
-        scales: of images; each but the first halves height and width, so fewer where these get
-            odd, >= 1.
-        couplings: layers with checkerboard masks, and as many with channel masks, a scale; one more
-            of the former at the last scale, without the latter. Vectors have 2 scales x couplings
-            layers, >= 1.
-        hidden_units: maps of each coupling's hidden convolutions, or units of its dense layers,
-            >= 1.
-        blocks: residual blocks of each coupling's network, >= 0.
-        critic_learning_rate: of the critic's Adam, None for `learning_rate`, > 0.
-        generator_learning_rate: of the flow's Adam, None for `learning_rate`, > 0.
-        latent_dim: None, or the size of the data, which it always is, >= 1.
-        **base: see `zoo.model.GenerativeModel`.
+    `latent_dim` is the size of the data. `log_prob` of images is the log of the density of 256 u,
+    whose unit is one grey level, so that -log_prob / (D ln 2) is the usual figure of bits per
+    dimension. It averages the density over `samples` draws of the noise, one a row by default: in
+    the mean a lower bound of the log of the levels' probability, rising with `samples`. Of vectors
+    it is the density.
 
     Reference:
         Dinh, Sohl-Dickstein, Bengio: Density estimation using Real NVP, arXiv 1605.08803, without
@@ -73,55 +53,51 @@ class RealNVP(GenerativeModel):
     LOGS = ("nll", "wasserstein")
     DENSITY = "exact"
 
-    def __init__(
-        self,
-        *,
-        objective: Literal["likelihood", "wgan", "wgan_gp", "sum"] = "likelihood",
-        likelihood_weight: float = 1.0,
-        critic_steps: int = 5,
-        clip_value: float = 0.01,
-        penalty_weight: float = 10.0,
-        scales: int = 3,
-        couplings: int = 3,
-        hidden_units: int = 32,
-        blocks: int = 1,
-        critic_learning_rate: float | None = None,
-        generator_learning_rate: float | None = None,
-        latent_dim: int | None = None,
-        learning_rate: float = 1e-3,
-        beta_1: float = 0.9,
-        **base,
-    ):
-        super().__init__(
-            objective=objective,
-            likelihood_weight=likelihood_weight,
-            critic_steps=critic_steps,
-            clip_value=clip_value,
-            penalty_weight=penalty_weight,
-            scales=scales,
-            couplings=couplings,
-            hidden_units=hidden_units,
-            blocks=blocks,
-            critic_learning_rate=critic_learning_rate,
-            generator_learning_rate=generator_learning_rate,
-            latent_dim=latent_dim,
-            learning_rate=learning_rate,
-            beta_1=beta_1,
-            **base,
-        )
+    objective: Literal["likelihood", "wgan", "wgan_gp", "sum"] = field(
+        "likelihood",
+        '"wgan": the critic\'s weights are clipped; "wgan_gp": its slope is penalised; "sum": that '
+        'of "wgan_gp" and of `likelihood_weight` times the negative log-likelihood in nats',
+    )
+    likelihood_weight: float = field(1.0, 'of "sum"', at_least=0)
+    critic_steps: int = field(5, "updates of the critic to one of the flow", at_least=1)
+    clip_value: float = field(0.01, 'largest size of the critic\'s weights with "wgan"', above=0)
+    penalty_weight: float = field(
+        10.0, 'of the critic\'s slope with "wgan_gp" and "sum"', at_least=0
+    )
+    scales: int = field(
+        3,
+        "of images; each but the first halves height and width, so fewer where these get odd",
+        at_least=1,
+    )
+    couplings: int = field(
+        3,
+        "layers with checkerboard masks, and as many with channel masks, a scale; one more of the "
+        "former at the last scale, without the latter; vectors have 2 scales x couplings layers",
+        at_least=1,
+    )
+    hidden_units: int = field(
+        32,
+        "maps of each coupling's hidden convolutions, or units of its dense layers",
+        at_least=1,
+    )
+    blocks: int = field(1, "residual blocks of each coupling's network", at_least=0)
+    latent_dim = fixed(None)
+    learning_rate = 1e-3
+    beta_1 = 0.9
 
     @property
-    def players(self):
+    def players(self) -> dict[str, tuple[str, ...]]:
         if self.adversarial:
             return self.PLAYERS
         return {"generator": self.PLAYERS["generator"]}
 
-    def make_networks(self):
-        dimensions = math.prod(self.image_shape)
-        if self.latent_dim not in (None, dimensions):
-            expected = f"None or {dimensions}, the size of the data"
-            raise ValueError(refusal("latent_dim", expected, self.latent_dim))
-        self.latent_dim = dimensions
+    @property
+    def phase_logs(self) -> tuple[str, ...]:
+        playing = {"nll": self.likely, "wasserstein": self.adversarial}
+        return tuple(name for name in self.LOGS if playing[name])
+
+    def make_networks(self) -> None:
+        self.latent_dim = math.prod(self.image_shape)
         self.layout = layout(self.image_shape, self.scales, self.couplings)
         flow = Conditioners(
             [mask.shape for scale in self.layout for masks in scale for mask in masks],
@@ -135,39 +111,36 @@ class RealNVP(GenerativeModel):
         self.add_network("flow", flow)
         if self.adversarial:
             self.make("critic", self.image_shape, like="discriminator")
-            if self.penalised and self.critic.non_trainable_weights:
-                expected = f"a critic without batch normalisation for {self.objective!r}"
-                raise ValueError(refusal("network", expected, self.network))
-        # Of what this objective does not have, no log.
-        self.LOGS = ("nll",) * self.likely + ("wasserstein",) * self.adversarial
+            plain = not self.penalised or not self.critic.non_trainable_weights
+            expected = f"a critic without batch normalisation for {self.objective!r}"
+            self.require(plain, "network", expected)
 
     # --- objectives -------------------------------------------------------------------------------
 
     @property
-    def likely(self):
+    def likely(self) -> bool:
         """Whether the flow ascends the log-likelihood."""
         return self.objective in ("likelihood", "sum")
 
     @property
-    def adversarial(self):
+    def adversarial(self) -> bool:
         """Whether there is a critic."""
         return self.objective != "likelihood"
 
     @property
-    def penalised(self):
+    def penalised(self) -> bool:
         """Whether the critic's slope is held by a penalty."""
         return self.objective in ("wgan_gp", "sum")
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x = self.as_batch(data)["x"]
         for _ in range(self.critic_steps if self.adversarial else 0):
-            self.play(self.critic_phase, x)
-            if not self.penalised:
-                self.clip_critic()
+            self.play(self.critic_phase, x, after=None if self.penalised else self.clip_critic)
         self.play(self.generator_phase, x)
         return self.report()
 
-    def critic_phase(self, x):
+    def critic_phase(self, x: tf.Tensor) -> Losses:
+        """C(f^-1(z)) - C(x) + lambda (|grad C| - 1)^2  (WGAN-GP, algorithm 1)."""
         u, u_p = self.dequantise(x), tf.stop_gradient(self.generate(x))
         scores, scores_p = tf.split(self.apply("critic", tf.concat([u, u_p], axis=0)), 2)
         loss = adversarial.wasserstein_critic(scores, scores_p)
@@ -178,7 +151,8 @@ class RealNVP(GenerativeModel):
             loss += self.penalty_weight * penalty.gradient_penalty(critic, u, u_p, mix)
         return {"critic": loss}
 
-    def generator_phase(self, x):
+    def generator_phase(self, x: tf.Tensor) -> Losses:
+        """-log p(f(x)) - log |det df/dx|  (Real NVP, equation 3), or -C(f^-1(z)), or the sum."""
         loss = tf.zeros(tf.shape(x)[:1])
         if self.adversarial:
             loss += adversarial.wasserstein_generator(self.apply("critic", self.generate(x)))
@@ -188,20 +162,16 @@ class RealNVP(GenerativeModel):
             loss += nll * (self.likelihood_weight if self.adversarial else 1.0)
         return {"generator": loss}
 
-    def losses_of(self, x):
-        critic_losses = self.critic_phase(x) if self.adversarial else {}
-        return critic_losses | self.generator_phase(x)
-
-    def clip_critic(self):
+    def clip_critic(self) -> None:
         """Every weight of the critic into [-clip_value, clip_value]."""
         for weight in self.critic.trainable_variables:
             weight.assign(tf.clip_by_value(weight, -self.clip_value, self.clip_value))
 
-    def generate(self, x):
+    def generate(self, x: tf.Tensor) -> tf.Tensor:
         """As many samples as x has rows, before they are made images."""
         return self.bijector().inverse(self.draw(self.prior, "z", batch_of=x))
 
-    def dequantise(self, x):
+    def dequantise(self, x: tf.Tensor) -> tf.Tensor:
         """u of images, with noise; vectors as they are."""
         if not self.on_images:
             return x
@@ -211,10 +181,10 @@ class RealNVP(GenerativeModel):
     # --- the flow ---------------------------------------------------------------------------------
 
     @property
-    def on_images(self):
+    def on_images(self) -> bool:
         return len(self.image_shape) == 3
 
-    def bijector(self, scale=0, index=None):
+    def bijector(self, scale: int = 0, index: Iterator[int] | None = None) -> Any:
         """f from a scale on, dequantised images (or vectors) to codes [B, D], for one call."""
         index = itertools.count() if index is None else index
         coupling = lambda mask: bijectors.coupling(self.conditioner(next(index)), mask)
@@ -230,11 +200,11 @@ class RealNVP(GenerativeModel):
             steps.insert(0, bijectors.logit(_ALPHA))
         return bijectors.chain(steps)
 
-    def conditioner(self, index):
+    def conditioner(self, index: int) -> Callable[[tf.Tensor], tf.Tensor]:
         """The network of a coupling layer."""
         return functools.partial(self.apply, "flow", index=index)
 
-    def log_density(self, u):
+    def log_density(self, u: tf.Tensor) -> tf.Tensor:
         """log p of 256 u for images, of vectors as they are, [B] nats (Real NVP, equation 3)."""
         flow = self.bijector()
         log_prob = self.prior.log_prob(flow.forward(u))
@@ -243,10 +213,12 @@ class RealNVP(GenerativeModel):
         return log_prob - self.latent_dim * unit
 
     @property
-    def dequantises(self):
+    def dequantises(self) -> bool:
         return self.on_images
 
-    def log_prob_rows(self, x, seeds_, y=None, samples=1):
+    def log_prob_rows(
+        self, x: tf.Tensor, seeds_: tf.Tensor, y: None = None, samples: int = 1
+    ) -> tf.Tensor:
         """log 1/k sum_k p(u_k), [B] nats, in units of one grey level for images."""
         with self.inference():
             if not self.on_images:
@@ -257,54 +229,19 @@ class RealNVP(GenerativeModel):
             log_prob = self.log_density(tf.reshape(u, [-1, *self.image_shape]))
             return likelihood.iwae_bound(tf.reshape(log_prob, [-1, samples]))
 
-    def posterior(self, x):
+    def posterior(self, x: tf.Tensor) -> Distribution:
         """q(z|x), the point f(x), of the middles of the pixels' bins."""
         u = bijectors.dequantised(x, 0.5) if self.on_images else x
         return distributions.deterministic(self.bijector().forward(u))
 
-    def dequantised_codes(self, x, seed=0):
+    def dequantised_codes(self, x: tf.Tensor, seed: int = 0) -> tf.Tensor:
         """f of images with their noise, [B, D]: what likelihood makes draws of N(0, I)."""
         with self.inference():
             rows = seeds.row_seeds(len(x), seed)
             noise = distributions.noise_rows(rows, "dequantise", self.image_shape, "uniform")
             return self.bijector().forward(bijectors.dequantised(x, noise))
 
-    def likelihood(self, z):
+    def likelihood(self, z: tf.Tensor) -> Distribution:
         """p(x|z), the point f^-1(z)."""
         u = self.bijector().inverse(z)
         return distributions.deterministic(bijectors.quantised(u) if self.on_images else u)
-
-
-def layout(shape, scales, couplings):
-    """The couplings of every scale, as masks: arrays of 0 and 1, 1 where x is kept.
-
-    Returns:
-        [(masks before, masks after the squeeze)], of which the last has none after.
-
-    Reference: Dinh et al., arXiv 1605.08803, section 3.6 and figure 3.
-    """
-    if len(shape) == 1:
-        return [(_alternating(_halves(shape), 2 * scales * couplings), [])]
-    height, width, channels = shape
-    first = _checkerboard(shape) if height * width > 1 else _halves(shape)
-    if scales == 1 or height % 2 or width % 2:
-        return [(_alternating(first, couplings + 1), [])]
-    squeezed = (height // 2, width // 2, 4 * channels)
-    scale = _alternating(first, couplings), _alternating(_halves(squeezed), couplings)
-    return [scale, *layout((*squeezed[:2], 2 * channels), scales - 1, couplings)]
-
-
-def _checkerboard(shape):
-    """1 where row and column add up to an odd number."""
-    rows, columns, _ = np.indices(shape)
-    return ((rows + columns) % 2).astype(np.float32)
-
-
-def _halves(shape):
-    """1 on the first half of the channels."""
-    return np.broadcast_to(np.arange(shape[-1]) < shape[-1] // 2, shape).astype(np.float32)
-
-
-def _alternating(mask, count):
-    """A mask, its complement, and so on."""
-    return [1.0 - mask if i % 2 else mask for i in range(count)]

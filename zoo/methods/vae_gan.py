@@ -1,11 +1,13 @@
 """VAE/GAN: a VAE whose reconstruction error is measured in a GAN's features."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from zoo import distributions
-from zoo.errors import refusal
+from zoo.fields import field
 from zoo.losses import adversarial, divergence, likelihood
-from zoo.model import GenerativeModel
+from zoo.model import Distribution, GenerativeModel, Losses
 
 
 class VAEGAN(GenerativeModel):
@@ -19,16 +21,6 @@ class VAEGAN(GenerativeModel):
     *Capabilities*: sample, encode, decode, reconstruct.
     *Result*: results/vae_gan-*.json.
 
-    Args:
-        gamma: weight of the decoder's reconstruction term, >= 0.
-        beta: weight of the KL term, >= 0.
-        feature_row: row of the discriminator whose outputs are compared, counted from its end
-            (-1 are the logits), in [-9, -2].
-        discriminator_learning_rate: None for `learning_rate`, > 0.
-        encoder_learning_rate: None for `learning_rate`, > 0.
-        decoder_learning_rate: None for `learning_rate`, > 0.
-        **base: see `zoo.model.GenerativeModel`.
-
     Reference:
         Larsen, Sonderby, Larochelle, Winther: Autoencoding beyond pixels using a learned similarity
         metric, arXiv 1512.09300, equations 7 to 9 and algorithm 1. Its decoder ascends D's
@@ -41,48 +33,33 @@ class VAEGAN(GenerativeModel):
         "decoder": ("decoder",),
     }
     LOGS = ("reconstruction_loss", "kl")
+    OUTPUT_BIAS = True
 
-    def __init__(
-        self,
-        *,
-        gamma: float = 1e-2,
-        beta: float = 1.0,
-        feature_row: int = -2,
-        discriminator_learning_rate: float | None = None,
-        encoder_learning_rate: float | None = None,
-        decoder_learning_rate: float | None = None,
-        **base,
-    ):
-        super().__init__(
-            gamma=gamma,
-            beta=beta,
-            feature_row=feature_row,
-            discriminator_learning_rate=discriminator_learning_rate,
-            encoder_learning_rate=encoder_learning_rate,
-            decoder_learning_rate=decoder_learning_rate,
-            **base,
-        )
+    gamma: float = field(1e-2, "weight of the decoder's reconstruction term", at_least=0)
+    beta: float = field(1.0, "weight of the KL term", at_least=0)
+    feature_row: int = field(
+        -2,
+        "row of the discriminator whose outputs are compared, counted from its end (-1 are the "
+        "logits)",
+        at_least=-9,
+        at_most=-2,
+    )
 
-    def make_networks(self):
+    def make_networks(self) -> None:
         self.make_encoder("normal")
         self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
         self.make("discriminator", self.image_shape)
         rows = len(self.discriminator.x.rows) + len(self.discriminator.joint.rows)
-        if rows < -self.feature_row:
-            expected = f"at least -{rows}, as the discriminator has {rows} rows"
-            raise ValueError(refusal("feature_row", expected, self.feature_row))
+        expected = f"at least -{rows}, as the discriminator has {rows} rows"
+        self.require(rows >= -self.feature_row, "feature_row", expected)
 
-    def adapt(self, x):
-        """Output bias of the decoder from the batch's mean."""
-        distributions.set_output_bias(self.decoder, x)
-
-    def train_step(self, data):
-        batch = self.as_batch(data)
-        self.play(self.game, batch["x"])
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        self.play(self.game, self.as_batch(data)["x"])
         return self.report()
 
-    def game(self, x):
-        q = self.posterior(x)
+    def game(self, x: tf.Tensor) -> Losses:
+        """Equations 7 to 9: KL and likeness, likeness and D's verdict, D's loss."""
+        q = self.posterior(x)  # q(z|x)
         x_q = self.likelihood(self.draw(q, "z")).mean()  # reconstructions
         x_p = self.likelihood(self.draw(self.prior, "z_p", batch_of=x)).mean()  # samples
         logits = self.apply("discriminator", tf.concat([x, x_q, x_p], axis=0))
@@ -98,18 +75,16 @@ class VAEGAN(GenerativeModel):
             + adversarial.non_saturating_generator(sample),
         }
 
-    losses_of = game
-
-    def features_of(self, x, x_q):
+    def features_of(self, x: tf.Tensor, x_q: tf.Tensor) -> list[tf.Tensor]:
         """D_l of data and of reconstructions, without D's noise: equal images are alike."""
         with self.frozen():
             rows = self.trace("discriminator", tf.concat([x, x_q], axis=0))
         return tf.split(rows[self.feature_row], 2)
 
-    def posterior(self, x):
+    def posterior(self, x: tf.Tensor) -> Distribution:
         """q(z|x)."""
-        return distributions.diagonal_normal(self.apply("encoder", x))
+        return self.code(x)
 
-    def likelihood(self, z):
+    def likelihood(self, z: tf.Tensor) -> Distribution:
         """p(x|z), a point mass in pixels."""
         return distributions.deterministic(distributions.to_data(self.apply("decoder", z)))

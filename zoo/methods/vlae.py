@@ -1,9 +1,9 @@
 """VLAE: the variational lossy autoencoder."""
 
-from typing import Literal
-
 from zoo import distributions
+from zoo.fields import field, fixed
 from zoo.methods.pixel_vae import PixelVAE
+from zoo.model import Distribution
 from zoo.networks import MADE
 
 
@@ -16,15 +16,7 @@ class VLAE(PixelVAE):
     *Capabilities*: sample, encode, decode, reconstruct (a draw), log_prob (a lower bound).
     *Result*: results/vlae-*.json.
 
-    Args:
-        latent_dim: dimensions of z, >= 1.
-        prior_flows: autoregressive maps in a row, each in the other order, >= 1.
-        prior_units: of a flow's two hidden layers, >= 1.
-        kl: "monte_carlo", as the flow has no closed form.
-        pixel_layers: few, so that z and not the pixels before tells of the whole, >= 1.
-        pixel_kernel: height and width of a layer's window, odd, >= 3.
-        conditioning: see PixelVAE.
-        **pixel_vae: see `zoo.methods.pixel_vae.PixelVAE`.
+    Layers are few and windows small, so that z and not the pixels before tells of the whole.
 
     Reference:
         Chen, Kingma, Salimans, Duan, Dhariwal, Schulman, Sutskever, Abbeel: Variational lossy
@@ -33,35 +25,20 @@ class VLAE(PixelVAE):
 
     PLAYERS = {"model": ("encoder", "pixels", "decoder", "flow")}
 
-    def __init__(
-        self,
-        *,
-        latent_dim: int = 32,
-        prior_flows: int = 2,
-        prior_units: int = 128,
-        kl: Literal["monte_carlo"] = "monte_carlo",
-        pixel_layers: int = 2,
-        pixel_kernel: int = 3,
-        conditioning: Literal["invariant", "dependent"] = "dependent",
-        **pixel_vae,
-    ):
-        super().__init__(
-            latent_dim=latent_dim,
-            prior_flows=prior_flows,
-            prior_units=prior_units,
-            kl=kl,
-            pixel_layers=pixel_layers,
-            pixel_kernel=pixel_kernel,
-            conditioning=conditioning,
-            **pixel_vae,
-        )
+    prior_flows: int = field(2, "autoregressive maps in a row, each in the other order", at_least=1)
+    prior_units: int = field(128, "units of a flow's two hidden layers", at_least=1)
+    latent_dim = 32
+    kl = fixed("monte_carlo")  # the flow has no closed form
+    pixel_layers = 2
+    pixel_kernel = 3
+    conditioning = "dependent"
 
     @property
-    def players(self):
+    def players(self) -> dict[str, tuple[str, ...]]:
         flows = [f"flow_{i}" for i in range(self.prior_flows)]
         return {"model": (*super().players["model"], *flows)}
 
-    def make_networks(self):
+    def make_networks(self) -> None:
         super().make_networks()
         for i in range(self.prior_flows):
             role = f"flow_{i}"
@@ -69,7 +46,7 @@ class VLAE(PixelVAE):
             self.add_network(role, MADE(self.prior_units, **options), (self.latent_dim,))
 
     @property
-    def prior(self):
+    def prior(self) -> Distribution:
         """p(z): noise through the flows."""
         flows = [(lambda z, role=f"flow_{i}": self.apply(role, z)) for i in range(self.prior_flows)]
         return distributions.autoregressive_flow(flows, self.latent_dim)

@@ -1,6 +1,7 @@
 """Networks of affine coupling layers: what is kept of x says how the rest is scaled and shifted."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from zoo.networks.layers import Conv2D, from_blocks, to_blocks
@@ -137,3 +138,38 @@ class Conditioners(keras.layers.Layer):
             "shapes": [member.shape for member in self.members],
             "init_seed": self.init_seed,
         }
+
+
+def layout(shape: tuple[int, ...], scales: int, couplings: int) -> list[tuple[list, list]]:
+    """The couplings of every scale, as masks: arrays of 0 and 1, 1 where x is kept.
+
+    Returns:
+        [(masks before, masks after the squeeze)], of which the last has none after.
+
+    Reference: Dinh et al., arXiv 1605.08803, section 3.6 and figure 3.
+    """
+    if len(shape) == 1:
+        return [(_alternating(_halves(shape), 2 * scales * couplings), [])]
+    height, width, channels = shape
+    first = _checkerboard(shape) if height * width > 1 else _halves(shape)
+    if scales == 1 or height % 2 or width % 2:
+        return [(_alternating(first, couplings + 1), [])]
+    squeezed = (height // 2, width // 2, 4 * channels)
+    scale = _alternating(first, couplings), _alternating(_halves(squeezed), couplings)
+    return [scale, *layout((*squeezed[:2], 2 * channels), scales - 1, couplings)]
+
+
+def _checkerboard(shape: tuple[int, ...]) -> np.ndarray:
+    """1 where row and column add up to an odd number."""
+    rows, columns, _ = np.indices(shape)
+    return ((rows + columns) % 2).astype(np.float32)
+
+
+def _halves(shape: tuple[int, ...]) -> np.ndarray:
+    """1 on the first half of the channels."""
+    return np.broadcast_to(np.arange(shape[-1]) < shape[-1] // 2, shape).astype(np.float32)
+
+
+def _alternating(mask: np.ndarray, count: int) -> list[np.ndarray]:
+    """A mask, its complement, and so on."""
+    return [1.0 - mask if i % 2 else mask for i in range(count)]

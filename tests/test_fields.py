@@ -1,0 +1,229 @@
+"""Hyper-parameters as fields: what they take, what they refuse, what subclasses change."""
+
+import inspect
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from tests import helpers
+from zoo.fields import Declared, HyperParameter, field, fixed
+
+PARAMETERS = {
+    "count": HyperParameter("count", "int", 1, at_least=1),
+    "rate": HyperParameter("rate", "float", 0.5, at_least=0, below=1),
+    "positive": HyperParameter("positive", "float", None, optional=True, above=0),
+    "flag": HyperParameter("flag", "bool", False),
+    "loss": HyperParameter("loss", "str", "wgan", choices=("wgan", "hinge")),
+    "widths": HyperParameter("widths", "tuple", (1, 2), items="int", at_least=1),
+    "share": HyperParameter("share", "float", 1.0, above=0, at_most=1),
+}
+
+
+@pytest.mark.parametrize(
+    "name, text, value",
+    [
+        ("count", "7", 7),
+        ("rate", "0", 0.0),
+        ("rate", "1e-3", 1e-3),
+        ("positive", "none", None),
+        ("positive", "", None),
+        ("positive", "2", 2.0),
+        ("flag", "True", True),
+        ("flag", "0", False),
+        ("loss", "hinge", "hinge"),
+        ("widths", "(3, 4,5)", (3, 4, 5)),
+        ("widths", "3", (3,)),
+    ],
+)
+def test_parse(name, text, value):
+    parsed = PARAMETERS[name].parse(text)
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("count", "0"),
+        ("count", "1.5"),
+        ("count", "none"),
+        ("rate", "1"),
+        ("rate", "-0.1"),
+        ("rate", "nan"),
+        ("positive", "0"),
+        ("flag", "yes"),
+        ("loss", "wgam"),
+        ("widths", "1,a"),
+    ],
+)
+def test_parse_refuses(name, text):
+    with pytest.raises(
+        ValueError, match=rf"^Invalid `{name}`: expected .*Received: {name}="
+    ) as told:
+        PARAMETERS[name].parse(text)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "name, value, checked",
+    [
+        ("rate", 0, 0.0),
+        ("widths", [1, 2], (1, 2)),
+        ("positive", None, None),
+        ("count", 1, 1),
+        ("count", np.int64(3), 3),
+        ("count", np.array(3), 3),
+        ("rate", np.float32(0.5), 0.5),
+        ("rate", np.int32(0), 0.0),
+        ("flag", np.bool_(True), True),
+        ("loss", np.str_("hinge"), "hinge"),
+        ("widths", np.array([1, 2]), (1, 2)),
+        ("widths", (np.int64(1), 2), (1, 2)),
+    ],
+)
+def test_check(name, value, checked):
+    assert PARAMETERS[name].check(value) == checked
+    assert type(PARAMETERS[name].check(value)) is type(checked)
+
+
+@pytest.mark.parametrize(
+    "name, value, error",
+    [
+        ("count", 0, ValueError),
+        ("count", 1.0, TypeError),
+        ("count", True, TypeError),
+        ("count", None, TypeError),
+        ("rate", 1.0, ValueError),
+        ("rate", float("nan"), ValueError),
+        ("rate", "0.5", TypeError),
+        ("rate", False, TypeError),
+        ("positive", 0.0, ValueError),
+        ("flag", 1, TypeError),
+        ("loss", "wgam", ValueError),
+        ("loss", 3, TypeError),
+        ("widths", 3, TypeError),
+        ("widths", (1.0,), TypeError),
+        ("widths", (1, 0), ValueError),
+        ("widths", "12", TypeError),
+        ("count", np.float64(3), TypeError),
+        ("count", np.bool_(True), TypeError),
+        ("positive", float("inf"), ValueError),
+        ("share", 0.0, ValueError),
+        ("share", 1.1, ValueError),
+    ],
+)
+def test_check_refuses(name, value, error):
+    with pytest.raises(error, match=f"Received: {name}=") as told:
+        PARAMETERS[name].check(value)
+    assert type(told.value) is error
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("count", "an int >= 1"),
+        ("rate", "a float in [0, 1)"),
+        ("positive", "a float > 0 or None"),
+        ("share", "a float in (0, 1]"),
+        ("loss", "one of 'wgan', 'hinge'"),
+        ("widths", "a tuple of ints >= 1"),
+        ("flag", "a bool"),
+    ],
+)
+def test_what_is_expected_in_words(name, words):
+    assert PARAMETERS[name].expected == words
+
+
+# --- classes --------------------------------------------------------------------------------------
+
+
+class Base(Declared):
+    """A base."""
+
+    ARGUMENTS = {"shape": "of the data.", "name": "of the thing."}
+
+    rate: float = field(0.1, "a rate", above=0)
+    kind: Literal["a", "b"] = field("a", "a kind")
+    count: int | None = field(None, "a count", at_least=1)
+
+
+class Mixin(Declared):
+    """Mixed in."""
+
+    widths: tuple[int, ...] = field((4,), "some widths", at_least=1)
+    kind: Literal["c", "d"] = field("c", "another kind")
+
+
+class Child(Mixin, Base):
+    """A child.
+
+    Reference:
+        Nobody.
+    """
+
+    PLAYERS = {"critic": ("critic",), "flow": ("flow",)}
+
+    flow_learning_rate: float | None = field(0.5, "of its own", above=0)
+    rate = 2
+    count = fixed(None)
+
+
+def test_fields_are_inherited_changed_fixed_and_added():
+    assert list(Base.HYPER_PARAMETERS) == ["rate", "kind", "count"]
+    child = Child.HYPER_PARAMETERS
+    assert child["rate"].default == 2.0 and type(child["rate"].default) is float
+    assert child["rate"].above == 0 and child["rate"].help == "a rate"
+    assert child["kind"].choices == ("c", "d")  # the mix-in's, which comes before the base
+    assert child["count"].fixed and not Base.HYPER_PARAMETERS["count"].fixed
+    assert child["critic_learning_rate"].default is None and child["critic_learning_rate"].optional
+    assert child["flow_learning_rate"].default == 0.5
+    assert (Child.rate, Base.rate, Child.widths, Child.count) == (2.0, 0.1, (4,), None)
+
+
+def test_signature_and_docstring_are_generated():
+    parameters = inspect.signature(Child).parameters
+    assert list(parameters)[:2] == ["shape", "name"] and "count" not in parameters
+    assert parameters["shape"].default is inspect.Parameter.empty
+    assert parameters["rate"].default == 2.0 and parameters["rate"].annotation is float
+    assert parameters["widths"].annotation == tuple[int, ...]
+    text = inspect.getdoc(Child)
+    assert "\nArgs:\n    shape: of the data.\n" in text
+    assert "    rate: a rate (a float > 0; default 2.0).\n" in text
+    assert text.index("Args:") < text.index("\nReference:\n    Nobody.")
+
+
+def test_assign_sets_all_and_returns_the_rest():
+    child = Child()
+    left = child.assign({"rate": np.float64(3.0), "widths": [2, 1], "critic": "a network"})
+    assert left == {"critic": "a network"}
+    assert (child.rate, child.widths, child.kind, child.count) == (3.0, (2, 1), "c", None)
+    child.assign({"count": None})  # the fixed value itself
+    with helpers.refused(ValueError, match="`count`: expected None, which the method fixes"):
+        child.assign({"count": 3})
+    with helpers.refused(ValueError, match="`widths`"):
+        child.assign({"widths": (0,)})
+
+
+@pytest.mark.parametrize(
+    "body, message",
+    [
+        ({"gamma": field(1.0, "x")}, "an annotation, such as gamma: float"),
+        ({"gamma": field(1.0, "x"), "__annotations__": {"gamma": list}}, "gamma: annotation"),
+        ({"gamma": field(1, "x"), "__annotations__": {"gamma": str}}, "`gamma`.*a string"),
+        ({"rate": -1.0}, "`rate`: expected a float > 0"),
+        ({"rate": property(lambda self: 1.0)}, "`rate`: expected a float > 0"),
+        ({"gamma": fixed(1.0)}, "an inherited field to fix"),
+        ({"assign": field(1.0, "x"), "__annotations__": {"assign": float}}, "Declared does not"),
+    ],
+)
+def test_wrong_declarations_are_refused_when_the_class_is_made(body, message):
+    with helpers.refused(ValueError, TypeError, match=message):
+        type("Wrong", (Base,), {"__module__": __name__, **body})
+
+
+def test_annotations_may_be_strings():
+    annotations = {"gamma": "float | None"}
+    body = {"gamma": field(None, "x", above=0), "__annotations__": annotations}
+    cls = type("Late", (Base,), {"__module__": __name__, **body})
+    assert cls.HYPER_PARAMETERS["gamma"].optional and cls.HYPER_PARAMETERS["gamma"].kind == "float"

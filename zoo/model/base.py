@@ -1,0 +1,418 @@
+"""The base of every method: what it defines, its networks, and what Keras wants of a model."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from zoo import distributions, fields, registry
+from zoo.errors import refusal, unknown
+from zoo.fields import HyperParameter, field
+from zoo.model.building import Building
+from zoo.model.game import Game
+from zoo.optimizers import FusedAdam
+from zoo.verbs import Verbs
+
+_NUM_ATTRIBUTES = HyperParameter("num_attributes", "int", None, optional=True, at_least=1)
+
+
+class GenerativeModel(fields.Declared, Verbs, Game, Building, keras.Model):
+    """A generative model as players of a game.
+
+    A method declares its hyper-parameters as fields (`zoo.fields`) and sets `PLAYERS`; it makes its
+    networks in `make_networks`, and defines `train_step` and the distributions it has:
+    `posterior(x)` q(z|x), `likelihood(z)` p(x|z), `prior` p(z). The verbs follow from these.
+
+    Class attributes:
+        PLAYERS: {player: roles of its networks}. Each has a field `<player>_learning_rate`.
+        SHARED: roles that belong to several players on purpose.
+        LOGS: names given to `self.log` in the phases, beside each player's loss.
+        DENSITY: "exact", "lower_bound" or None: what `log_prob` returns.
+        LABELS: which of `num_classes` and `num_attributes` mean something to the method.
+        OUTPUT_BIAS: whether the decoder's output bias is set from the data before step 0.
+
+    Raises:
+        ValueError: a value out of range, an unknown argument, network or role.
+        TypeError: a value of another kind.
+    """
+
+    ARGUMENTS = {
+        "image_shape": "(H, W, C), or (D,) for vectors.",
+        "num_attributes": "of float attribute vectors `y`, an int >= 1, or None.",
+        "dtype": 'Keras dtype policy, such as "mixed_bfloat16".',
+        "name": "of the Keras model.",
+    }
+    PLAYERS: dict[str, tuple[str, ...]] = {}
+    SHARED: tuple[str, ...] = ()
+    LOGS: tuple[str, ...] = ()
+    DENSITY: Literal["exact", "lower_bound"] | None = None
+    LABELS: tuple[str, ...] = ()
+    OUTPUT_BIAS = False
+
+    latent_dim: int = field(64, "dimensions of z", at_least=1)
+    network: str = field("auto", '"auto", or the name of a table of networks')
+    seed: int = field(0, "of the initial weights and of all noise", at_least=0)
+    learning_rate: float = field(2e-4, "of Adam, for players without one of their own", above=0)
+    beta_1: float = field(0.5, "of Adam: decay of the mean of gradients", at_least=0, below=1)
+    beta_2: float = field(0.999, "of Adam: decay of the mean of squares", at_least=0, below=1)
+    lr_schedule: Literal["constant", "linear", "exponential"] = field(
+        "constant", "how learning rates fall, from step `decay_from` over `decay_steps`"
+    )
+    decay_from: int = field(0, "first step of the decay", at_least=0)
+    decay_steps: int = field(
+        0, "length of the decay, which ends at 1 % of the learning rate", at_least=0
+    )
+    init_stddev: float | None = field(
+        None, "of Gaussian initial weights; None leaves it to the network's table", above=0
+    )
+    clip_norm: float | None = field(
+        None, "largest norm of a player's gradient, over all replicas; None does not clip", above=0
+    )
+    ema_decay: float | None = field(
+        None,
+        "decay of the moving average of the weights, which all verbs use if it is set; early on "
+        "the smaller (1 + t) / (10 + t) is used at step t",
+        at_least=0,
+        below=1,
+    )
+    weight_decay: float = field(
+        0.0, "L2: each gradient gets weight_decay times its weights added", at_least=0
+    )
+    num_classes: int | None = field(None, "of labels `y`, for methods that use them", at_least=2)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        if "__init__" in vars(cls):
+            expected = 'fields, such as gamma: float = field(1.0, "weight of ...", at_least=0)'
+            raise TypeError(refusal(f"{cls.__name__}.__init__", expected, "a constructor"))
+        super().__init_subclass__(**options)
+        keras.saving.register_keras_serializable("zoo")(cls)
+
+    def __init__(
+        self,
+        *,
+        image_shape: Sequence[int],
+        num_attributes: int | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.image_shape = _image_shape(image_shape)
+        self.num_attributes = _NUM_ATTRIBUTES.check(num_attributes)
+        self._given = self.assign(arguments)  # networks of one's own, by role
+        roles = {role for player in self.players.values() for role in player}
+        for argument in self._given.keys() - roles:
+            valid = [*registry.hyper_parameters(type(self)), *roles, *self.ARGUMENTS]
+            raise unknown("argument", argument, valid)
+        self._encoder_noise = 0  # width of the noise that the encoder takes beside x
+        for argument in ("num_classes", "num_attributes"):
+            fits = getattr(self, argument) is None or argument in self.LABELS
+            self.require(fits, argument, f"None, as {self.method} has no use for it")
+        one_kind = self.num_classes is None or self.num_attributes is None
+        self.require(one_kind, "num_attributes", f"None with num_classes={self.num_classes}")
+        self.stage = self.stage_at(0)  # set before each trace of `train_step`
+        self.networks: dict[str, Any] = {}
+        self.make_networks()
+        self._check_owners()
+        self._make_state()
+
+    def require(self, condition: Any, argument: str, expected: str) -> None:
+        """Raises `ValueError` in one line that names the argument, unless the condition holds."""
+        if not condition:
+            raise ValueError(refusal(argument, expected, getattr(self, argument)))
+
+    # --- what a method defines --------------------------------------------------------------------
+
+    @property
+    def players(self) -> dict[str, tuple[str, ...]]:
+        """{player: roles} of this model: `PLAYERS`, where the arguments change nothing."""
+        return self.PLAYERS
+
+    def make_networks(self) -> None:
+        """Calls `self.make(role, ...)` for each role of the players."""
+        raise NotImplementedError(f"{type(self).__name__} makes no networks.")
+
+    @property
+    def prior(self) -> tfp.distributions.Distribution:
+        """p(z), batch shape []."""
+        return distributions.standard_normal(self.latent_dim)
+
+    def adapt(self, x: tf.Tensor) -> None:
+        """Data-dependent initialisation from one batch, before step 0.
+
+        With `OUTPUT_BIAS` the decoder begins at the mean of the data (ALI, appendix A).
+        """
+        if self.OUTPUT_BIAS:
+            distributions.set_output_bias(self.decoder, x)
+
+    @property
+    def semi_supervised(self) -> bool:
+        """Whether the phases take labelled examples beside x."""
+        return self.classifies
+
+    @property
+    def conditional(self) -> bool:
+        """Whether networks and verbs take `y`."""
+        labels = self.num_classes if self.num_attributes is None else self.num_attributes
+        return labels is not None and not self.semi_supervised
+
+    def phase_inputs(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        """What the phases take of a batch: x; x and y if conditional; x, x_labelled, y_labelled."""
+        if self.semi_supervised:
+            return self.labelled(batch)
+        return (batch["x"], batch["y"]) if self.conditional else (batch["x"],)
+
+    @property
+    def stage_starts(self) -> tuple[int, ...]:
+        """Steps from which `train_step` is another one; it asks `self.stage`, in Python."""
+        return ()
+
+    def stage_at(self, step: int) -> int:
+        """The stage of a step: how many of `stage_starts` have come."""
+        return sum(step >= start for start in self.stage_starts)
+
+    @property
+    def _trained(self) -> list[keras.Variable]:
+        """All trainable variables, each once."""
+        return [v for network in self.networks.values() for v in network.trainable_variables]
+
+    @property
+    def method(self) -> str:
+        """The name that `zoo.create` knows."""
+        return registry.name_of(type(self))
+
+    @property
+    def hyper_parameters(self) -> dict[str, Any]:
+        """The constructor's arguments, JSON-able: `create(method, **them)` makes a twin."""
+        own = {name: getattr(self, name) for name in registry.hyper_parameters(type(self))}
+        data = {"image_shape": self.image_shape, "num_attributes": self.num_attributes}
+        return data | own | {"dtype": self.dtype_policy.name}
+
+    @property
+    def player_variables(self) -> dict[str, list[keras.Variable]]:
+        """{player: its trainable variables}."""
+        return {
+            player: [v for role in roles for v in self.networks[role].trainable_variables]
+            for player, roles in self.players.items()
+        }
+
+    @property
+    def state(self) -> dict[str, keras.Variable]:
+        """{path: variable}: all that a checkpoint holds, in an order fixed by the configuration."""
+        rooms = {f"networks/{role}": network.variables for role, network in self.networks.items()}
+        rooms["averages"] = self._averages
+        rooms |= {f"optimizers/{player}": o.variables for player, o in self.optimizers.items()}
+        found = {"step": self.step, "play_counter": self.play_counter}
+        for room, variables in rooms.items():
+            # Slots are named after Keras' own layer names, which count per process: their order
+            # alone is stable.
+            found |= {f"{room}/{i:03d}": v for i, v in enumerate(variables)}
+        return found
+
+    # --- Keras ------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizers: dict[str, keras.optimizers.Optimizer] | None = None,
+        *,
+        jit_compile: bool | Literal["auto"] = "auto",
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+    ) -> None:
+        """Prepares training.
+
+        Args:
+            optimizers: {player: keras optimizer} to replace the default Adams; players left out
+                keep theirs.
+            jit_compile: True, False, or "auto": XLA on accelerators only (on CPUs it slows
+                convolutions down).
+            run_eagerly: whether steps run without tracing, for debugging.
+            steps_per_execution: batches a call of the traced step.
+        """
+        given = dict(optimizers or {})
+        for player in given:
+            if player not in self.players:
+                raise unknown("optimizers", player, self.players)
+        self.optimizers = {
+            player: given.get(player) or self._adam(player) for player in self.players
+        }
+        for player, variables in self.player_variables.items():
+            self.optimizers[player].build(variables)
+        if jit_compile == "auto":
+            jit_compile = bool(
+                tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("TPU")
+            )
+        self._compile_arguments = {
+            "jit_compile": jit_compile,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+        }
+        super().compile(optimizer=next(iter(self.optimizers.values())), **self._compile_arguments)
+        self._trackers = {name: keras.metrics.Mean(name=name) for name in self.log_names}
+
+    def _adam(self, player: str) -> FusedAdam:
+        rate = self.learning_rate_of(player)
+        return FusedAdam(rate, self.beta_1, self.beta_2, epsilon=1e-8, name=f"{player}_adam")
+
+    def get_compile_config(self) -> dict[str, Any]:
+        if not self.compiled:
+            return {}
+        serialised = {k: keras.saving.serialize_keras_object(o) for k, o in self.optimizers.items()}
+        return {"optimizers": serialised, **self._compile_arguments}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        config = dict(config)
+        saved = config.pop("optimizers", {})
+        self.compile(
+            {k: keras.saving.deserialize_keras_object(o) for k, o in saved.items()}, **config
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        given = {
+            role: keras.saving.serialize_keras_object(network)
+            for role, network in self._given.items()
+        }
+        return {**self.hyper_parameters, **given, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "GenerativeModel":
+        revived = {
+            k: keras.saving.deserialize_keras_object(v, custom_objects)
+            if isinstance(v, dict) and "class_name" in v
+            else v
+            for k, v in config.items()
+        }
+        return cls(**revived)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return list(getattr(self, "_trackers", {}).values())
+
+    @property
+    def log_names(self) -> tuple[str, ...]:
+        """Keys of the logs that `train_step` returns."""
+        norms = (f"{player}_gradient_norm" for player in self.players)
+        return (*self._evaluated, *norms)
+
+    @property
+    def phase_logs(self) -> tuple[str, ...]:
+        """Names that the phases give to `self.log`: `LOGS`, where the arguments change nothing."""
+        return self.LOGS
+
+    @property
+    def _evaluated(self) -> tuple[str, ...]:
+        """Keys of the logs that `test_step` returns."""
+        return (*(f"{player}_loss" for player in self.players), *self.phase_logs)
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """x -> reconstruction; for models without inference z -> mean of p(x|z)."""
+        if self.conditional:
+            expected = "a verb that takes y, such as reconstruct, as this model is conditional"
+            raise ValueError(refusal("call", expected, "model(x)"))
+        if "reconstruct" in self.capabilities:
+            rows = tf.zeros([tf.shape(inputs)[0]], tf.int64)
+            return self.reconstruct_rows(inputs, rows)
+        return self.likelihood(inputs).mean()
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """The losses of one batch, in inference mode, without updates."""
+        losses = self.losses_of(data)
+        self._track({f"{player}_loss": loss for player, loss in losses.items()})
+        return self._logs(self._evaluated)
+
+    def _symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the model is built, and under several workers this fails (keras issue 20585)."""
+
+    _maybe_symbolic_build = _symbolic_build
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Keras' traced step, one for each stage, chosen before each call."""
+        traced = {}
+        if any(start % self.steps_per_execution for start in self.stage_starts):
+            expected = f"a divisor of the steps {self.stage_starts} where stages begin"
+            raise ValueError(refusal("steps_per_execution", expected, self.steps_per_execution))
+
+        def train_function(iterator):
+            self.stage = self.stage_at(int(tf.convert_to_tensor(self.step.value)))
+            if self.stage not in traced:
+                super(GenerativeModel, self).make_train_function(force=True)
+                traced[self.stage], self.train_function = self.train_function, train_function
+            return traced[self.stage](iterator)
+
+        if not self.stage_starts or (self.train_function and not force):
+            return super().make_train_function(force)
+        self.train_function = train_function
+        return train_function
+
+    # --- batches ----------------------------------------------------------------------------------
+
+    def as_batch(self, data: Any) -> dict[str, tf.Tensor]:
+        """The batch as a dict with float32 `x`; `fit` may be given an array, (x, y) or a dict."""
+        if isinstance(data, (tuple, list)):
+            data = dict(zip(("x", "y"), data))
+        elif not isinstance(data, dict):
+            data = {"x": data}
+        images = ("x", "x_labelled")
+        batch = {k: self._as_images(v) if k in images else v for k, v in data.items()}
+        if self.conditional and "y" not in batch:
+            expected = "batches with labels y, as this model is conditional"
+            raise ValueError(refusal("data", expected, sorted(batch)))
+        return batch
+
+    def _as_images(self, x: tf.Tensor) -> tf.Tensor:
+        if x.dtype == tf.uint8:
+            x = tf.cast(x, tf.float32) / 255.0
+        shape = tf.TensorShape(x.shape)[1:]
+        one_map = len(self.image_shape) == 3 and self.image_shape[-1] == 1
+        if one_map and shape.rank == 2:
+            x, shape = x[..., None], shape + (1,)
+        if not shape.is_compatible_with(self.image_shape):
+            # A reshape would make rows of [B, 4] into twice as many of [2 B, 2].
+            expected = f"[B, {', '.join(map(str, self.image_shape))}]"
+            raise ValueError(refusal("x.shape", expected, tuple(x.shape)))
+        return tf.cast(tf.ensure_shape(x, (None, *self.image_shape)), tf.float32)
+
+    @property
+    def label_width(self) -> int:
+        """Width of `label_vector`, 0 for models that are not conditional."""
+        return (self.num_classes or self.num_attributes) if self.conditional else 0
+
+    def label_vector(self, y: tf.Tensor) -> tf.Tensor:
+        """Labels as networks take them, float32 [B, label_width]: one-hot, or attributes."""
+        if self.num_attributes is not None:
+            return tf.cast(y, tf.float32)
+        return tf.one_hot(y, self.num_classes)
+
+    def labels_of(self, y: tf.Tensor | None) -> list[tf.Tensor]:
+        """[`label_vector(y)`], or [] without labels: what joins other inputs."""
+        return [] if y is None else [self.label_vector(y)]
+
+    def labelled(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        """(x, x_labelled, y_labelled) of a semi-supervised batch, or of one with all labels."""
+        if "x_labelled" in batch:
+            return batch["x"], batch["x_labelled"], batch["y_labelled"]
+        if "y" not in batch:
+            expected = "batches with labels: x_labelled and y_labelled, or y"
+            raise ValueError(refusal("data", expected, sorted(batch)))
+        return batch["x"], batch["x"], batch["y"]
+
+    def export(self, export_dir: str | os.PathLike, version: int | None = None) -> pathlib.Path:
+        """Writes a versioned SavedModel, as `zoo.export` does, and returns its path."""
+        from zoo import serving  # the room imports this module
+
+        return serving.export(self, export_dir, version)
+
+
+def _image_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    expected = "(H, W, C) or (D,), all >= 1"
+    try:
+        shape = tuple(int(axis) for axis in shape)
+    except (TypeError, ValueError):
+        raise TypeError(refusal("image_shape", expected, shape)) from None
+    if len(shape) not in (1, 3) or min(shape) < 1:
+        raise ValueError(refusal("image_shape", expected, shape))
+    return shape

@@ -1,0 +1,132 @@
+"""A model's networks and variables: made from a table, or as the caller passed them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from zoo import distributions, networks, seeds
+from zoo.errors import refusal
+
+Shape = Sequence[int]
+
+
+class Building:
+    """How `make_networks` makes networks, and what the base makes beside them.
+
+    Mixed into the model (`zoo.model.base`), whose hyper-parameters it reads.
+    """
+
+    def make(
+        self,
+        role: str,
+        *inputs: Shape,
+        outputs: Shape = (),
+        like: str | None = None,
+        standard: bool = False,
+    ) -> None:
+        """Makes the network of a role, from the table, or as the caller passed it.
+
+        Args:
+            role: its name; it becomes an attribute and an entry of `self.networks`.
+            *inputs: shapes of one example of each input.
+            outputs: shape of one output example; () for one logit.
+            like: the role whose rows it gets, where the table has no such role.
+            standard: whether the outputs get mean 0 and variance 1 over the batch, by batch
+                normalisation of the last row; networks of one's own see to it themselves.
+        """
+        network = self._given.get(role)
+        if network is None:
+            network = networks.make(
+                self.network,
+                role,
+                like=like or role,
+                standard=standard,
+                image_shape=self.image_shape,
+                latent_dim=self.latent_dim,
+                outputs=outputs,
+                inputs=inputs,
+                init_stddev=self.init_stddev,
+                init_seed=self.init_seed(role),
+                dtype=self.dtype_policy,
+            )
+        self.add_network(role, network, *inputs)
+
+    def add_network(self, role: str, network: Any, *inputs: Shape) -> None:
+        """Takes a network that the method made, or the one that the caller passed for its role.
+
+        Args:
+            role, *inputs: as in `make`.
+            network: a Keras layer.
+        """
+        given = self._given.get(role)
+        network = network if given is None else given
+        if not network.built:
+            network.build(*((None, *shape) for shape in inputs))
+        self.networks[role] = network
+        setattr(self, role, network)
+
+    def init_seed(self, role: str) -> int:
+        """The seed of a role's initial weights, int."""
+        return seeds.place_number(role) % 100_003 + self.seed
+
+    def make_encoder(self, kind: str, noise_dim: int | None = None, labels: int = 0) -> None:
+        """Makes the encoder that `code` will use, of `latent_dim` dimensions.
+
+        Args:
+            kind: of q(z|x): "normal", "deterministic", or "implicit", a function of x and noise.
+            noise_dim: width of the noise of an implicit one, None for `latent_dim`.
+            labels: width of labels that join its inputs, after the noise.
+        """
+        self._code = kind, noise_dim or self.latent_dim
+        self._encoder_noise = self._code[1] if kind == "implicit" else 0
+        extra = self._encoder_noise + labels
+        outputs = self.latent_dim * (2 if kind == "normal" else 1)
+        self.make("encoder", self.image_shape, *(((extra,),) if extra else ()), outputs=(outputs,))
+
+    def code(self, x: tf.Tensor, *labels: tf.Tensor) -> tfp.distributions.Distribution:
+        """q(z|x) of the encoder that `make_encoder` made; labels [B, A] join its inputs."""
+        kind, noise_dim = self._code
+
+        def encode(*noise: tf.Tensor) -> tf.Tensor:
+            extra = [*noise, *labels]
+            return self.apply("encoder", x, *([tf.concat(extra, axis=-1)] if extra else []))
+
+        return distributions.code(kind, encode, tf.shape(x)[0], self.latent_dim, noise_dim)
+
+    def _check_owners(self) -> None:
+        """Every network that learns belongs to one player, or to several on purpose."""
+        for role, network in self.networks.items():
+            owners = [player for player, roles in self.players.items() if role in roles]
+            if not owners and network.trainable_variables:
+                expected = f"an owner of the network {role!r}"
+                raise ValueError(refusal("PLAYERS", expected, self.players))
+            if len(owners) > 1 and role not in self.SHARED:
+                expected = f"{role!r}, which {' and '.join(owners)} share"
+                raise ValueError(refusal("SHARED", expected, self.SHARED))
+
+    def _make_state(self) -> None:
+        """The variables beside the networks': counters and moving averages."""
+        counter = {
+            "initializer": "zeros",
+            "dtype": "int64",
+            "trainable": False,
+            "aggregation": "only_first_replica",
+        }
+        self.step = self.add_weight(name="step", **counter)
+        self.play_counter = self.add_weight(name="play_counter", **counter)
+        self._averages = []
+        for variable in self._trained if self.ema_decay is not None else ():
+            average = self.add_weight(
+                name="average",
+                shape=variable.shape,
+                dtype=variable.dtype,
+                trainable=False,
+                aggregation="mean",
+            )
+            average.assign(variable)
+            self._averages.append(average)
+        self.optimizers: dict[str, Any] = {}
+        self._functions: dict = {}  # traced verbs
+        self.built = True

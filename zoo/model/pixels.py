@@ -1,0 +1,90 @@
+"""Models whose p(x|code) is drawn pixel by pixel: the masked network and its conditions."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from zoo import fields
+from zoo.autoregressive import FAMILIES, Autoregressive
+from zoo.fields import field
+from zoo.networks import PixelStack
+
+
+class PixelDecoder(fields.Declared):
+    """What models with an autoregressive p(x|code) share, mixed in before their base."""
+
+    decoder_output: Literal["bernoulli", "categorical", "logistic_mixture"] = field(
+        "bernoulli",
+        'of a pixel: "bernoulli" for binary ones; for 256 levels "categorical" or '
+        '"logistic_mixture" (PixelCNN++)',
+    )
+    mixture_components: int = field(10, "of a logistic mixture", at_least=1)
+    pixel_layers: int = field(6, "layers of the masked network", at_least=1)
+    pixel_maps: int = field(32, "maps of each of its two stacks", at_least=1)
+    pixel_kernel: int = field(5, "height and width of a layer's window, odd", at_least=3)
+    pixel_first_kernel: int = field(7, "those of the first layer, odd", at_least=3)
+    pixel_dropout: float = field(0.0, "fraction dropped behind the gates", at_least=0, below=1)
+    gated: bool = field(True, "gates; false for ReLUs in their place")
+    conditioning: Literal["invariant", "dependent"] = field(
+        "invariant",
+        'on the code or the labels: "invariant" adds a linear map of them to each layer, the same '
+        'at all pixels; "dependent" one of maps that a decoder makes of them',
+    )
+    condition_maps: int = field(16, "maps that this decoder makes", at_least=1)
+
+    @property
+    def pixel_roles(self) -> tuple[str, ...]:
+        """The roles of p(x|z): with location-dependent conditions a "decoder" spreads the code."""
+        return ("pixels", "decoder") if self.conditioning == "dependent" else ("pixels",)
+
+    @property
+    def family(self) -> Any:
+        """The family of a pixel."""
+        return FAMILIES[self.decoder_output](self.image_shape[-1], self.mixture_components)
+
+    def make_pixels(self, code_dim: int = 0) -> None:
+        """Makes the networks of p(x|code), or of p(x) without a code."""
+        images = len(self.image_shape) == 3
+        self.require(images, "image_shape", "(H, W, C): pixels have an order")
+        for name in ("pixel_kernel", "pixel_first_kernel"):
+            self.require(getattr(self, name) % 2 == 1, name, "an odd int >= 3")
+        conditions = ((code_dim,),) if code_dim else ()
+        if code_dim and self.conditioning == "dependent":
+            conditions = ((*self.image_shape[:2], self.condition_maps),)
+            self.make("decoder", (code_dim,), outputs=conditions[0])
+
+        network = PixelStack(
+            self.family.heads,
+            layers=self.pixel_layers,
+            maps=self.pixel_maps,
+            kernel=self.pixel_kernel,
+            first_kernel=self.pixel_first_kernel,
+            gated=self.gated,
+            dropout=self.pixel_dropout,
+            init_seed=self.init_seed("pixels"),
+            dtype=self.dtype_policy,
+            name="pixels",
+        )
+        self.add_network("pixels", network, self.image_shape, *conditions)
+
+    def pixel_by_pixel(self, rows: int | tf.Tensor, *code: tf.Tensor) -> Autoregressive:
+        """p(x|code) for codes [B, code_dim], or p(x) for `rows` images."""
+
+        def conditions() -> tuple[tf.Tensor, ...]:
+            dependent = code and self.conditioning == "dependent"
+            return (self.apply("decoder", *code),) if dependent else code
+
+        def sampler(pick: Callable, noise: tf.Tensor) -> tf.Tensor:
+            return self.networks["pixels"].sample(pick, noise, *conditions())
+
+        return Autoregressive(
+            self.family,
+            lambda x: self.apply("pixels", x, *conditions()),
+            sampler,
+            rows,
+            self.image_shape,
+        )
+
+    def proper_likelihood(self, binary: bool) -> bool:
+        return binary if self.decoder_output == "bernoulli" else True
