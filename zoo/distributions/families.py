@@ -5,7 +5,7 @@ it there.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, Literal
 
 import tensorflow as tf
@@ -203,7 +203,7 @@ def _found(distribution):
     return None, None
 
 
-def _known(distribution, families: Iterable[Family] = FAMILIES):
+def _known(distribution, families: Collection[Family] = FAMILIES):
     """`_found`, or a `TypeError` that names the families."""
     family, p = _found(distribution)
     if family not in families:
