@@ -31,8 +31,8 @@ def wave(shape, seed):
 
 
 def test_xla_takes_the_same_step(method, family, monkeypatch):
-    for kind in distributions._NOISE:
-        monkeypatch.setitem(distributions._NOISE, kind, wave)
+    for kind in distributions.randomness.NOISE:
+        monkeypatch.setitem(distributions.randomness.NOISE, kind, wave)
     models = [cases.sgd(cases.make(method, family)) for _ in range(2)]
     logs = [step(model, method, family, jit) for model, jit in zip(models, (False, True))]
     helpers.assert_close(logs[1], logs[0], 1e-4)

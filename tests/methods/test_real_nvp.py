@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from tests import helpers
 from tests.small import batch, gradients, same, sgd, weights
-from zoo import bijectors, metrics, seeds
+from zoo import metrics, seeds
 from zoo.data import load
+from zoo.distributions import flows
 from zoo.methods.real_nvp import RealNVP
 from zoo.networks.coupling import layout
 from zoo.networks.stack import Stack, dense
@@ -88,7 +89,7 @@ def test_each_coupling_keeps_its_masked_half_and_the_masks_alternate(shape):
     assert len(masks) == len(model.flow.members)
     for index, mask in enumerate(masks):
         x = tf.constant(images(mask.shape, seed=index))
-        y = bijectors.coupling(model.conditioner(index), mask).forward(x)
+        y = flows.coupling(model.conditioner(index), mask).forward(x)
         kept = np.broadcast_to(mask, x.shape) == 1
         np.testing.assert_array_equal(y.numpy()[kept], x.numpy()[kept])
         assert np.abs(y - x)[~kept].min() > 1e-6

@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from zoo import distributions
 from zoo.fields import field
 from zoo.losses import adversarial, supervised
 from zoo.model import Distribution, GenerativeModel, Losses
-
-tfd = tfp.distributions
 
 Draw = Callable[[Distribution, str], tf.Tensor]  # (distribution, place) -> its draw, or its mean
 

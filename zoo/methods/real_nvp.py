@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from zoo import bijectors, distributions, seeds
+from zoo import distributions, seeds
+from zoo.distributions import flows
 from zoo.fields import field, fixed
 from zoo.losses import adversarial, likelihood, penalty
 from zoo.model import Distribution, GenerativeModel, Losses
@@ -176,7 +177,7 @@ class RealNVP(GenerativeModel):
         if not self.on_images:
             return x
         noise = distributions.uniform(self.image_shape, low=0.0)
-        return bijectors.dequantised(x, self.draw(noise, "dequantise", batch_of=x))
+        return flows.dequantised(x, self.draw(noise, "dequantise", batch_of=x))
 
     # --- the flow ---------------------------------------------------------------------------------
 
@@ -187,18 +188,18 @@ class RealNVP(GenerativeModel):
     def bijector(self, scale: int = 0, index: Iterator[int] | None = None) -> Any:
         """f from a scale on, dequantised images (or vectors) to codes [B, D], for one call."""
         index = itertools.count() if index is None else index
-        coupling = lambda mask: bijectors.coupling(self.conditioner(next(index)), mask)
+        coupling = lambda mask: flows.coupling(self.conditioner(next(index)), mask)
         before, after = self.layout[scale]
         steps = [coupling(mask) for mask in before]
         if after:
-            steps += [bijectors.squeeze(), *map(coupling, after)]
+            steps += [flows.squeeze(), *map(coupling, after)]
             rest = self.bijector(scale + 1, index)
-            steps.append(bijectors.factor_out(rest, after[0].shape))
+            steps.append(flows.factor_out(rest, after[0].shape))
         else:
-            steps.append(bijectors.flatten(before[0].shape))
+            steps.append(flows.flatten(before[0].shape))
         if scale == 0 and self.on_images:
-            steps.insert(0, bijectors.logit(_ALPHA))
-        return bijectors.chain(steps)
+            steps.insert(0, flows.logit(_ALPHA))
+        return flows.chain(steps)
 
     def conditioner(self, index: int) -> Callable[[tf.Tensor], tf.Tensor]:
         """The network of a coupling layer."""
@@ -225,13 +226,13 @@ class RealNVP(GenerativeModel):
                 return self.log_density(x)
             shape = [samples, *self.image_shape]
             noise = distributions.noise_rows(seeds_, "dequantise", shape, "uniform")
-            u = bijectors.dequantised(x[:, None], noise)
+            u = flows.dequantised(x[:, None], noise)
             log_prob = self.log_density(tf.reshape(u, [-1, *self.image_shape]))
             return likelihood.iwae_bound(tf.reshape(log_prob, [-1, samples]))
 
     def posterior(self, x: tf.Tensor) -> Distribution:
         """q(z|x), the point f(x), of the middles of the pixels' bins."""
-        u = bijectors.dequantised(x, 0.5) if self.on_images else x
+        u = flows.dequantised(x, 0.5) if self.on_images else x
         return distributions.deterministic(self.bijector().forward(u))
 
     def dequantised_codes(self, x: tf.Tensor, seed: int = 0) -> tf.Tensor:
@@ -239,9 +240,9 @@ class RealNVP(GenerativeModel):
         with self.inference():
             rows = seeds.row_seeds(len(x), seed)
             noise = distributions.noise_rows(rows, "dequantise", self.image_shape, "uniform")
-            return self.bijector().forward(bijectors.dequantised(x, noise))
+            return self.bijector().forward(flows.dequantised(x, noise))
 
     def likelihood(self, z: tf.Tensor) -> Distribution:
         """p(x|z), the point f^-1(z)."""
         u = self.bijector().inverse(z)
-        return distributions.deterministic(bijectors.quantised(u) if self.on_images else u)
+        return distributions.deterministic(flows.quantised(u) if self.on_images else u)

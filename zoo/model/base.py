@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from zoo import distributions, fields, registry
 from zoo.errors import refusal, unknown
@@ -137,7 +137,7 @@ class GenerativeModel(fields.Declared, Verbs, Game, Building, keras.Model):
         raise NotImplementedError(f"{type(self).__name__} makes no networks.")
 
     @property
-    def prior(self) -> tfp.distributions.Distribution:
+    def prior(self) -> tfd.Distribution:
         """p(z), batch shape []."""
         return distributions.standard_normal(self.latent_dim)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from zoo import distributions, networks, seeds
 from zoo.errors import refusal
@@ -85,7 +85,7 @@ class Building:
         outputs = self.latent_dim * (2 if kind == "normal" else 1)
         self.make("encoder", self.image_shape, *(((extra,),) if extra else ()), outputs=(outputs,))
 
-    def code(self, x: tf.Tensor, *labels: tf.Tensor) -> tfp.distributions.Distribution:
+    def code(self, x: tf.Tensor, *labels: tf.Tensor) -> tfd.Distribution:
         """q(z|x) of the encoder that `make_encoder` made; labels [B, A] join its inputs."""
         kind, noise_dim = self._code
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from zoo import distributions, networks, seeds
 from zoo.errors import refusal
 
-Distribution = tfp.distributions.Distribution
+Distribution = tfd.Distribution
 Losses = dict[str, tf.Tensor]  # {player: loss, [B] or a scalar}
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from zoo import fields
-from zoo.autoregressive import FAMILIES, Autoregressive
+from zoo.distributions.pixels import FAMILIES, Autoregressive
 from zoo.fields import field
 from zoo.networks import PixelStack
 

@@ -16,8 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from zoo import autoregressive
-from zoo.distributions import describe
+from zoo.distributions import describe, pixels
 from zoo.errors import refusal
 from zoo.serving import card, manifest, warm_up
 from zoo.serving.scan import scan
@@ -176,7 +175,7 @@ def _trace(body, specs):
     # No jit_compile: TensorFlow Serving on a CPU has no XLA to run it with.
     @tf.function(input_signature=specs, autograph=False)
     def signature(*inputs):
-        with autoregressive.without_xla():
+        with pixels.without_xla():
             outputs = body(**dict(zip(names, inputs, strict=True)))
         return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
 

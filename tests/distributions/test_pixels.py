@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo.autoregressive import FAMILIES
+from zoo.distributions.pixels import FAMILIES
 
 LEVELS = np.arange(256, dtype=np.float32) / 255
 

@@ -6,16 +6,23 @@ A family says what one pixel is, given what a network (`zoo.networks.masked.Pixe
 
 import contextlib
 import contextvars
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 import tensorflow as tf
 
-from zoo import distributions
+from zoo.distributions.discretised import LEVELS, DiscretisedLogistic, logistic_scale
+from zoo.distributions.implicit import Implicit, inside
+from zoo.distributions.randomness import category
+
+Head = Callable[[int, tf.Tensor], tf.Tensor]  # (index, x [B, C]) -> its outputs, [B, P]
 
 _XLA = contextvars.ContextVar("xla", default=True)
 
 
 @contextlib.contextmanager
-def without_xla():
+def without_xla() -> Iterator[None]:
     """Inside, draws are traced operation by operation: an export must run where there is no XLA."""
     token = _XLA.set(False)
     try:
@@ -24,7 +31,25 @@ def without_xla():
         _XLA.reset(token)
 
 
-class Autoregressive(distributions.Implicit):
+class PixelFamily(Protocol):
+    """What a family of one pixel of C channels offers.
+
+    Attributes:
+        heads: (channels read, outputs) of each head of the network.
+        noise: uniform numbers a pixel needs.
+    """
+
+    heads: tuple[tuple[int, int], ...]
+    noise: int
+
+    def log_prob(self, outputs: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Network outputs [..., P] and pixels x [..., C] -> log p, [...] nats."""
+
+    def pick(self, head: Head, noise: tf.Tensor) -> tf.Tensor:
+        """The pixels [B, C] that uniform noise [B, noise] stands for."""
+
+
+class Autoregressive(Implicit):
     """An image's distribution, scored by one pass of a network and drawn pixel by pixel.
 
     Args:
@@ -38,27 +63,28 @@ class Autoregressive(distributions.Implicit):
     compiles the loop over pixels: it is fast at many small steps.
     """
 
-    kind = "autoregressive"
-
-    def __init__(self, family, outputs, sampler, batch_size, image_shape, name="Autoregressive"):
+    def __init__(
+        self,
+        family: PixelFamily,
+        outputs: Callable[[tf.Tensor], tf.Tensor],
+        sampler: Callable[[Callable, tf.Tensor], tf.Tensor],
+        batch_size: int | tf.Tensor,
+        image_shape: tuple[int, ...],
+        name: str = "Autoregressive",
+    ):
         self.family, self.outputs, self.sampler = family, outputs, sampler
         # The noise comes from outside: XLA makes other numbers than the kernels of an export do.
         self._compiled = tf.function(self._loop, autograph=False, jit_compile=True)
-        super().__init__(self._drawn, None, batch_size, image_shape, name=name)
+        super().__init__(self._drawn, family.noise, batch_size, image_shape, name=name)
 
     @property
-    def noise(self):
-        return "uniform", [*self._event[:2], self.family.noise]
+    def noise(self) -> tuple[str, list[int]]:
+        """(kind, shape) of the noise of one image."""
+        return "uniform", [*self._event[:2], self.noise_dim]
 
-    def within(self, context):
-        def inside(function):
-            def called(*inputs):
-                with context():
-                    return function(*inputs)
-
-            return called
-
-        networks = inside(self.outputs), inside(self.sampler)
+    def within(self, context: Callable[[], AbstractContextManager]) -> "Autoregressive":
+        """The same distribution, its networks called inside of `context()`."""
+        networks = inside(context, self.outputs), inside(context, self.sampler)
         return Autoregressive(self.family, *networks, self._batch, self._event)
 
     def _drawn(self, noise):
@@ -83,30 +109,36 @@ class Autoregressive(distributions.Implicit):
 class Channelwise:
     """Pixels whose channels follow one another, each with a head that reads those before.
 
+    A subclass says what one channel is: `outputs`, `log_prob_of_channel` and `pick_channel`.
+
     Args:
         channels: C.
         components: unused.
-
-    Attributes:
-        heads: (channels read, outputs) of each head.
-        noise: uniform numbers a pixel needs.
     """
 
-    outputs = 1  # a channel
+    outputs: int  # a channel
 
-    def __init__(self, channels, components=None):
+    def __init__(self, channels: int, components: int | None = None):
         self.heads = tuple((channel, self.outputs) for channel in range(channels))
         self.noise = channels
 
-    def log_prob(self, outputs, x):
+    def log_prob_of_channel(self, outputs: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Network outputs [..., outputs] and one channel x [...] -> log p, [...] nats."""
+        raise NotImplementedError
+
+    def pick_channel(self, outputs: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """The channel [B] that uniform noise [B] stands for, given outputs [B, outputs]."""
+        raise NotImplementedError
+
+    def log_prob(self, outputs: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """[..., C outputs], x [..., C] -> [...] nats."""
         outputs = tf.reshape(outputs, tf.concat([tf.shape(x), [self.outputs]], axis=0))
         return tf.reduce_sum(self.log_prob_of_channel(outputs, x), axis=-1)
 
-    def pick(self, head, noise):
+    def pick(self, head: Head, noise: tf.Tensor) -> tf.Tensor:
         """The pixel [B, C] that uniform noise [B, C] stands for; `head(i, x)` -> [B, outputs]."""
         x = tf.zeros_like(noise)
-        drawn = []
+        drawn: list[tf.Tensor] = []
         for channel, _ in enumerate(self.heads):
             drawn.append(self.pick_channel(head(channel, x), noise[:, channel]))
             x = tf.concat([tf.stack(drawn, axis=-1), noise[:, channel + 1 :]], axis=-1)
@@ -116,25 +148,27 @@ class Channelwise:
 class Bernoulli(Channelwise):
     """Binary channels: one logit each."""
 
-    def log_prob_of_channel(self, logits, x):
-        return -tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits[..., 0])
+    outputs = 1
 
-    def pick_channel(self, logits, noise):
-        return tf.cast(noise < tf.sigmoid(logits[:, 0]), tf.float32)
+    def log_prob_of_channel(self, outputs, x):
+        return -tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=outputs[..., 0])
+
+    def pick_channel(self, outputs, noise):
+        return tf.cast(noise < tf.sigmoid(outputs[:, 0]), tf.float32)
 
 
 class Categorical(Channelwise):
     """256 levels a channel, in no order: a logit each."""
 
-    outputs = distributions.LEVELS
+    outputs = LEVELS
 
-    def log_prob_of_channel(self, logits, x):
-        level = tf.cast(tf.round(x * (self.outputs - 1)), tf.int32)
-        return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels=level, logits=logits)
+    def log_prob_of_channel(self, outputs, x):
+        level = tf.cast(tf.round(x * (LEVELS - 1)), tf.int32)
+        return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels=level, logits=outputs)
 
-    def pick_channel(self, logits, noise):
-        level = distributions.category(tf.nn.softmax(logits), noise[:, None])
-        return tf.cast(level, tf.float32) / (self.outputs - 1)
+    def pick_channel(self, outputs, noise):
+        level = category(tf.nn.softmax(outputs), noise[:, None])
+        return tf.cast(level, tf.float32) / (LEVELS - 1)
 
 
 class LogisticMixture:
@@ -149,14 +183,14 @@ class LogisticMixture:
     Reference: Salimans et al., PixelCNN++, arXiv 1701.05517, equations 1 to 3.
     """
 
-    def __init__(self, channels, components):
+    def __init__(self, channels: int, components: int):
         self.channels, self.components = channels, components
         pairs = channels * (channels - 1) // 2
         self.parts = (1, channels, channels, pairs)  # logit, mu, log s, a of one component
-        self.heads = ((0, components * sum(self.parts)),)
+        self.heads: tuple[tuple[int, int], ...] = ((0, components * sum(self.parts)),)
         self.noise = 1 + channels
 
-    def log_prob(self, outputs, x):
+    def log_prob(self, outputs: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """[..., P], x [..., C] -> [...] nats."""
         logits, mean, log_scale, slopes = self._split(outputs)
         here = x[..., None, :]  # [..., 1, C]
@@ -164,11 +198,11 @@ class LogisticMixture:
         each = tf.reduce_sum(self._logistic(loc, log_scale).log_prob(here), axis=-1)
         return tf.reduce_logsumexp(tf.nn.log_softmax(logits) + each, axis=-1)
 
-    def pick(self, head, noise):
+    def pick(self, head: Head, noise: tf.Tensor) -> tf.Tensor:
         """The pixel [B, C] that uniform noise [B, 1 + C] stands for."""
         x = noise[:, 1:]
         logits, *of_components = self._split(head(0, x))
-        chosen = distributions.category(tf.nn.softmax(logits), noise[:, :1])
+        chosen = category(tf.nn.softmax(logits), noise[:, :1])
         mean, log_scale, slopes = (
             tf.gather(part, chosen, axis=1, batch_dims=1) for part in of_components
         )
@@ -193,10 +227,10 @@ class LogisticMixture:
         return 0.5 * (mean[..., c] + moved + 1.0)
 
     def _logistic(self, loc, log_scale):
-        return distributions.DiscretisedLogistic(loc, distributions.logistic_scale(log_scale))
+        return DiscretisedLogistic(loc, logistic_scale(log_scale))
 
 
-FAMILIES = {
+FAMILIES: dict[str, Callable[[int, int], PixelFamily]] = {
     "bernoulli": Bernoulli,
     "categorical": Categorical,
     "logistic_mixture": LogisticMixture,

@@ -6,16 +6,16 @@ one pass.
 """
 
 import math
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import bijectors as tfb
 
-from zoo.distributions import LEVELS
-
-tfb = tfp.bijectors
+from zoo.distributions.discretised import LEVELS
 
 
-def coupling(conditioner, mask):
+def coupling(conditioner: Callable[[tf.Tensor], tf.Tensor], mask: np.ndarray) -> tfb.Bijector:
     """y = b x + (1 - b) (x exp(s) + t), s and t of b x; log |det dy/dx| = sum (1 - b) s.
 
     Args:
@@ -51,7 +51,7 @@ def coupling(conditioner, mask):
     )
 
 
-def squeeze():
+def squeeze() -> tfb.Bijector:
     """[B, H, W, C] -> [B, H/2, W/2, 4 C]: each 2x2 block of pixels becomes channels, row by row.
 
     Reference: Dinh et al., arXiv 1605.08803, section 3.6.
@@ -66,12 +66,12 @@ def squeeze():
     )
 
 
-def flatten(shape):
+def flatten(shape: tuple[int, ...]) -> tfb.Bijector:
     """[B, *shape] -> [B, D]."""
     return tfb.Reshape([-1], event_shape_in=shape)
 
 
-def factor_out(rest, shape):
+def factor_out(rest: tfb.Bijector, shape: tuple[int, int, int]) -> tfb.Bijector:
     """[B, H, W, C] -> [B, D]: the first half of the channels as it is, then `rest` of the others.
 
     Args:
@@ -102,7 +102,7 @@ def factor_out(rest, shape):
     )
 
 
-def logit(alpha):
+def logit(alpha: float) -> tfb.Bijector:
     """log(p / (1 - p)), p = alpha + (1 - 2 alpha) u: [0, 1] and a little beyond -> the reals.
 
     Reference: Dinh et al., arXiv 1605.08803, section 4.1, which has 1 - alpha for 1 - 2 alpha: that
@@ -121,12 +121,12 @@ def logit(alpha):
     )
 
 
-def chain(steps):
+def chain(steps: Sequence[tfb.Bijector]) -> tfb.Bijector:
     """The bijectors one after another, the first one first."""
     return tfb.Chain(steps[::-1])
 
 
-def dequantised(x, noise):
+def dequantised(x: tf.Tensor | np.ndarray, noise: tf.Tensor | float) -> tf.Tensor:
     """u in [0, 1]: the levels of images, each spread over its bin of width 1/256.
 
     Args:
@@ -139,7 +139,7 @@ def dequantised(x, noise):
     return (tf.round(tf.clip_by_value(x, 0.0, 1.0) * (LEVELS - 1)) + noise) / LEVELS
 
 
-def quantised(u):
+def quantised(u: tf.Tensor) -> tf.Tensor:
     """Images in [0, 1] whose bins' middles are u, [0, 1] beyond: no levels, so gradients pass."""
     return tf.clip_by_value((LEVELS * u - 0.5) / (LEVELS - 1), 0.0, 1.0)
 

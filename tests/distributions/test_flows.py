@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo import bijectors
+from zoo.distributions import flows
 
 SHAPE = (2, 2, 2)
 MASK = np.float32([[[1, 0], [0, 1]], [[0, 1], [1, 1]]])
@@ -55,7 +55,7 @@ def check(make, x, tolerance=1e-5):
 
 def test_coupling_keeps_what_its_mask_says():
     x = data(SHAPE)
-    y = check(lambda: bijectors.coupling(Conditioner(SHAPE), MASK), x).numpy()
+    y = check(lambda: flows.coupling(Conditioner(SHAPE), MASK), x).numpy()
     kept = np.broadcast_to(MASK, x.shape) == 1
     np.testing.assert_array_equal(y[kept], x.numpy()[kept])
     assert np.abs(y - x)[~kept].min() > 1e-4
@@ -66,9 +66,9 @@ def test_coupling_keeps_what_its_mask_says():
 
 def test_forward_and_determinant_share_one_pass():
     conditioner, x = Conditioner(SHAPE), data(SHAPE)
-    steps = [bijectors.coupling(conditioner, mask) for mask in (MASK, 1 - MASK)]
-    inner = bijectors.chain([*steps, bijectors.flatten(SHAPE)])
-    flow = bijectors.chain([bijectors.logit(0.05), bijectors.factor_out(inner, (2, 2, 4))])
+    steps = [flows.coupling(conditioner, mask) for mask in (MASK, 1 - MASK)]
+    inner = flows.chain([*steps, flows.flatten(SHAPE)])
+    flow = flows.chain([flows.logit(0.05), flows.factor_out(inner, (2, 2, 4))])
 
     @tf.function(autograph=False)
     def both(u):
@@ -80,7 +80,7 @@ def test_forward_and_determinant_share_one_pass():
 
 def test_squeeze_puts_each_block_s_rows_one_after_the_other():
     x = tf.reshape(tf.range(16.0), [1, 4, 4, 1])
-    y = check(bijectors.squeeze, x)
+    y = check(flows.squeeze, x)
     np.testing.assert_array_equal(y[0, 0, 1], [2, 3, 6, 7])
     assert y.shape == (1, 2, 2, 4)
 
@@ -88,17 +88,15 @@ def test_squeeze_puts_each_block_s_rows_one_after_the_other():
 def test_factor_out_leaves_the_first_half_alone():
     shape = (2, 2, 4)
     x = data(shape)
-    rest = lambda: bijectors.chain(
-        [bijectors.coupling(Conditioner(SHAPE), MASK), bijectors.flatten(SHAPE)]
-    )
-    y = check(lambda: bijectors.factor_out(rest(), shape), x)
+    rest = lambda: flows.chain([flows.coupling(Conditioner(SHAPE), MASK), flows.flatten(SHAPE)])
+    y = check(lambda: flows.factor_out(rest(), shape), x)
     np.testing.assert_array_equal(y[:, :8], tf.reshape(x[..., :2], [4, 8]))
     np.testing.assert_allclose(y[:, 8:], rest().forward(x[..., 2:]), atol=1e-6)
 
 
 def test_chain_starts_with_the_first():
-    steps = [bijectors.squeeze(), bijectors.flatten((1, 1, 4))]
-    y = bijectors.chain(steps).forward(tf.reshape(tf.range(8.0), [2, 2, 2, 1]))
+    steps = [flows.squeeze(), flows.flatten((1, 1, 4))]
+    y = flows.chain(steps).forward(tf.reshape(tf.range(8.0), [2, 2, 2, 1]))
     np.testing.assert_array_equal(y, [[0, 1, 2, 3], [4, 5, 6, 7]])
 
 
@@ -106,29 +104,29 @@ def test_logit_by_hand():
     # p = 0.05 + 0.9 u: 0.05, 1/2 and 0.95; ln 19 apart from the middle.
     u = tf.constant([[0.0, 0.5, 1.0]])
     np.testing.assert_allclose(
-        bijectors.logit(0.05).forward(u), [[-math.log(19), 0.0, math.log(19)]], atol=1e-6
+        flows.logit(0.05).forward(u), [[-math.log(19), 0.0, math.log(19)]], atol=1e-6
     )
-    check(lambda: bijectors.logit(0.05), tf.constant([[0.0, 0.3], [0.999, 0.5]]))
+    check(lambda: flows.logit(0.05), tf.constant([[0.0, 0.3], [0.999, 0.5]]))
 
 
 def test_logit_passes_gradients_on_every_tape():
     # TFP caches: the second tape must not find the first one's result.
     u = tf.constant([[0.2, 0.7]])
     for _ in range(2):
-        assert np.isfinite(log_det(bijectors.logit(0.05), u)).all()
+        assert np.isfinite(log_det(flows.logit(0.05), u)).all()
 
 
 def test_levels_are_spread_over_bins_of_one_256th():
     x = np.float32([[0, 1 / 255, 128 / 255, 1]])
-    np.testing.assert_allclose(bijectors.dequantised(x, 0.0), [[0, 1 / 256, 0.5, 255 / 256]])
-    np.testing.assert_allclose(bijectors.dequantised(x, 1.0)[0, -1], 1.0)
-    middles = bijectors.dequantised(x, 0.5)
-    np.testing.assert_allclose(bijectors.quantised(middles), x, atol=1e-7)
-    beyond = bijectors.dequantised(np.float32([[-0.4, 1.4]]), 0.5)
-    np.testing.assert_allclose(bijectors.quantised(beyond), [[0, 1]], atol=1e-7)
-    np.testing.assert_array_equal(bijectors.quantised(tf.constant([-1.0, 2.0])), [0, 1])
+    np.testing.assert_allclose(flows.dequantised(x, 0.0), [[0, 1 / 256, 0.5, 255 / 256]])
+    np.testing.assert_allclose(flows.dequantised(x, 1.0)[0, -1], 1.0)
+    middles = flows.dequantised(x, 0.5)
+    np.testing.assert_allclose(flows.quantised(middles), x, atol=1e-7)
+    beyond = flows.dequantised(np.float32([[-0.4, 1.4]]), 0.5)
+    np.testing.assert_allclose(flows.quantised(beyond), [[0, 1]], atol=1e-7)
+    np.testing.assert_array_equal(flows.quantised(tf.constant([-1.0, 2.0])), [0, 1])
 
 
 @pytest.mark.parametrize("mask", [np.float32([1, 0, 0]), np.float32([0, 0, 0])])
 def test_coupling_of_vectors(mask):
-    check(lambda: bijectors.coupling(Conditioner((3,)), mask), data((3,)))
+    check(lambda: flows.coupling(Conditioner((3,)), mask), data((3,)))
