@@ -552,6 +552,8 @@ def describe(distribution):
         return distribution.kind, {}
     if isinstance(distribution, tfd.VectorDeterministic):
         return "vector_deterministic", {"loc": distribution.loc}
+    if isinstance(distribution, tfd.Categorical):
+        return "categorical", {"logits": distribution.logits_parameter()}
     inner = distribution.distribution
     for family, (cls, names) in _FAMILIES.items():
         if isinstance(inner, cls):
@@ -565,8 +567,10 @@ def rebuild(family, parameters):
     """The distribution that `describe` described; `ValueError` for any other family."""
     if family == "vector_deterministic":
         return tfd.VectorDeterministic(parameters["loc"])
+    if family == "categorical":
+        return tfd.Categorical(logits=parameters["logits"])
     if family not in _FAMILIES:
-        raise unknown("family", family, [*_FAMILIES, "vector_deterministic"])
+        raise unknown("family", family, [*_FAMILIES, "vector_deterministic", "categorical"])
     cls, names = _FAMILIES[family]
     extra = {"dtype": tf.float32} if family == "bernoulli" else {}
     return _pixels(cls(**{name: parameters[name] for name in names}, **extra))

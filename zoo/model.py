@@ -19,7 +19,7 @@ import tensorflow as tf
 from zoo import distributions, networks, registry, seeds
 from zoo.errors import refusal, unknown
 from zoo.optimizers import FusedAdam
-from zoo.verbs import Verbs
+from zoo.rows import Rows
 
 
 @dataclasses.dataclass
@@ -36,7 +36,7 @@ class _Phase:
 _PHASE = contextvars.ContextVar("phase", default=None)
 
 
-class GenerativeModel(Verbs, keras.Model):
+class GenerativeModel(Rows, keras.Model):
     """A generative model as players of a game.
 
     A method sets `PLAYERS`, makes its networks in `make_networks`, and defines `train_step` and the
