@@ -63,22 +63,22 @@ def images(x: npt.ArrayLike, image_shape: Sequence[int], argument: str = "x") ->
         TypeError: not numbers.
         ValueError: another shape, no rows, NaN or infinity, pixels in 0 .. 255.
     """
-    image_shape = tuple(image_shape)
-    expected = _shape_words(image_shape)
-    x = _numbers(x, argument, expected)
-    if len(image_shape) == 3 and image_shape[-1] == 1 and x.ndim == 3:
-        x = x[..., None]
-    if x.shape[1:] != image_shape or x.ndim == 0:
-        raise ValueError(refusal(f"{argument}.shape", expected, x.shape))
-    if len(x) == 0:
-        raise ValueError(refusal(f"{argument}.shape", f"{expected} with B >= 1", x.shape))
-    if x.dtype == np.uint8 and len(image_shape) == 3:
-        return x.astype(np.float32) / np.float32(255)
-    x = _finite(x, argument)
-    if len(image_shape) == 3 and x.max() > _BRIGHTEST:
+    shape = tuple(image_shape)
+    expected = _shape_words(shape)
+    data = _numbers(x, argument, expected)
+    if len(shape) == 3 and shape[-1] == 1 and data.ndim == 3:
+        data = data[..., None]
+    if data.shape[1:] != shape or data.ndim == 0:
+        raise ValueError(refusal(f"{argument}.shape", expected, data.shape))
+    if len(data) == 0:
+        raise ValueError(refusal(f"{argument}.shape", f"{expected} with B >= 1", data.shape))
+    if data.dtype == np.uint8 and len(shape) == 3:
+        return data.astype(np.float32) / np.float32(255)
+    data = _finite(data, argument)
+    if len(shape) == 3 and data.max() > _BRIGHTEST:
         hint = "Pass uint8 pixels as they are, or divide by 255."
-        raise ValueError(refusal(f"{argument}.max()", "pixels in [0, 1]", float(x.max()), hint))
-    return x
+        raise ValueError(refusal(f"{argument}.max()", "pixels in [0, 1]", float(data.max()), hint))
+    return data
 
 
 def latents(z: npt.ArrayLike, latent_dim: int, argument: str = "z") -> np.ndarray:
@@ -110,19 +110,19 @@ def labels(
     expected = f"{kind} of shape {list(shape)}"
     if y is None:
         raise ValueError(refusal("y", f"{expected}, as this model is conditional", y))
-    y = _numbers(y, "y", expected)
-    if y.shape == shape[1:]:
-        y = np.broadcast_to(y, shape)
-    if y.shape != shape:
-        raise ValueError(refusal("y.shape", expected, y.shape))
+    given = _numbers(y, "y", expected)
+    if given.shape == shape[1:]:
+        given = np.broadcast_to(given, shape)
+    if given.shape != shape:
+        raise ValueError(refusal("y.shape", expected, given.shape))
     if num_attributes is not None:
-        return _finite(y, "y")
-    if not np.issubdtype(y.dtype, np.integer):
-        raise TypeError(refusal("y.dtype", expected, str(y.dtype)))
-    outside = y[(y < 0) | (y >= num_classes)]
+        return _finite(given, "y")
+    if not np.issubdtype(given.dtype, np.integer):
+        raise TypeError(refusal("y.dtype", expected, str(given.dtype)))
+    outside = given[(given < 0) | (given >= num_classes)]
     if outside.size:
         raise ValueError(refusal("y", expected, int(outside[0])))
-    return y.astype(np.int32)
+    return given.astype(np.int32)
 
 
 def seed(value: Any) -> int:

@@ -4,33 +4,36 @@ All functions are traceable, in inference mode, on the weights that the verbs us
 row i of what they return depends on row i of their inputs alone.
 """
 
+# What `Verbs` declares as attributes, which exports hold, is computed here by properties.
+# mypy: disable-error-code="override"
+
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from zoo import distributions
 from zoo.errors import refusal
 from zoo.networks import Pair
 from zoo.verbs import Verbs
 
-tfd = tfp.distributions
-
 
 class Rows(Verbs):
     """The row-wise functions of a model that has a `prior`, a `likelihood` and a `posterior`.
 
-    The base of `GenerativeModel`, whose networks, `inference()`, `apply` and `trace` it uses. A
-    method overrides what it computes in another way.
+    The base of `GenerativeModel`. A method overrides what it computes in another way.
 
     Attributes:
+        DENSITY: what `log_prob` returns, "exact" or "lower_bound"; None without that verb.
         prior: p(z), batch shape [].
         likelihood: `(z[, y])` -> p(x|z); models without one cannot decode.
         posterior: `(x[, y])` -> q(z|x); models without one cannot encode.
         posterior_of_level: `(x, level)` -> q(z_level|x), where there are levels.
         posterior_of_part: `(x, part)` -> q of a part of the code, where it has parts.
         class_logits: `x` -> logits [B, K], of models that classify.
+        networks, inference, trace, label_vector: see `GenerativeModel`.
     """
 
     DENSITY: str | None
@@ -41,6 +44,11 @@ class Rows(Verbs):
     posterior_of_part: Callable[..., tfd.Distribution]
     class_logits: Callable[[tf.Tensor], tf.Tensor]
     networks: dict[str, Any]
+    inference: Callable[[], AbstractContextManager[None]]
+    trace: Callable[..., list[tf.Tensor]]
+    label_vector: Callable[[tf.Tensor], tf.Tensor]
+    _encoder_noise: int
+    _functions: dict[tuple, Callable[..., Any]]
 
     # --- what the model says about itself ---------------------------------------------------------
 

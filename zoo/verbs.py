@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from zoo import checks, seeds
 from zoo.errors import refusal
-
-tfd = tfp.distributions
 
 _CHUNK = 512  # rows a call
 
@@ -81,15 +79,15 @@ class Verbs:
             part: of the code, one of `parts`.
         """
         self._must("encode")
-        level = checks.level(level, self.levels, part, self.parts)
-        x = self._x(x)
-        return self.posterior_of(x, self._labels(y, len(x)), level, part)
+        depth = checks.level(level, self.levels, part, self.parts)
+        data = self._x(x)
+        return self.posterior_of(data, self._labels(y, len(data)), depth, part)
 
     def decode(self, z: npt.ArrayLike, y: npt.ArrayLike | None = None) -> tfd.Distribution:
         """p(x|z), a TFP distribution over [B, *image_shape], from whole codes [B, code_dim]."""
         self._must("decode")
-        z = tf.convert_to_tensor(checks.latents(z, self.code_dim))
-        return self.likelihood_of(z, self._labels(y, len(z)))
+        codes = tf.convert_to_tensor(checks.latents(z, self.code_dim))
+        return self.likelihood_of(codes, self._labels(y, len(codes)))
 
     def reconstruct(
         self,
@@ -110,10 +108,11 @@ class Verbs:
             [B, *image_shape].
         """
         self._must("reconstruct")
-        level = checks.level(level, self.levels)
-        x = self._x(x)
-        rows = _row_seeds(len(x), seed)
-        return self._by_rows("reconstruct_rows", x, rows, y=self._labels(y, len(x)), level=level)
+        depth = checks.level(level, self.levels)
+        data = self._x(x)
+        inputs = data, _row_seeds(len(data), seed)
+        labels = self._labels(y, len(data))
+        return self._by_rows("reconstruct_rows", *inputs, y=labels, level=depth)
 
     def log_prob(
         self,
@@ -133,8 +132,8 @@ class Verbs:
             seed: of the importance samples.
         """
         self._must("log_prob")
-        samples, x, seed = checks.whole(samples, "samples"), self._x(x), checks.seed(seed)
-        return self._bound(x, self._labels(y, len(x)), samples, seed)
+        samples, data, seed = checks.whole(samples, "samples"), self._x(x), checks.seed(seed)
+        return self._bound(data, self._labels(y, len(data)), samples, seed)
 
     def classify(self, x: npt.ArrayLike) -> tf.Tensor:
         """Logits of the classes, [B, num_classes]."""
@@ -170,19 +169,19 @@ class Verbs:
             Belghazi et al., HALI, arXiv 1802.01071.
         """
         self._must("reconstruct")
-        level = checks.level(level, self.levels)
-        steps, x = checks.whole(steps, "steps"), self._x(x)
+        depth = checks.level(level, self.levels)
+        steps, given = checks.whole(steps, "steps"), self._x(x)
         try:
-            known = np.broadcast_to(np.asarray(known, bool), x.shape)
+            kept = tf.constant(np.broadcast_to(np.asarray(known, bool), given.shape))
         except (TypeError, ValueError):
-            expected = f"booleans that broadcast to {tuple(x.shape)}"
+            expected = f"booleans that broadcast to {tuple(given.shape)}"
             raise ValueError(refusal("known", expected, np.shape(known))) from None
-        known, rows = tf.constant(known), _row_seeds(len(x), seed)
-        y, given, x = self._labels(y, len(x)), x, tf.where(known, x, 0.5)
+        rows, labels = _row_seeds(len(given), seed), self._labels(y, len(given))
+        filled = tf.where(kept, given, 0.5)
         for step in range(steps):
-            found = self._by_rows("redraw_rows", x, rows + step, y=y, level=level)
-            x = tf.where(known, given, found)
-        return x
+            found = self._by_rows("redraw_rows", filled, rows + step, y=labels, level=depth)
+            filled = tf.where(kept, given, found)
+        return filled
 
     def features(self, x: npt.ArrayLike, y: npt.ArrayLike | None = None) -> dict[str, tf.Tensor]:
         """{name: hidden layer of the encoder, [B, ...]}, first to last, in inference mode.
@@ -194,8 +193,8 @@ class Verbs:
             y: labels, for conditional models.
         """
         self._must("encode")
-        x = self._x(x)
-        return self.features_rows(x, self._labels(y, len(x)))
+        data = self._x(x)
+        return self.features_rows(data, self._labels(y, len(data)))
 
     def discriminator_features(self, x: npt.ArrayLike) -> tf.Tensor:
         """The last hidden layer of x alone in the discriminator, float32 [B, F].

@@ -35,14 +35,15 @@ def call(subject, verb, fed, **options):
 
 
 def choices(model, verb):
-    """All levels and parts that a verb takes, and a seed where it draws."""
-    found = [{}]
-    if verb in ("encode", "reconstruct", "inpaint"):
-        found = [{"level": level} for level in range(1, model.levels + 1)]
+    """What a verb is told, one call each: all levels and parts, and a seed where it draws."""
+    found, levels = [{}], range(1, model.levels + 1)
+    if verb in ("encode", "reconstruct"):
+        found = [{"level": level} for level in levels]
     if verb == "encode":
         found += [{"part": part} for part in model.parts if part != "z"]
-    more = {"steps": 2} if verb == "inpaint" else {}
-    return [{**each, **more, **({"seed": 3} if verb in DRAWS else {})} for each in found]
+    if verb == "inpaint":  # of the top alone, as each level is traced anew
+        found = [{"level": levels[-1], "steps": 2}]
+    return [{**each, **({"seed": 3} if verb in DRAWS else {})} for each in found]
 
 
 def refused_alike(model, served, match, verb, fed, **options):
@@ -99,7 +100,7 @@ def same_distribution(found, expected, x):
 def test_what_only_the_model_has_is_said_by_the_export(model, served):
     fed = inputs(model)
     has = {
-        "features": "encode" in model.capabilities and hasattr(model.encoder, "trace"),
+        "features": hasattr(model.networks.get("encoder"), "trace"),
         "discriminator_features": model.has_discriminator_features,
     }
     for verb, it_has in has.items():

@@ -4,9 +4,12 @@ import math
 import os
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from zoo import seeds
 from zoo.distributions import rebuild
@@ -16,8 +19,6 @@ from zoo.serving.export import versions
 from zoo.serving.scan import scan
 from zoo.serving.signatures import AUTOREGRESSIVE, IMPLICIT, encoding
 from zoo.verbs import FACTS, Verbs, in_chunks
-
-tfd = tfp.distributions
 
 
 class Served(Verbs):
@@ -49,10 +50,12 @@ class Served(Verbs):
         verbs = ", ".join(sorted(self.capabilities))
         return f"<Served {self.method} {self.image_shape}: {verbs}; {str(self.path)!r}>"
 
-    def features(self, x, y=None):
+    def features(self, x: npt.ArrayLike, y: npt.ArrayLike | None = None) -> NoReturn:
+        """Refuses: the Keras model has them."""
         raise self._not_exported("features", "an export holds no hidden layers")
 
-    def discriminator_features(self, x):
+    def discriminator_features(self, x: npt.ArrayLike) -> NoReturn:
+        """Refuses: the Keras model has them."""
         raise self._not_exported("discriminator_features", "an export holds no discriminator")
 
     def _not_exported(self, verb, why):
