@@ -1,8 +1,12 @@
-"""What the verbs accept, the same for models and their exports; the rest is refused in one line."""
+"""What the library accepts from its callers; the rest is refused in one line."""
 
+import operator
 import secrets
+from collections.abc import Iterable, Sequence
+from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from zoo.errors import refusal, unknown
 
@@ -11,7 +15,42 @@ from zoo.errors import refusal, unknown
 _BRIGHTEST = 8.0
 
 
-def images(x, image_shape, argument="x"):
+@overload
+def whole(value: Any, argument: str, least: int = ..., most: int | None = ...) -> int: ...
+
+
+@overload
+def whole(
+    value: Any, argument: str, least: int = ..., most: int | None = ..., *, optional: bool
+) -> int | None: ...
+
+
+def whole(value, argument, least=1, most=None, *, optional=False):
+    """A whole number as a Python int: NumPy's ints are taken, and all that has `__index__`.
+
+    Args:
+        value: what the caller gave.
+        argument: its name in messages.
+        least, most: bounds, both inclusive; None for no upper bound.
+        optional: whether None is accepted, and returned.
+
+    Raises:
+        TypeError: no whole number; True and False are none.
+        ValueError: out of bounds.
+    """
+    if value is None and optional:
+        return None
+    expected = f"an int >= {least}" if most is None else f"an int in [{least}, {most}]"
+    expected += " or None" if optional else ""
+    number = _index(value)
+    if number is None:
+        raise TypeError(refusal(argument, expected, value))
+    if number < least or (most is not None and number > most):
+        raise ValueError(refusal(argument, expected, value))
+    return number
+
+
+def images(x: npt.ArrayLike, image_shape: Sequence[int], argument: str = "x") -> np.ndarray:
     """Data as the networks take them: float32 [B, *image_shape], finite.
 
     Args:
@@ -24,30 +63,36 @@ def images(x, image_shape, argument="x"):
         TypeError: not numbers.
         ValueError: another shape, no rows, NaN or infinity, pixels in 0 .. 255.
     """
-    image_shape = tuple(image_shape)
-    expected = _shape_words(image_shape)
-    x = _numbers(x, argument, expected)
-    if len(image_shape) == 3 and image_shape[-1] == 1 and x.ndim == 3:
-        x = x[..., None]
-    if x.shape[1:] != image_shape or x.ndim == 0:
-        raise ValueError(refusal(f"{argument}.shape", expected, x.shape))
-    if len(x) == 0:
-        raise ValueError(refusal(f"{argument}.shape", f"{expected} with B >= 1", x.shape))
-    if x.dtype == np.uint8 and len(image_shape) == 3:
-        return x.astype(np.float32) / np.float32(255)
-    x = _finite(x, argument)
-    if len(image_shape) == 3 and x.max() > _BRIGHTEST:
+    shape = tuple(image_shape)
+    expected = _shape_words(shape)
+    data = _numbers(x, argument, expected)
+    if len(shape) == 3 and shape[-1] == 1 and data.ndim == 3:
+        data = data[..., None]
+    if data.shape[1:] != shape or data.ndim == 0:
+        raise ValueError(refusal(f"{argument}.shape", expected, data.shape))
+    if len(data) == 0:
+        raise ValueError(refusal(f"{argument}.shape", f"{expected} with B >= 1", data.shape))
+    if data.dtype == np.uint8 and len(shape) == 3:
+        return data.astype(np.float32) / np.float32(255)
+    data = _finite(data, argument)
+    if len(shape) == 3 and data.max() > _BRIGHTEST:
         hint = "Pass uint8 pixels as they are, or divide by 255."
-        raise ValueError(refusal(f"{argument}.max()", "pixels in [0, 1]", float(x.max()), hint))
-    return x
+        raise ValueError(refusal(f"{argument}.max()", "pixels in [0, 1]", float(data.max()), hint))
+    return data
 
 
-def latents(z, latent_dim, argument="z"):
+def latents(z: npt.ArrayLike, latent_dim: int, argument: str = "z") -> np.ndarray:
     """Codes, float32 [B, latent_dim], finite; raises as `images` does."""
     return images(z, (latent_dim,), argument)
 
 
-def labels(y, rows, num_classes=None, num_attributes=None, conditional=True):
+def labels(
+    y: npt.ArrayLike | None,
+    rows: int,
+    num_classes: int | None = None,
+    num_attributes: int | None = None,
+    conditional: bool = True,
+) -> np.ndarray | None:
     """Labels as the networks take them: int32 [rows], float32 [rows, num_attributes], or None.
 
     Args:
@@ -65,40 +110,32 @@ def labels(y, rows, num_classes=None, num_attributes=None, conditional=True):
     expected = f"{kind} of shape {list(shape)}"
     if y is None:
         raise ValueError(refusal("y", f"{expected}, as this model is conditional", y))
-    y = _numbers(y, "y", expected)
-    if y.shape == shape[1:]:
-        y = np.broadcast_to(y, shape)
-    if y.shape != shape:
-        raise ValueError(refusal("y.shape", expected, y.shape))
+    given = _numbers(y, "y", expected)
+    if given.shape == shape[1:]:
+        given = np.broadcast_to(given, shape)
+    if given.shape != shape:
+        raise ValueError(refusal("y.shape", expected, given.shape))
     if num_attributes is not None:
-        return _finite(y, "y")
-    if not np.issubdtype(y.dtype, np.integer):
-        raise TypeError(refusal("y.dtype", expected, str(y.dtype)))
-    outside = y[(y < 0) | (y >= num_classes)]
+        return _finite(given, "y")
+    if not np.issubdtype(given.dtype, np.integer):
+        raise TypeError(refusal("y.dtype", expected, str(given.dtype)))
+    outside = given[(given < 0) | (given >= num_classes)]
     if outside.size:
         raise ValueError(refusal("y", expected, int(outside[0])))
-    return y.astype(np.int32)
+    return given.astype(np.int32)
 
 
-def count(n, argument="n"):
-    """A number of things: int >= 1."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise TypeError(refusal(argument, "an int >= 1", n))
-    if n < 1:
-        raise ValueError(refusal(argument, "an int >= 1", n))
-    return int(n)
-
-
-def seed(value):
+def seed(value: Any) -> int:
     """An int as it is; None draws one from the operating system."""
     if value is None:
         return secrets.randbits(62)
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    number = _index(value)
+    if number is None:
         raise TypeError(refusal("seed", "an int or None", value))
-    return int(value)
+    return number
 
 
-def capability(verb, capabilities, method):
+def capability(verb: str, capabilities: Iterable[str], method: str) -> None:
     """Raises `ValueError`, naming the verbs there are, unless `verb` is one of them."""
     if verb not in capabilities:
         have = ", ".join(sorted(capabilities))
@@ -106,14 +143,26 @@ def capability(verb, capabilities, method):
         raise ValueError(message)
 
 
-def level(value, levels, part="z", parts=("z",)):
-    """The level and the part of a code: an int in [1, levels] (None for all), one of `parts`."""
+def level(value: Any, levels: int, part: str = "z", parts: Sequence[str] = ("z",)) -> int | None:
+    """A level, an int in [1, levels] (None for all); `part`, of the code, is one of `parts`."""
     if value is None and levels > 1 and part == "z":
-        return
-    if isinstance(value, bool) or value not in range(1, levels + 1):
+        return None
+    number = _index(value)
+    if number is None or not 1 <= number <= levels:
         raise ValueError(refusal("level", f"an int in [1, {levels}]", value))
     if part not in parts:
         raise unknown("part", part, parts)
+    return number
+
+
+def _index(value):
+    """The Python int that a value is, or None; True and False are no numbers here."""
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
 
 
 def _shape_words(shape):

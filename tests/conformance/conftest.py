@@ -5,6 +5,7 @@ import types
 
 import pytest
 
+import zoo
 from tests.conformance import cases
 
 
@@ -38,3 +39,9 @@ def trained(train_once, method):
 @pytest.fixture(scope="session")
 def model(trained):
     return trained.model
+
+
+@pytest.fixture(scope="session")
+def served(model, method, tmp_path_factory):
+    """The method's export in Python."""
+    return zoo.load(zoo.export(model, tmp_path_factory.mktemp("exported") / method))

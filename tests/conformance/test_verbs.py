@@ -1,152 +1,188 @@
-"""The verbs: what a model can do, what it refuses, and that rows are independent."""
+"""The verbs: one list, asked of every model and of its export, which agree in all they say."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import zoo
 from tests import helpers
 from tests.conformance import cases
 
-VERBS = ("sample", "encode", "decode", "reconstruct", "log_prob", "classify")
+NEEDS = {  # each verb, and the capability that it asks for
+    "sample": "sample",
+    "encode": "encode",
+    "decode": "decode",
+    "reconstruct": "reconstruct",
+    "log_prob": "log_prob",
+    "classify": "classify",
+    "inpaint": "reconstruct",
+}
+DRAWS = ("sample", "reconstruct", "log_prob", "inpaint")  # verbs that take a seed
 
 
-def call(model, verb, fed, **more):
-    """A verb on the rows of `fed`, with labels where the model needs them."""
-    y = {"y": fed["y"]} if "y" in fed and verb != "classify" else {}
-    if verb == "sample":
-        return model.sample(len(fed["x"]), **y, **more)
-    return getattr(model, verb)(fed["z" if verb == "decode" else "x"], **y, **more)
+def inputs(model):
+    """`cases.inputs`, and a chessboard of known pixels."""
+    known = np.indices(model.image_shape).sum(axis=0) % 2 == 0
+    return cases.inputs(model) | {"known": known}
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_capabilities_are_the_verbs_that_work(model, verb):
-    fed = cases.inputs(model)
-    if verb not in model.capabilities:
-        with helpers.refused(ValueError, match=f"{model.method} cannot {verb}") as error:
-            call(model, verb, fed)
-        assert all(have in str(error.value) for have in model.capabilities)
-        return
-    found = call(model, verb, fed)
+def call(subject, verb, fed, **options):
+    """A verb of a model or an export on the rows of `fed`, with labels where it takes them."""
+    first = {"sample": (len(fed["x"]),), "decode": (fed["z"],), "inpaint": (fed["x"], fed["known"])}
+    takes_y = "y" in fed and verb not in ("classify", "discriminator_features")
+    labels = {"y": fed["y"]} if takes_y else {}
+    return getattr(subject, verb)(*first.get(verb, (fed["x"],)), **labels, **options)
+
+
+def choices(model, verb):
+    """What a verb is told, one call each: all levels and parts, and a seed where it draws."""
+    found, levels = [{}], range(1, model.levels + 1)
+    if verb in ("encode", "reconstruct"):
+        found = [{"level": level} for level in levels]
     if verb == "encode":
-        assert found.batch_shape == [5]
-        found = found.sample(seed=0)
-    elif verb == "decode":
-        assert tuple(found.event_shape) == model.image_shape and found.batch_shape == [5]
-        found = found.sample(seed=0)
-    shapes = {
-        "encode": (5, model.code_dim),
-        "log_prob": (5,),
-        "classify": (5, model.num_classes),
+        found += [{"part": part} for part in model.parts if part != "z"]
+    if verb == "inpaint":  # of the top alone, as each level is traced anew
+        found = [{"level": levels[-1], "steps": 2}]
+    return [{**each, **({"seed": 3} if verb in DRAWS else {})} for each in found]
+
+
+def refused_alike(model, served, match, verb, fed, **options):
+    """Both refuse a call with the same error and words, in one line."""
+    with helpers.refused(match=match) as expected:
+        call(model, verb, fed, **options)
+    with helpers.refused(type(expected.value)) as received:
+        call(served, verb, fed, **options)
+    assert str(received.value) == str(expected.value)
+    return str(expected.value)
+
+
+@pytest.mark.parametrize("verb", NEEDS)
+def test_an_export_has_the_verbs_of_the_model(model, served, verb):
+    fed = inputs(model)
+    if NEEDS[verb] not in model.capabilities:
+        match = f"{model.method} cannot {NEEDS[verb]}"
+        message = refused_alike(model, served, match, verb, fed)
+        assert all(have in message for have in model.capabilities)
+        return
+    for options in choices(model, verb):
+        expected, found = (call(each, verb, fed, **options) for each in (model, served))
+        if verb in ("encode", "decode"):
+            same_distribution(found, expected, fed["x"])
+            if verb == "decode":
+                assert expected.event_shape == model.image_shape
+            elif options == {"level": 1}:
+                assert expected.event_shape == [model.code_dim]
+            continue
+        shape = {"log_prob": (5,), "classify": (5, model.num_classes)}
+        assert expected.shape == shape.get(verb, (5, *model.image_shape))
+        assert expected.dtype == tf.float32 and np.isfinite(expected).all()
+        helpers.assert_close(found, expected, 1e-4 if verb == "log_prob" else 1e-5)
+        if verb in DRAWS:
+            assert (np.asarray(call(model, verb, fed, **options)) == expected.numpy()).all()
+
+
+def same_distribution(found, expected, x):
+    """The same family and parameters; what has none is drawn, and scores x if it scores at all."""
+    assert found.batch_shape == expected.batch_shape == [5]
+    assert found.event_shape == expected.event_shape
+    for each in (found, expected):
+        z = each.sample(seed=0)
+        assert z.shape == [5, *expected.event_shape] and np.isfinite(z).all()
+    family, parameters = zoo.distributions.describe(expected)
+    if parameters:
+        assert type(found) is type(expected)
+        assert zoo.distributions.describe(found)[0] == family
+        helpers.assert_close(zoo.distributions.describe(found)[1], parameters)
+    elif family == "autoregressive":
+        helpers.assert_close(found.log_prob(x), expected.log_prob(x), 1e-4)
+
+
+def test_what_only_the_model_has_is_said_by_the_export(model, served):
+    fed = inputs(model)
+    has = {
+        "features": hasattr(model.networks.get("encoder"), "trace"),
+        "discriminator_features": model.has_discriminator_features,
     }
-    assert tuple(found.shape) == shapes.get(verb, (5, *model.image_shape))
-    assert found.dtype == tf.float32 and np.isfinite(found).all()
+    for verb, it_has in has.items():
+        if it_has:
+            found = call(model, verb, fed)
+            for layer in found.values() if verb == "features" else [found]:
+                assert layer.shape[0] == 5 and np.isfinite(layer).all()
+        else:
+            with helpers.refused(ValueError):
+                call(model, verb, fed)
+        with helpers.refused(ValueError, match=f"`{verb}`.*zoo.restore"):
+            call(served, verb, fed)
+    if model.levels > 1:
+        assert len(call(model, "encode", fed, level=None).sample(seed=(0, 1))) == model.levels
+        with helpers.refused(ValueError, match="`level`.*zoo.restore"):
+            call(served, "encode", fed, level=None)
 
 
-def test_density_is_named_where_there_is_one(model):
-    assert (model.density is not None) == ("log_prob" in model.capabilities)
-    assert model.density in (None, "exact", "lower_bound")
-
-
-def test_verbs_draw_by_seed(model):
-    fed = cases.inputs(model)
-    for verb in {"sample", "reconstruct", "log_prob"} & model.capabilities:
-        found = np.asarray(call(model, verb, fed, seed=3))
-        assert (found == np.asarray(call(model, verb, fed, seed=3))).all(), verb
-    other = model.sample(5, seed=4, **({"y": fed["y"]} if "y" in fed else {}))
-    assert not np.allclose(call(model, "sample", fed, seed=3), other)
-
-
-def test_a_sample_depends_on_its_own_seed_alone(model):
-    fed = cases.inputs(model)
-    y = tf.constant(fed["y"]) if "y" in fed else None
-    whole = np.asarray(model.sample_rows(tf.constant(fed["seed"]), y))
+def test_a_sample_depends_on_its_own_seed_alone(model, served):
+    fed = inputs(model)
+    y = (tf.constant(fed["y"]),) if "y" in fed else ()
+    rows = model.row_function("sample_rows")
     changed = fed["seed"].copy()
     changed[2] += 1
-    other = np.asarray(model.sample_rows(tf.constant(changed), y))
+    whole, other = (rows(tf.constant(each), *y).numpy() for each in (fed["seed"], changed))
     helpers.assert_close(np.delete(other, 2, 0), np.delete(whole, 2, 0))
     assert not np.allclose(other[2], whole[2], atol=1e-4)
-    one = {"y": fed["y"][:3]} if "y" in fed else {}
-    helpers.assert_close(model.sample(3, seed=9, **one), call(model, "sample", fed, seed=9)[:3])
+    whole = call(model, "sample", fed, seed=np.int32(9))
+    three = {key: value[:3] for key, value in fed.items()}
+    helpers.assert_close(call(served, "sample", three, seed=9), whole[:3])
+    assert not np.allclose(call(model, "sample", fed, seed=3), whole)
 
 
-@pytest.mark.parametrize(
-    "argument, value, kind",
-    [
-        ("n", 0, ValueError),
-        ("n", -1, ValueError),
-        ("n", 2.0, TypeError),
-        ("n", "2", TypeError),
-        ("n", True, TypeError),
-        ("seed", "a", TypeError),
-        ("seed", 1.5, TypeError),
-    ],
-)
-def test_bad_numbers_are_refused(model, argument, value, kind):
-    fed = cases.inputs(model, rows=2)
+# --- refusals -------------------------------------------------------------------------------------
+
+
+def test_bad_numbers_are_refused(model, served):
+    fed = inputs(model)
     y = {"y": fed["y"]} if "y" in fed else {}
-    with helpers.refused(kind, match=rf"`{argument}`.*Received: {argument}="):
-        model.sample(**{"n": 2, "seed": 0, **y, argument: value})
+    bad = [("n", n) for n in (0, -1, 2.0, "2", True)] + [("seed", s) for s in ("a", 1.5)]
+    for argument, value in bad:
+        kind = ValueError if argument == "n" and value in (0, -1) else TypeError
+        for subject in (model, served):
+            with helpers.refused(kind, match=rf"`{argument}`.*Received: {argument}="):
+                subject.sample(**{"n": 5, "seed": 0, **y, argument: value})
 
 
-def test_numpy_integers_are_integers(model):
-    fed = cases.inputs(model, rows=2)
-    y = {"y": fed["y"]} if "y" in fed else {}
-    found = model.sample(np.int64(2), seed=np.int32(3), **y)
-    helpers.assert_close(found, model.sample(2, seed=3, **y))
+def test_labels_are_refused_by_models_without_and_wanted_by_models_with(model, served):
+    fed = inputs(model)
+    if model.conditional:
+        bad = [{key: fed[key] for key in fed if key != "y"}, fed | {"y": fed["y"][:2]}]
+    else:
+        bad = [fed | {"y": np.zeros(5, np.int32)}, fed | {"y": "one"}]
+    for verb in set(NEEDS) - {"classify"}:
+        for given in bad if NEEDS[verb] in model.capabilities else ():
+            refused_alike(model, served, "`y", verb, given)
 
 
-def test_labels_are_refused_by_models_without_and_wanted_by_models_with(model):
-    fed = cases.inputs(model)
-    for verb in model.capabilities - {"classify"}:
-        if model.conditional:
-            without = {k: v for k, v in fed.items() if k != "y"}
-            wrong = fed | {"y": fed["y"][:2]}
-        else:
-            without = fed | {"y": np.zeros(5, np.int32)}
-            wrong = fed | {"y": "one"}
-        for bad in (without, wrong):
-            with helpers.refused(match="`y"):
-                call(model, verb, bad)
+def test_bad_data_and_codes_are_refused(model, served):
+    fed = inputs(model)
+    x, z = fed["x"], fed["z"]
+    bad = [x[0], np.concatenate([x, x], axis=1), x[:0], x * np.nan, "x"]
+    if len(model.image_shape) == 3:
+        bad.append(255 * np.ones_like(x))
+    for verb in set(NEEDS) - {"sample", "decode"}:
+        for value in bad if NEEDS[verb] in model.capabilities else ():
+            refused_alike(model, served, "`x", verb, fed | {"x": value})
+    if "decode" in model.capabilities:
+        for value in (z[0], z[:, :-1], z * np.inf, "z"):
+            refused_alike(model, served, "`z", "decode", fed | {"z": value})
 
 
-@pytest.mark.parametrize("what", ["rank", "side", "no rows", "NaN", "words", "0..255"])
-def test_bad_data_are_refused(model, what):
-    x = cases.inputs(model)["x"]
-    bad = {
-        "rank": x[0],
-        "side": np.concatenate([x, x], axis=1),
-        "no rows": x[:0],
-        "NaN": x * np.nan,
-        "words": "x",
-        "0..255": 255 * np.ones_like(x),
-    }[what]
-    if what == "0..255" and len(model.image_shape) == 1:
-        pytest.skip("vectors have no range")
-    for verb in {"encode", "reconstruct", "log_prob", "classify"} & model.capabilities:
-        with helpers.refused(match="`x"):
-            call(model, verb, cases.inputs(model) | {"x": bad})
-
-
-def test_bad_codes_are_refused(model):
-    if "decode" not in model.capabilities:
-        pytest.skip("cannot decode")
-    z = cases.inputs(model)["z"]
-    for bad in (z[0], z[:, :-1], z * np.inf, "z"):
-        with helpers.refused(match="`z"):
-            call(model, "decode", cases.inputs(model) | {"z": bad})
-
-
-def test_other_bad_arguments_are_refused(model):
-    fed = cases.inputs(model)
-    for verb in {"encode", "reconstruct"} & model.capabilities:
-        with helpers.refused(ValueError, match="`level`"):
-            call(model, verb, fed, level=model.levels + 1)
-    if "encode" in model.capabilities:
-        with helpers.refused(ValueError, match="`part`"):
-            call(model, "encode", fed, part="style of nobody")
-    if "log_prob" in model.capabilities:
-        for bad in (0, 1.5, "2"):
-            with helpers.refused(match="`samples`"):
-                call(model, "log_prob", fed, samples=bad)
+def test_other_bad_arguments_are_refused(model, served):
+    fed = inputs(model)
+    bad = [(verb, "level", model.levels + 1) for verb in ("encode", "reconstruct", "inpaint")]
+    bad += [("encode", "part", "style of nobody")]
+    bad += [("log_prob", "samples", value) for value in (0, 1.5, "2")]
+    bad += [("inpaint", "steps", 0)]
+    for verb, argument, value in bad:
+        if NEEDS[verb] in model.capabilities:
+            refused_alike(model, served, f"`{argument}`", verb, fed, **{argument: value})
+    if "reconstruct" in model.capabilities:
+        refused_alike(model, served, "`known`", "inpaint", fed | {"known": [True] * 7})
     with helpers.refused(ValueError, match="`optimizers`"):
-        cases.make(model.method).compile({"nobody": None})
+        model.compile({"nobody": None})

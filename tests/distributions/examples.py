@@ -94,6 +94,7 @@ MADE = {
     "uniform": lambda: distributions.uniform(3),
     "uniform images": lambda: distributions.uniform((2, 2, 1), low=0.0),
     "one_hot": one_hot,
+    "categorical": lambda: distributions.categorical(vectors()),
     "blocks": lambda: distributions.blocks(one_hot(), mixture()),
     "mixture": mixture,
     "component": component,

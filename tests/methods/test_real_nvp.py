@@ -304,8 +304,9 @@ def test_a_wgan_draws_its_samples_to_the_data():
 
 
 def test_the_code_is_as_large_as_the_data():
-    assert nvp((4, 4, 1)).latent_dim == 16 == nvp((4, 4, 1), latent_dim=16).code_dim
-    with helpers.refused(ValueError, match="`latent_dim`.*16"):
+    assert nvp((4, 4, 1)).latent_dim == 16 == nvp((4, 4, 1)).code_dim
+    assert "latent_dim" not in nvp((4, 4, 1)).hyper_parameters
+    with helpers.refused(ValueError, match="`latent_dim`.*which the method fixes"):
         nvp((4, 4, 1), latent_dim=64)
 
 

@@ -43,6 +43,7 @@ __all__ = [
     "autoregressive_flow",
     "bernoulli",
     "blocks",
+    "categorical",
     "category",
     "code",
     "component",
@@ -91,6 +92,11 @@ def uniform(shape: int | tuple[int, ...], low: float = -1.0) -> tfd.Distribution
 def one_hot(logits: tf.Tensor | np.ndarray) -> tfd.Distribution:
     """Categorical over K classes as one-hot vectors; batch shape [] for logits [K]."""
     return tfd.OneHotCategorical(logits=tf.cast(logits, tf.float32), dtype=tf.float32)
+
+
+def categorical(logits: tf.Tensor) -> tfd.Distribution:
+    """q(y|x) of a class, int32 in [0, K), from logits [B, K]."""
+    return tfd.Categorical(logits=tf.cast(logits, tf.float32))
 
 
 def blocks(*distributions: tfd.Distribution) -> tfd.Distribution:

@@ -130,6 +130,13 @@ FAMILIES = (
         likelihood_of="none",
     ),
     Family(
+        tfd.Categorical,
+        "categorical",
+        _choice,
+        lambda p, noise: category(p.probs_parameter(), noise),
+        parameters=("logits",),
+    ),
+    Family(
         Implicit,
         "implicit",
         lambda p, shape: [p.noise],

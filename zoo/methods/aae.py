@@ -3,7 +3,6 @@
 from typing import Any, Literal
 
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from zoo import distributions
 from zoo.fields import field
@@ -252,5 +251,5 @@ class AAE(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
         """q(y|x), a Categorical, or q(z|x) of the continuous part."""
         y, z = self.split(self.apply("encoder", x))
         if part == "y":
-            return tfd.Categorical(logits=y)
+            return distributions.categorical(y)
         return distributions.deterministic(z)

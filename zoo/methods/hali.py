@@ -203,10 +203,10 @@ class HALI(GenerativeModel):
             z = self.descend(self.climb(x, draw, level)[-1], level, draw)
             return self.likelihood(z[0]).mean()
 
-    def features(self, x: tf.Tensor, y: None = None) -> dict[str, tf.Tensor]:
-        hidden = super().features(x, y)
+    def features_rows(self, x: tf.Tensor, y: None = None) -> dict[str, tf.Tensor]:
+        hidden = super().features_rows(x, y)
         with self.inference():
-            z = self.posterior(self._x(x)).mean()
+            z = self.posterior(x).mean()
             for level in range(2, self.levels + 1):
                 rows = self.trace(f"encoder_{level}", z)
                 hidden |= {f"level_{level}_row_{i}": row for i, row in enumerate(rows)}

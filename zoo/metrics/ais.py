@@ -94,7 +94,7 @@ def simulate(model, n, y=None, seed=0):
         z = distributions.sample_rows(model.prior, rows, "z")
         return model.decode_rows(z, rows, y)["sample"], z
 
-    return traced(seeds.row_seeds(checks.count(n), seed), y)
+    return traced(seeds.row_seeds(checks.whole(n, "n"), seed), y)
 
 
 def bounds(model, x, z, y=None, *, chains=CHAINS, steps=STEPS, start=None, seed=0):
@@ -110,7 +110,7 @@ def bounds(model, x, z, y=None, *, chains=CHAINS, steps=STEPS, start=None, seed=
 
 def schedule(steps):
     """b_0 = 0, ..., b_T = 1, float32 [T + 1]: a sigmoid's, slow at both ends."""
-    if checks.count(steps, "steps") < 2:
+    if checks.whole(steps, "steps") < 2:
         raise ValueError(refusal("steps", "an int >= 2", steps))
     sigmoid = 1.0 / (1.0 + np.exp(-SLOPE * np.linspace(-1.0, 1.0, steps + 1)))
     return ((sigmoid - sigmoid[0]) / (sigmoid[-1] - sigmoid[0])).astype(np.float32)
@@ -138,7 +138,7 @@ def _words(chains, steps, start, found):
 
 def _bounds(model, x, y, z, chains, steps, start, seed):
     """{"lower", "acceptance"[, "upper"]}, float64 [N] each, `upper` if z is given."""
-    chains, betas = checks.count(chains, "chains"), schedule(steps)
+    chains, betas = checks.whole(chains, "chains"), schedule(steps)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def traced(x, y, z, seed):

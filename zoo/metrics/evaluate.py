@@ -83,7 +83,7 @@ def evaluate(
     }
     for argument, value in counts.items():
         if value is not None:
-            checks.count(value, argument)
+            checks.whole(value, argument)
     chosen = _chosen(model, dataset, metrics)
     subject = Subject(
         model,

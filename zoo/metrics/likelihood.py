@@ -20,7 +20,7 @@ def log_prob(model, x, y=None, *, samples=1, seed=0):
         samples: k of the importance-weighted bound, int >= 1; 1 is the ELBO.
         seed: of the importance samples; each example has its own.
     """
-    size = max(1, ROWS // checks.count(samples, "samples"))
+    size = max(1, ROWS // checks.whole(samples, "samples"))
     parts = [
         model.log_prob(
             x[start : start + size],

@@ -14,13 +14,13 @@ from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter, field
 from zoo.model.building import Building
 from zoo.model.game import Game
+from zoo.model.rows import Rows
 from zoo.optimizers import FusedAdam
-from zoo.verbs import Verbs
 
 _NUM_ATTRIBUTES = HyperParameter("num_attributes", "int", None, optional=True, at_least=1)
 
 
-class GenerativeModel(fields.Declared, Verbs, Game, Building, keras.Model):
+class GenerativeModel(fields.Declared, Rows, Game, Building, keras.Model):
     """A generative model as players of a game.
 
     A method declares its hyper-parameters as fields (`zoo.fields`) and sets `PLAYERS`; it makes its
@@ -148,17 +148,6 @@ class GenerativeModel(fields.Declared, Verbs, Game, Building, keras.Model):
         """
         if self.OUTPUT_BIAS:
             distributions.set_output_bias(self.decoder, x)
-
-    @property
-    def semi_supervised(self) -> bool:
-        """Whether the phases take labelled examples beside x."""
-        return self.classifies
-
-    @property
-    def conditional(self) -> bool:
-        """Whether networks and verbs take `y`."""
-        labels = self.num_classes if self.num_attributes is None else self.num_attributes
-        return labels is not None and not self.semi_supervised
 
     def phase_inputs(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
         """What the phases take of a batch: x; x and y if conditional; x, x_labelled, y_labelled."""

@@ -2,8 +2,10 @@
 
 import inspect
 import json
+import os
 import pathlib
 import re
+from typing import Any
 
 FILE_NAME = "model_card.md"
 
@@ -56,7 +58,14 @@ _CONTEXT = ("split", "n", "seed", "protocol")
 _DENSITY = {"exact": "exact, nats", "lower_bound": "a lower bound, nats", None: "none"}
 
 
-def write(directory, name, model, facts, data=None, metrics=None):
+def write(
+    directory: str | os.PathLike,
+    name: str,
+    model: Any,
+    facts: dict[str, Any],
+    data: str | None = None,
+    metrics: dict[str, Any] | None = None,
+) -> None:
     """Writes the card into `directory` from the model's docstring and the manifest's facts.
 
     Args:

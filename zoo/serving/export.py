@@ -1,9 +1,7 @@
 """A model becomes a versioned SavedModel, `<export_dir>/<version>/`, which TF Serving reads.
 
-The SavedModel is a plain `tf.Module` with one signature a verb: loading it needs neither Keras nor
-the method's code. Every input of a signature is fed (a server knows no optional ones), seeds
-included, and row i of the outputs depends on row i of the inputs alone: the server may batch
-requests.
+The SavedModel is a plain `tf.Module` with the signatures of `zoo.serving.signatures`: loading it
+needs neither Keras nor the method's code.
 """
 
 import os
@@ -11,34 +9,27 @@ import pathlib
 import shutil
 import tempfile
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 import zoo
-from zoo.distributions import describe, pixels
+from zoo import checks
 from zoo.errors import refusal
-from zoo.serving import card, manifest, warm_up
+from zoo.serving import card, manifest, signatures, warm_up
 from zoo.serving.scan import scan
-
-# Inputs of each signature; `y` comes on top where the model is conditional. All are verbs but those
-# from which `Served.decode` rebuilds p(x|z): its parameters, or an autoregressive one's scores.
-INPUTS = {
-    "sample": ("seed",),
-    "encode": ("x", "seed"),
-    "decode": ("z", "seed"),
-    "decode_parameters": ("z",),
-    "decode_log_prob": ("x", "z"),
-    "reconstruct": ("x", "seed"),
-    "log_prob": ("x", "seed"),
-    "classify": ("x",),
-}
-# Families that have no parameters: known by samples alone (or outside of the closed list), or by
-# samples and scores.
-IMPLICIT, AUTOREGRESSIVE = "implicit", "autoregressive"
+from zoo.verbs import FACTS
 
 
-def export(model, export_dir, version=None, *, data=None, metrics=None):
+def export(
+    model: Any,
+    export_dir: str | os.PathLike,
+    version: int | None = None,
+    *,
+    data: str | None = None,
+    metrics: dict[str, Any] | None = None,
+) -> pathlib.Path:
     """Writes a model as a new version below `export_dir`, beside the older ones, in one rename.
 
     EMA weights are exported where the model keeps them; of training, nothing is: no optimizers, no
@@ -60,7 +51,8 @@ def export(model, export_dir, version=None, *, data=None, metrics=None):
         NotADirectoryError: `export_dir` (or a parent) is a file.
     """
     export_dir = pathlib.Path(os.path.abspath(export_dir))
-    _check_version(version, export_dir)
+    version = checks.whole(version, "version", optional=True)
+    _check_new(version, export_dir)
     try:
         export_dir.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -77,50 +69,37 @@ def export(model, export_dir, version=None, *, data=None, metrics=None):
         raise
 
 
-def versions(export_dir):
+def versions(export_dir: str | os.PathLike) -> list[int]:
     """The integer versions below `export_dir`, ascending."""
     names = (path.name for path in pathlib.Path(export_dir).iterdir() if path.is_dir())
     return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
 
-def _check_version(version, export_dir):
-    if version is None:
-        return
-    if isinstance(version, bool) or not isinstance(version, int):
-        raise TypeError(refusal("version", "an int >= 1 or None", version))
-    if version < 1:
-        raise ValueError(refusal("version", "an int >= 1 or None", version))
-    if (export_dir / str(version)).exists():
+def _check_new(version, export_dir):
+    if version is not None and (export_dir / str(version)).exists():
         raise ValueError(refusal("version", f"one that is not in {export_dir} yet", version))
 
 
 def _write(model, directory, name, data, metrics):
-    families = {verb: _family(model, verb) for verb in {"encode", "decode"} & model.capabilities}
-    module, functions = tf.Module(), _signatures(model, families)
+    families = signatures.families(model)
+    module, functions = tf.Module(), signatures.trace(model, families)
     found = {id(v): v for function in functions.values() for v in function.graph.variables}
     module.variables_in_use = sorted(found.values(), key=lambda variable: variable.name)
-    signatures = dict(functions)
-    if "sample" in functions:
-        signatures["serving_default"] = functions["sample"]
-    tf.saved_model.save(module, str(directory), signatures=signatures)
+    tf.saved_model.save(
+        module, str(directory), signatures={**functions, "serving_default": functions["sample"]}
+    )
     scan(directory)  # what `zoo.load` would refuse is not published
 
-    shapes = {verb: _shapes(function) for verb, function in functions.items()}
+    shapes = {verb: signatures.shapes(function) for verb, function in functions.items()}
     facts = {
-        "method": model.method,
+        **{fact: _plain(getattr(model, fact)) for fact in FACTS},
         "hyper_parameters": model.hyper_parameters,
-        "image_shape": list(model.image_shape),
-        "latent_dim": model.latent_dim,
-        "num_classes": model.num_classes,
-        "num_attributes": model.num_attributes,
-        "conditional": model.conditional,
-        "levels": model.levels,
-        "capabilities": sorted(model.capabilities),
-        "density": model.density,
         "dtype": model.dtype_policy.name,
         "step": int(model.step),
         "signatures": shapes,
-        "distributions": {verb: _recipe(verb, families[verb], functions) for verb in families},
+        "distributions": {
+            verb: signatures.recipe(verb, family, shapes) for verb, family in families.items()
+        },
         "versions": _library_versions(),
         "warm_up": warm_up.FILE_NAME,
     }
@@ -129,114 +108,9 @@ def _write(model, directory, name, data, metrics):
     manifest.write(directory, facts)
 
 
-# --- signatures -----------------------------------------------------------------------------------
-
-
-def _signatures(model, families):
-    """{name: ConcreteFunction} of what the model can do."""
-    bodies = {
-        "sample": lambda seed, y=None: {"x": model.sample_rows(seed, y)},
-        "encode": lambda x, seed, y=None: model.encode_rows(x, seed, y),
-        "decode": lambda z, seed, y=None: model.decode_rows(z, seed, y),
-        "decode_parameters": lambda z, y=None: _parameters(model, z, y),
-        "decode_log_prob": lambda x, z, y=None: {"log_prob": _score(model, x, z, y)},
-        "reconstruct": lambda x, seed, y=None: {
-            f"level_{level}": model.reconstruct_rows(x, seed, y, level=level)
-            for level in range(1, model.levels + 1)
-        },
-        "log_prob": lambda x, seed, y=None: {"log_prob": model.log_prob_rows(x, seed, y)},
-        "classify": lambda x: {"logits": model.classify_rows(x)},
-    }
-    wanted = [verb for verb in INPUTS if verb in model.capabilities]
-    extra = {None: (), IMPLICIT: (), AUTOREGRESSIVE: ("decode_log_prob",)}
-    wanted += extra.get(families.get("decode"), ("decode_parameters",))
-    return {name: _trace(bodies[name], _specs(model, name)) for name in wanted}
-
-
-def _specs(model, name):
-    """The TensorSpecs of a signature's inputs, in order."""
-    y = tf.TensorSpec([None], tf.int32, "y")
-    if model.num_attributes is not None:
-        y = tf.TensorSpec([None, model.num_attributes], tf.float32, "y")
-    known = {
-        "x": tf.TensorSpec([None, *model.image_shape], tf.float32, "x"),
-        "z": tf.TensorSpec([None, model.code_dim], tf.float32, "z"),
-        "seed": tf.TensorSpec([None], tf.int64, "seed"),
-        "y": y,
-    }
-    labels = ("y",) if model.conditional and name != "classify" else ()
-    return [known[name] for name in (*INPUTS[name], *labels)]
-
-
-def _trace(body, specs):
-    """The ConcreteFunction of `body`, a callable of keywords that returns {name: tensor}."""
-    names = [spec.name for spec in specs]
-
-    # No jit_compile: TensorFlow Serving on a CPU has no XLA to run it with.
-    @tf.function(input_signature=specs, autograph=False)
-    def signature(*inputs):
-        with pixels.without_xla():
-            outputs = body(**dict(zip(names, inputs, strict=True)))
-        return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
-
-    return signature.get_concrete_function()
-
-
-def _parameters(model, z, y):
-    """The parameters of p(x|z), on the weights that the verbs use."""
-    with model.inference():
-        return _described(model.likelihood, z, y)[1]
-
-
-def _score(model, x, z, y):
-    """log p(x|z), [B] nats, on the weights that the verbs use."""
-    with model.inference():
-        return (model.likelihood(z) if y is None else model.likelihood(z, y)).log_prob(x)
-
-
-def _described(distribution, *inputs):
-    """(family, parameters) of q(z|x) or p(x|z); ("implicit", {}) outside of the closed list."""
-    found = distribution(*(tensor for tensor in inputs if tensor is not None))
-    try:
-        return describe(found)
-    except (AttributeError, TypeError):
-        return IMPLICIT, {}
-
-
-def _family(model, verb):
-    """The family of what `encode` or `decode` returns, from a trace that is thrown away."""
-    distribution = model.posterior if verb == "encode" else model.likelihood
-    families = []
-
-    def body(x=None, z=None, seed=None, y=None):
-        del seed
-        families.append(_described(distribution, x if z is None else z, y)[0])
-        return {}
-
-    _trace(body, _specs(model, verb))
-    return families[0]
-
-
-def _recipe(verb, family, functions):
-    """How `Served` rebuilds a distribution: family, signature to call, {parameter: its output}."""
-    if family in (IMPLICIT, AUTOREGRESSIVE):
-        return {"family": family, "signature": verb, "parameters": {}}
-    signature = {"encode": "encode", "decode": "decode_parameters"}[verb]
-    outputs = sorted(functions[signature].structured_outputs)
-    # A code without noise is its own value.
-    parameters = {"loc": "value"} if outputs == ["value"] else {name: name for name in outputs}
-    return {"family": family, "signature": signature, "parameters": parameters}
-
-
-def _shapes(function):
-    """{"inputs" | "outputs": {name: {"dtype", "shape"}}} of a signature."""
-    inputs = {spec.name: spec for spec in function.structured_input_signature[0]}
-    outputs = function.structured_outputs
-    return {"inputs": _facts(inputs), "outputs": _facts(outputs)}
-
-
-def _facts(tensors):
-    return {k: {"dtype": t.dtype.name, "shape": t.shape.as_list()} for k, t in tensors.items()}
+def _plain(fact):
+    """A fact as JSON holds it: sets become sorted lists."""
+    return sorted(fact) if isinstance(fact, frozenset) else fact
 
 
 def _example(inputs):
@@ -280,6 +154,6 @@ def _publish(staging, export_dir, version):
             if not target.exists():
                 raise
             if version is not None:
-                _check_version(version, export_dir)
+                _check_new(version, export_dir)
     _fsync(export_dir)
     return target

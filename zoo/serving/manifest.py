@@ -9,19 +9,20 @@ import hashlib
 import json
 import os
 import pathlib
+from typing import Any
 
 from zoo.errors import refusal
+from zoo.verbs import FACTS
 
 FILE_NAME = "zoo_manifest.json"
-FORMAT = 1
+FORMAT = 2  # 1 had neither levels nor parts of `encode`, nor `redraw`
 _KEYS = (
-    "format", "method", "hyper_parameters", "image_shape", "latent_dim", "num_classes",
-    "num_attributes", "conditional", "levels", "capabilities", "density", "dtype", "step",
-    "signatures", "distributions", "versions", "warm_up", "files",
+    "format", *FACTS, "hyper_parameters", "dtype", "step", "signatures", "distributions",
+    "versions", "warm_up", "files",
 )  # fmt: skip
 
 
-def write(directory, manifest):
+def write(directory: str | os.PathLike, manifest: dict[str, Any]) -> None:
     """Writes `manifest`, completed with the sums of all files of `directory`; call it last."""
     directory = pathlib.Path(directory)
     files = {name: _describe(directory / name) for name in _names(directory)}
@@ -30,12 +31,13 @@ def write(directory, manifest):
     (directory / FILE_NAME).write_text(json.dumps(manifest, indent=1) + "\n")
 
 
-def read(directory):
+def read(directory: str | os.PathLike) -> dict[str, Any]:
     """The manifest of a version directory, after comparing every file with it.
 
     Raises:
         FileNotFoundError: no manifest: not an export of this library.
-        ValueError: unreadable manifest; a missing, changed or unlisted file, which is named.
+        ValueError: unreadable manifest, or one of another format; a missing, changed or unlisted
+            file, which is named.
     """
     directory = pathlib.Path(directory)
     path = directory / FILE_NAME
@@ -48,7 +50,8 @@ def read(directory):
     except (ValueError, TypeError) as error:
         raise _damaged(directory, f"{FILE_NAME} is not readable ({error})") from None
     if manifest.get("format") != FORMAT:
-        raise ValueError(refusal("format", f"{FORMAT} in {path}", manifest.get("format")))
+        expected, hint = f"{FORMAT} in {path}", "Export the model again."
+        raise ValueError(refusal("format", expected, manifest.get("format"), hint))
     if missing:
         raise _damaged(directory, f"{FILE_NAME} lacks {', '.join(missing)}")
     found, listed = set(_names(directory)), set(manifest["files"])

@@ -16,6 +16,7 @@ TF Serving) runs the saver's restore function, which `zoo.load` never does: a fo
 or write checkpoint files there.
 """
 
+import os
 import pathlib
 
 from tensorflow.core.framework import types_pb2
@@ -87,7 +88,7 @@ _USER_OBJECTS = frozenset({"_generic_user_object", "signature_map", "trackable_l
 _OPAQUE = frozenset({types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT})
 
 
-def scan(directory):
+def scan(directory: str | os.PathLike) -> None:
     """Reads `saved_model.pb` in `directory`; raises `ValueError` that names what could do harm."""
     directory = pathlib.Path(directory)
     # TensorFlow would read the first of these instead, and the second if the file were missing.

@@ -1,52 +1,43 @@
 """An export in Python: the verbs of a model without its method's code."""
 
 import math
+import os
 import pathlib
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
-import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
-from zoo import checks, seeds
+from zoo import seeds
 from zoo.distributions import rebuild
 from zoo.errors import refusal
 from zoo.serving import manifest
-from zoo.serving.export import AUTOREGRESSIVE, IMPLICIT, versions
+from zoo.serving.export import versions
 from zoo.serving.scan import scan
-
-tfd = tfp.distributions
-
-_CHUNK = 512  # rows a call: bounds memory, whatever the batch
+from zoo.serving.signatures import AUTOREGRESSIVE, IMPLICIT, encoding
+from zoo.verbs import FACTS, Verbs, in_chunks
 
 
-class Served:
+class Served(Verbs):
     """An exported model. Verbs, arguments and messages are those of `GenerativeModel`.
 
     Attributes:
-        method: name of the method that made it.
         path: pathlib.Path of the version directory.
         manifest: dict, all that the export says about itself.
-        image_shape: (H, W, C) or (D,).
-        latent_dim, num_classes, num_attributes, levels: ints or None.
-        conditional: whether the verbs need `y`.
-        capabilities: frozenset of verbs.
-        density: "exact", "lower_bound" or None: what `log_prob` returns.
+        Others as `zoo.verbs.Verbs`.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike) -> None:
         self.path = pathlib.Path(path)
         self.manifest = manifest.read(self.path)
         scan(self.path)
-        self.method = self.manifest["method"]
-        self.image_shape = tuple(self.manifest["image_shape"])
-        self.capabilities = frozenset(self.manifest["capabilities"])
-        self.density, self.levels = self.manifest["density"], self.manifest["levels"]
-        self.latent_dim, self.conditional = (
-            self.manifest["latent_dim"],
-            self.manifest["conditional"],
-        )
-        self.num_classes = self.manifest["num_classes"]
-        self.num_attributes = self.manifest["num_attributes"]
+        for fact in FACTS:
+            setattr(self, fact, self.manifest[fact])
+        self.image_shape, self.parts = tuple(self.image_shape), tuple(self.parts)
+        self.capabilities = frozenset(self.capabilities)
         # Kept: a signature holds its variables weakly.
         self._module = tf.saved_model.load(str(self.path))
         absent = sorted(set(self.manifest["signatures"]) - set(self._module.signatures))
@@ -55,97 +46,110 @@ class Served:
                 f"Damaged export {str(path)!r}: saved_model.pb has no signature {absent[0]!r}."
             )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         verbs = ", ".join(sorted(self.capabilities))
         return f"<Served {self.method} {self.image_shape}: {verbs}; {str(self.path)!r}>"
 
-    def sample(self, n, y=None, seed=None):
-        """n samples of p(x), [n, *image_shape]; a seed's rows are those of the Keras model."""
-        self._must("sample")
-        n = checks.count(n)
-        rows = seeds.row_seeds(n, checks.seed(seed))
-        return self._call("sample", seed=rows, y=self._labels(y, n))["x"]
+    def features(self, x: npt.ArrayLike, y: npt.ArrayLike | None = None) -> NoReturn:
+        """Refuses: the Keras model has them."""
+        raise self._not_exported("features", "an export holds no hidden layers")
 
-    def encode(self, x, y=None, level=1, part="z"):
-        """q(z|x), a TFP distribution with batch shape [B]."""
-        self._must("encode")
-        checks.level(level, 1, part)
-        x = checks.images(x, self.image_shape)
-        return self._distribution("encode", "value", x=x, y=self._labels(y, len(x)))
+    def discriminator_features(self, x: npt.ArrayLike) -> NoReturn:
+        """Refuses: the Keras model has them."""
+        raise self._not_exported("discriminator_features", "an export holds no discriminator")
 
-    def decode(self, z, y=None):
-        """p(x|z), a TFP distribution over [B, *image_shape]."""
-        self._must("decode")
-        code_dim = self.manifest["signatures"]["decode"]["inputs"]["z"]["shape"][-1]
-        z = checks.latents(z, code_dim)
-        return self._distribution("decode", "sample", z=z, y=self._labels(y, len(z)))
+    def _not_exported(self, verb, why):
+        expected = f"the Keras model, which zoo.restore(run_dir) gives, as {why}"
+        return ValueError(refusal(verb, expected, f"an export of {self.method}"))
 
-    def reconstruct(self, x, y=None, level=1, seed=None):
-        """The reconstruction of x from its code, [B, *image_shape]."""
-        self._must("reconstruct")
-        checks.level(level, self.levels)
-        x = checks.images(x, self.image_shape)
-        rows = seeds.row_seeds(len(x), checks.seed(seed))
-        found = self._call("reconstruct", x=x, seed=rows, y=self._labels(y, len(x)))
-        return found[f"level_{level}"]
+    # --- the back end: signatures -----------------------------------------------------------------
 
-    def log_prob(self, x, y=None, samples=1, seed=None):
-        """log p(x), or the bound that `density` names, [B] nats.
+    def sample_rows(self, seeds_: tf.Tensor, y: tf.Tensor | None = None) -> tf.Tensor:
+        """The output of `sample`."""
+        return self._run("sample", seed=seeds_, y=y)["x"]
 
-        The signature gives log w = log p(x, z) - log q(z|x) of one draw; several are joined as
-        log 1/k sum_k w_k (IWAE). With one sample, the same seed gives the Keras model's value.
-        """
-        self._must("log_prob")
-        x, samples = checks.images(x, self.image_shape), checks.count(samples, "samples")
-        y = self._labels(y, len(x))
-        draws = tf.reshape(seeds.row_seeds(samples * len(x), checks.seed(seed)), [samples, len(x)])
-        weights = [self._call("log_prob", x=x, seed=rows, y=y)["log_prob"] for rows in draws]
+    def posterior_of(
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor | None = None,
+        level: int | None = 1,
+        part: str = "z",
+    ) -> tfd.Distribution:
+        """q(z|x) as the manifest says, or known by samples."""
+        if level is None:
+            expected = f"an int in [1, {self.levels}]"
+            hint = "The joint distribution is the Keras model's, which zoo.restore(run_dir) gives."
+            raise ValueError(refusal("level", expected, level, hint))
+        return self._distribution(encoding(level, part), "value", x=x, y=y)
+
+    def reading_of(self, x: tf.Tensor, y: tf.Tensor | None = None) -> tfd.Distribution:
+        """What `read` returns, as the manifest says, or known by samples."""
+        return self._distribution("read", "value", x=x, y=y)
+
+    def likelihood_of(self, z: tf.Tensor, y: tf.Tensor | None = None) -> tfd.Distribution:
+        """p(x|z) as the manifest says, or known by samples."""
+        return self._distribution("decode", "sample", z=z, y=y)
+
+    def reconstruct_rows(
+        self, x: tf.Tensor, seeds_: tf.Tensor, y: tf.Tensor | None = None, level: int = 1
+    ) -> tf.Tensor:
+        """A level's output of `reconstruct`."""
+        return self._run("reconstruct", x=x, seed=seeds_, y=y)[f"level_{level}"]
+
+    def redraw_rows(
+        self, x: tf.Tensor, seeds_: tf.Tensor, y: tf.Tensor | None = None, level: int = 1
+    ) -> tf.Tensor:
+        """A level's output of `redraw`."""
+        return self._run("redraw", x=x, seed=seeds_, y=y)[f"level_{level}"]
+
+    def log_prob_rows(
+        self, x: tf.Tensor, seeds_: tf.Tensor, y: tf.Tensor | None = None, samples: int = 1
+    ) -> tf.Tensor:
+        """log w = log p(x, z) - log q(z|x) of one draw z, the output of `log_prob`."""
+        return self._run("log_prob", x=x, seed=seeds_, y=y)["log_prob"]
+
+    def _bound(self, x, y, samples, seed):
+        # Several draws, one a call, are joined as log 1/k sum_k w_k (IWAE).
+        draws = tf.reshape(seeds.row_seeds(samples * len(x), seed), [samples, len(x)])
+        weights = [self._by_rows("log_prob_rows", x, rows, y=y) for rows in draws]
         return tf.reduce_logsumexp(tf.stack(weights), axis=0) - math.log(samples)
 
-    def classify(self, x):
-        """Logits of the classes, [B, num_classes]."""
-        self._must("classify")
-        return self._call("classify", x=checks.images(x, self.image_shape))["logits"]
+    def classify_rows(self, x: tf.Tensor) -> tf.Tensor:
+        """The output of `classify`."""
+        return self._run("classify", x=x)["logits"]
 
-    def _must(self, verb):
-        checks.capability(verb, self.capabilities, self.method)
-
-    def _labels(self, y, rows):
-        return checks.labels(y, rows, self.num_classes, self.num_attributes, self.conditional)
-
-    def _call(self, signature, **inputs):
-        """{output: tensor} of a signature, in chunks; inputs that it does not have are left out."""
+    def _run(self, signature, **inputs):
+        """{output: tensor} of a signature; inputs that it does not have are left out."""
         fed = self.manifest["signatures"][signature]["inputs"]
-        run, rows = self._module.signatures[signature], len(next(iter(inputs.values())))
-        parts = [
-            run(
-                **{name: tf.convert_to_tensor(inputs[name][start : start + _CHUNK]) for name in fed}
-            )
-            for start in range(0, rows, _CHUNK)
-        ]
-        return {name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]}
+        return self._module.signatures[signature](**{name: inputs[name] for name in fed})
 
     def _distribution(self, verb, output, **inputs):
         """The distribution of a verb, as the manifest says, or known by samples in `output`."""
         recipe = self.manifest["distributions"][verb]
+        inputs = {name: value for name, value in inputs.items() if value is not None}
         rows = len(next(iter(inputs.values())))
+
+        def call(signature, times=1, **more):
+            """The outputs at the inputs, repeated, and at more of as many rows."""
+            fed = {name: tf.concat([value] * times, axis=0) for name, value in inputs.items()}
+            fed |= more
+            run = lambda *values: self._run(signature, **dict(zip(fed, values, strict=True)))
+            return in_chunks(run, *fed.values())
+
         if recipe["family"] in (IMPLICIT, AUTOREGRESSIVE):
 
-            def tiled(times):
-                return {k: np.concatenate([v] * times) for k, v in inputs.items() if v is not None}
-
             def draw(row_seeds):
-                return self._call(verb, seed=row_seeds, **tiled(len(row_seeds) // rows))[output]
+                return call(verb, len(row_seeds) // rows, seed=row_seeds)[output]
 
             def score(x):
-                return self._call("decode_log_prob", x=x, **tiled(len(x) // rows))["log_prob"]
+                return call("decode_log_prob", len(x) // rows, x=x)["log_prob"]
 
             event_shape = self.manifest["signatures"][verb]["outputs"][output]["shape"][1:]
             if recipe["family"] == AUTOREGRESSIVE:
                 return Scored(draw, rows, event_shape, score)
             return Sampled(draw, rows, event_shape)
         # The seeds have no effect on parameters, but a signature's inputs are all fed.
-        found = self._call(recipe["signature"], **inputs, seed=np.zeros(rows, np.int64))
+        found = call(recipe["signature"], seed=tf.zeros([rows], tf.int64))
         parameters = {name: found[key] for name, key in recipe["parameters"].items()}
         return rebuild(recipe["family"], parameters)
 
@@ -159,7 +163,13 @@ class Sampled(tfd.Distribution):
         event_shape: of one sample.
     """
 
-    def __init__(self, draw, rows, event_shape, name="Sampled"):
+    def __init__(
+        self,
+        draw: Callable[[tf.Tensor], tf.Tensor],
+        rows: int,
+        event_shape: Sequence[int],
+        name: str = "Sampled",
+    ) -> None:
         parameters = dict(locals())
         self._draw, self._rows, self._event = draw, rows, tuple(event_shape)
         super().__init__(
@@ -193,7 +203,14 @@ class Scored(Sampled):
         score: callable, images [n B, *event_shape] of the batch, n times -> log p, [n B] nats.
     """
 
-    def __init__(self, draw, rows, event_shape, score, name="Scored"):
+    def __init__(
+        self,
+        draw: Callable[[tf.Tensor], tf.Tensor],
+        rows: int,
+        event_shape: Sequence[int],
+        score: Callable[[tf.Tensor], tf.Tensor],
+        name: str = "Scored",
+    ) -> None:
         self._score = score
         super().__init__(draw, rows, event_shape, name=name)
 
@@ -205,7 +222,7 @@ class Scored(Sampled):
         raise NotImplementedError("An autoregressive distribution is known by samples, not means.")
 
 
-def load(path):
+def load(path: str | os.PathLike) -> Served:
     """Loads an export after checking its sums and its operations.
 
     Args:

@@ -6,14 +6,21 @@ tensorflow-serving-api (and its grpcio) nor a second copy of its descriptors, wh
 the real ones where both are loaded.
 """
 
+import os
 import pathlib
+from collections.abc import Iterable
 
+import numpy as np
 import tensorflow as tf
 
 FILE_NAME = "assets.extra/tf_serving_warmup_requests"
 
 
-def write(directory, model_name, requests):
+def write(
+    directory: str | os.PathLike,
+    model_name: str,
+    requests: Iterable[tuple[str, dict[str, np.ndarray]]],
+) -> None:
     """Writes one record a request.
 
     Args:

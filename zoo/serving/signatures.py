@@ -1,0 +1,165 @@
+"""The signatures of an export, traced from a model's row-wise functions (`zoo.model.rows`).
+
+    sample(seed) -> x                          reconstruct(x, seed) -> level_1, ..., level_L
+    encode(x, seed) -> loc, scale | value      redraw(x, seed) -> level_1, ..., level_L
+    decode(z, seed) -> mean, sample            log_prob(x, seed) -> log_prob
+    decode_parameters(z) -> logits | ...       classify(x) -> logits
+    decode_log_prob(x, z) -> log_prob           read(x, seed) -> as encode
+
+All are verbs but `redraw`, a step of `inpaint`, and the two from which `Served.decode` rebuilds
+p(x|z): its parameters, or an autoregressive one's scores. Where there are levels, or parts of the
+code, they are encoded by `encode_level_2`, ..., or `encode_y`, ... Every input of a signature is
+fed, as a server knows no optional ones: seeds always, and labels `y`, which come last, where the
+model is conditional.
+"""
+
+import functools
+from typing import Any
+
+import tensorflow as tf
+
+from zoo.distributions import pixels
+
+# Families without parameters: known by samples alone, or by samples and scores.
+IMPLICIT, AUTOREGRESSIVE = "implicit", "autoregressive"
+
+
+def encoding(level: int = 1, part: str = "z") -> str:
+    """The name of the signature that encodes a level, or a part of the code."""
+    if part != "z":
+        return f"encode_{part}"
+    return "encode" if level == 1 else f"encode_level_{level}"
+
+
+def families(model: Any) -> dict[str, str]:
+    """{signature: family of the distribution that it encodes or decodes}."""
+    blank = {
+        name: tf.zeros([1, *spec.shape[1:]], spec.dtype) for name, spec in _specs(model).items()
+    }
+    y, found = blank.get("y"), {}
+    if "encode" in model.capabilities:
+        for name, where in _encodings(model).items():
+            found[name] = model.described(model.posterior_of(blank["x"], y, **where))[0]
+    if "read" in model.capabilities:
+        found["read"] = model.described(model.reading_of(blank["x"], y))[0]
+    if "decode" in model.capabilities:
+        found["decode"] = model.described(model.likelihood_of(blank["z"], y))[0]
+    return found
+
+
+def trace(model: Any, families: dict[str, str]) -> dict[str, Any]:
+    """{signature: ConcreteFunction} of all that the model can do; `families` are its own."""
+    specs, functions = _specs(model), {}
+    for name, (inputs, body) in _bodies(model, families.get("decode")).items():
+        labels = ("y",) if model.conditional and name != "classify" else ()
+        functions[name] = _traced(body, [specs[each] for each in (*inputs, *labels)])
+    return functions
+
+
+def shapes(function: Any) -> dict[str, dict[str, Any]]:
+    """{"inputs" | "outputs": {name: {"dtype", "shape"}}} of a signature."""
+    inputs = {spec.name: spec for spec in function.structured_input_signature[0]}
+    return {"inputs": _facts(inputs), "outputs": _facts(function.structured_outputs)}
+
+
+def recipe(name: str, family: str, shapes: dict[str, Any]) -> dict[str, Any]:
+    """How `Served` rebuilds a distribution: family, signature to call, {parameter: its output}.
+
+    Args:
+        name: of the signature that encodes or decodes.
+        family: of the distribution.
+        shapes: of all signatures.
+    """
+    if family in (IMPLICIT, AUTOREGRESSIVE):
+        return {"family": family, "signature": name, "parameters": {}}
+    signature = "decode_parameters" if name == "decode" else name
+    outputs = sorted(shapes[signature]["outputs"])
+    # A code without noise is its own value.
+    parameters = {"loc": "value"} if outputs == ["value"] else {name: name for name in outputs}
+    return {"family": family, "signature": signature, "parameters": parameters}
+
+
+def _encodings(model):
+    """{signature: what `encode` is told} of each level and each part."""
+    wheres = [{"level": level} for level in range(1, model.levels + 1)]
+    wheres += [{"part": part} for part in model.parts if part != "z"]
+    return {encoding(**where): where for where in wheres}
+
+
+def _bodies(model, family):
+    """{signature: (its inputs but y, function of them all -> {output: tensor})}.
+
+    Args:
+        model: a GenerativeModel.
+        family: of p(x|z).
+    """
+
+    def named(output, function):
+        return lambda *inputs: {output: function(*inputs)}
+
+    def by_level(function):
+        levels = range(1, model.levels + 1)
+        return lambda *inputs: {f"level_{k}": function(*inputs, level=k) for k in levels}
+
+    x, z = ("x", "seed"), ("z", "seed")
+    of_verb = {
+        "sample": {"sample": (("seed",), named("x", model.sample_rows))},
+        "encode": {
+            name: (x, functools.partial(model.encode_rows, **where))
+            for name, where in _encodings(model).items()
+        },
+        "read": {"read": (x, model.read_rows)},
+        "decode": {"decode": (z, model.decode_rows), **_behind_decode(model, family)},
+        "reconstruct": {
+            "reconstruct": (x, by_level(model.reconstruct_rows)),
+            "redraw": (x, by_level(model.redraw_rows)),
+        },
+        "log_prob": {"log_prob": (x, named("log_prob", model.log_prob_rows))},
+        "classify": {"classify": (("x",), named("logits", model.classify_rows))},
+    }
+    found = {}
+    for verb, signatures in of_verb.items():
+        found |= signatures if verb in model.capabilities else {}
+    return found
+
+
+def _behind_decode(model, family):
+    """What `Served.decode` rebuilds a p(x|z) of this family from."""
+    if family == IMPLICIT:
+        return {}
+    if family == AUTOREGRESSIVE:
+        score = lambda x, z, *y: {"log_prob": model.likelihood_of(z, *y).log_prob(x)}
+        return {"decode_log_prob": (("x", "z"), score)}
+    parameters = lambda z, *y: model.described(model.likelihood_of(z, *y))[1]
+    return {"decode_parameters": (("z",), parameters)}
+
+
+def _specs(model):
+    """{input: TensorSpec} of all inputs that signatures may have."""
+    found = {
+        "x": tf.TensorSpec([None, *model.image_shape], tf.float32, "x"),
+        "z": tf.TensorSpec([None, model.code_dim], tf.float32, "z"),
+        "seed": tf.TensorSpec([None], tf.int64, "seed"),
+    }
+    if model.conditional and model.num_attributes is not None:
+        found["y"] = tf.TensorSpec([None, model.num_attributes], tf.float32, "y")
+    elif model.conditional:
+        found["y"] = tf.TensorSpec([None], tf.int32, "y")
+    return found
+
+
+def _traced(body, specs):
+    """The ConcreteFunction of a body that returns {name: tensor}."""
+
+    # No jit_compile: TensorFlow Serving on a CPU has no XLA to run it with.
+    @tf.function(input_signature=specs, autograph=False)
+    def signature(*inputs):
+        with pixels.without_xla():
+            outputs = body(*inputs)
+        return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
+
+    return signature.get_concrete_function()
+
+
+def _facts(tensors):
+    return {k: {"dtype": t.dtype.name, "shape": t.shape.as_list()} for k, t in tensors.items()}
