@@ -1,9 +1,10 @@
 """One grammar for every refusal: which argument, what was expected, what was received."""
 
 import difflib
+from collections.abc import Iterable
 
 
-def refusal(argument, expected, received, hint=""):
+def refusal(argument: str, expected: str, received: object, hint: str = "") -> str:
     """One-line message: "Invalid `n`: expected an int >= 1. Received: n=0."
 
     Args:
@@ -19,7 +20,7 @@ def refusal(argument, expected, received, hint=""):
     return f"{message} {hint}".rstrip()
 
 
-def unknown(argument, received, valid):
+def unknown(argument: str, received: object, valid: Iterable) -> ValueError:
     """`ValueError` for a name outside a closed list, with the nearest valid name."""
     valid = sorted(map(str, valid))
     near = difflib.get_close_matches(str(received), valid, n=1, cutoff=0.5)
