@@ -17,7 +17,9 @@ class FusedAdam(keras.optimizers.Adam):
     Reference: Kingma and Ba, arXiv 1412.6980, end of section 2.
     """
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
         index = self._get_variable_index(variable)
         m, v = self._momentums[index], self._velocities[index]
         if (
@@ -43,7 +45,7 @@ class FusedAdam(keras.optimizers.Adam):
         )
 
 
-def _handle(slot, variable):
+def _handle(slot: keras.Variable, variable: tf.Variable) -> tf.Tensor:
     """The slot's resource on the device of `variable`, which may be one replica's copy."""
     slot = slot.value
     return (

@@ -1,16 +1,17 @@
 """Stateless seeds: every random number is a function of (seed, place, counter, row)."""
 
 import zlib
+from collections.abc import Callable
 
 import tensorflow as tf
 
 
-def place_number(place):
+def place_number(place: str) -> int:
     """The number a place's name stands for, in [0, 2^31)."""
     return zlib.crc32(place.encode()) & 0x7FFFFFFF
 
 
-def fold(seed, *data):
+def fold(seed: int | tf.Tensor, *data: str | int | tf.Tensor) -> tf.Tensor:
     """A stateless seed (int32 [2]) derived from another.
 
     Args:
@@ -25,7 +26,7 @@ def fold(seed, *data):
     return seed
 
 
-def row_seeds(n, seed):
+def row_seeds(n: int | tf.Tensor, seed: int | tf.Tensor) -> tf.Tensor:
     """int64 [n], one seed a row; row i does not depend on n, nor on where it runs."""
     drawn = tf.random.stateless_uniform(
         [n], fold(seed, "rows"), minval=None, maxval=None, dtype=tf.int64, alg="philox"
@@ -33,14 +34,14 @@ def row_seeds(n, seed):
     return tf.bitwise.bitwise_and(drawn, tf.constant(0x7FFFFFFFFFFFFFFF, tf.int64))
 
 
-def split_row(seed, place):
+def split_row(seed: tf.Tensor, place: str) -> tf.Tensor:
     """Stateless seed (int32 [2]) of one row's int64 seed at a named place."""
     low = tf.cast(tf.bitwise.bitwise_and(seed, tf.constant(0x7FFFFFFF, tf.int64)), tf.int32)
     high = tf.cast(tf.bitwise.right_shift(seed, tf.constant(31, tf.int64)) & 0x7FFFFFFF, tf.int32)
     return fold(tf.stack([low, high]), place)
 
 
-def replica():
+def replica() -> tuple[int, int | tf.Tensor]:
     """(number of replicas, index of this one); (1, 0) outside of a strategy."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
@@ -48,7 +49,7 @@ def replica():
     return context.num_replicas_in_sync, context.replica_id_in_sync_group
 
 
-def replica_rows(draw):
+def replica_rows(draw: Callable[[int], tf.Tensor]) -> tf.Tensor:
     """This replica's rows of noise drawn for the global batch, so that n replicas equal one.
 
     Args:

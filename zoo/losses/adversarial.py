@@ -7,7 +7,7 @@ of a Wasserstein critic are not logits: only their differences mean something.
 import tensorflow as tf
 
 
-def discriminator(logits_data, logits_model):
+def discriminator(logits_data: tf.Tensor, logits_model: tf.Tensor) -> tf.Tensor:
     """-log D(data) - log(1 - D(model)), [B] nats; 2 log 2 at logits 0.
 
     Args:
@@ -24,7 +24,7 @@ def discriminator(logits_data, logits_model):
     return tf.nn.softplus(-logits_data) + tf.nn.softplus(logits_model)
 
 
-def minimax_generator(logits_model):
+def minimax_generator(logits_model: tf.Tensor) -> tf.Tensor:
     """log(1 - D(model)), [B] nats: the generator's side of the game; dies as D wins.
 
     Reference: Goodfellow et al., arXiv 1406.2661, equation 1.
@@ -33,7 +33,7 @@ def minimax_generator(logits_model):
     return -tf.nn.softplus(logits_model)
 
 
-def non_saturating_generator(logits_model):
+def non_saturating_generator(logits_model: tf.Tensor) -> tf.Tensor:
     """-log D(model), [B] nats: the same fixed point, alive where the minimax gradient vanishes.
 
     Reference: Goodfellow et al., arXiv 1406.2661, section 3, last paragraph.
@@ -42,7 +42,7 @@ def non_saturating_generator(logits_model):
     return tf.nn.softplus(-logits_model)
 
 
-def swapped_generator(logits_q, logits_p):
+def swapped_generator(logits_q: tf.Tensor, logits_p: tf.Tensor) -> tf.Tensor:
     """-log(1 - D(x, z_q)) - log D(x_p, z_p), [B] nats: encoder and decoder with the labels swapped.
 
     Reference: Dumoulin et al., ALI, arXiv 1606.00704, section 2.3 and algorithm 1.
@@ -50,7 +50,7 @@ def swapped_generator(logits_q, logits_p):
     return discriminator(logits_p, logits_q)
 
 
-def accuracies(logits_data, logits_model):
+def accuracies(logits_data: tf.Tensor, logits_model: tf.Tensor) -> dict[str, tf.Tensor]:
     """What to watch of a discriminator: its share of right decisions on each side, [B] of 0 and 1.
 
     Both are near 1/2 at equilibrium.
@@ -61,7 +61,7 @@ def accuracies(logits_data, logits_model):
     }
 
 
-def log_ratio_generator(logits_model):
+def log_ratio_generator(logits_model: tf.Tensor) -> tf.Tensor:
     """-log D(model) + log(1 - D(model)) = -logits, [B] nats: an estimate of log(model / data).
 
     At the optimal D its mean over the model is KL(model || data), whatever the two densities are.
@@ -73,7 +73,7 @@ def log_ratio_generator(logits_model):
     return -logits_model
 
 
-def wasserstein_critic(critic_data, critic_model):
+def wasserstein_critic(critic_data: tf.Tensor, critic_model: tf.Tensor) -> tf.Tensor:
     """C(model) - C(data), [B]: minus an estimate of the Wasserstein distance, for a critic C.
 
     Args:
@@ -90,7 +90,7 @@ def wasserstein_critic(critic_data, critic_model):
     return critic_model - critic_data
 
 
-def wasserstein_generator(critic_model):
+def wasserstein_generator(critic_model: tf.Tensor) -> tf.Tensor:
     """-C(model), [B]: the generator's side.
 
     Reference: Arjovsky et al., arXiv 1701.07875, algorithm 1.

@@ -1,19 +1,17 @@
 """Divergences between TFP distributions."""
 
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 
-def analytic_kl(q, p):
+def analytic_kl(q: tfd.Distribution, p: tfd.Distribution) -> tf.Tensor:
     """KL(q || p), [B] nats, in closed form (Kingma and Welling, arXiv 1312.6114, appendix B)."""
     kl = tfd.kl_divergence(q, p)
     tf.debugging.assert_rank(kl, 1)
     return kl
 
 
-def monte_carlo_kl(q, p, z):
+def monte_carlo_kl(q: tfd.Distribution, p: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
     """log q(z) - log p(z), [B] nats: an unbiased estimate of KL(q || p) for z ~ q."""
     kl = q.log_prob(z) - p.log_prob(z)
     tf.debugging.assert_rank(kl, 1)

@@ -1,11 +1,14 @@
 """Bounds on log p(x)."""
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
 
-def negative_elbo(log_likelihood, kl, beta=1.0):
+def negative_elbo(
+    log_likelihood: tf.Tensor, kl: tf.Tensor, beta: float | tf.Tensor = 1.0
+) -> tf.Tensor:
     """-(E log p(x|z) - beta KL), [B] nats.
 
     Args:
@@ -21,7 +24,7 @@ def negative_elbo(log_likelihood, kl, beta=1.0):
     return beta * kl - log_likelihood
 
 
-def iwae_bound(log_weights):
+def iwae_bound(log_weights: tf.Tensor) -> tf.Tensor:
     """log 1/K sum_k w_k, [B] nats, a lower bound of log p(x) that rises with K.
 
     Args:
@@ -34,7 +37,9 @@ def iwae_bound(log_weights):
     return tf.reduce_logsumexp(log_weights, axis=1) - tf.math.log(draws)
 
 
-def doubly_reparameterised(z, draws, beta=1.0):
+def doubly_reparameterised(
+    z: tf.Tensor, draws: int, beta: float | tf.Tensor = 1.0
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Draws z of q(z|x) whose gradient from `iwae_bound` has a lower variance, the same in mean.
 
         grad = sum_k (beta v_k^2 + (1 - beta) v_k) dlog w_k/dz_k dz_k/dphi,   v_k = w_k / sum_j w_j
@@ -58,8 +63,8 @@ def doubly_reparameterised(z, draws, beta=1.0):
     tf.debugging.assert_rank(z, 2)
 
     @tf.custom_gradient
-    def reweighted(z):
-        def gradient(of_z, of_log_weights):
+    def reweighted(z: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable]:
+        def gradient(of_z: tf.Tensor, of_log_weights: tf.Tensor) -> tf.Tensor:
             v = tf.reshape(of_log_weights, [-1, draws])  # of any scale and sign
             v = tf.math.divide_no_nan(v, tf.reduce_sum(v, axis=1, keepdims=True))
             return of_z * tf.reshape(beta * v + 1.0 - beta, [-1, 1])
@@ -69,12 +74,12 @@ def doubly_reparameterised(z, draws, beta=1.0):
     return reweighted(z)
 
 
-def bits_per_dim(log_prob, dimensions):
+def bits_per_dim(log_prob: tf.Tensor, dimensions: int) -> tf.Tensor:
     """-log_prob / (D ln 2): nats an example to bits a dimension."""
     return -log_prob / (dimensions * math.log(2.0))
 
 
-def squared_error(features, features_hat):
+def squared_error(features: tf.Tensor, features_hat: tf.Tensor) -> tf.Tensor:
     """1/2 |f - f_hat|^2, [B]: -log N(f; f_hat, I) without its constant, nats.
 
     Args:
@@ -85,7 +90,7 @@ def squared_error(features, features_hat):
     return 0.5 * tf.reduce_sum(tf.square(_flat(features) - _flat(features_hat)), axis=1)
 
 
-def absolute_error(x, x_hat):
+def absolute_error(x: tf.Tensor, x_hat: tf.Tensor) -> tf.Tensor:
     """Mean over pixels and channels of |x - x_hat|, [B].
 
     Args:
@@ -96,5 +101,5 @@ def absolute_error(x, x_hat):
     return tf.reduce_mean(tf.abs(_flat(x) - _flat(x_hat)), axis=1)
 
 
-def _flat(x):
+def _flat(x: tf.Tensor) -> tf.Tensor:
     return tf.reshape(x, [tf.shape(x)[0], -1])

@@ -1,9 +1,13 @@
 """Penalties on networks, which come as callables."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 
-def gradient_penalty(critic, x_data, x_model, mix):
+def gradient_penalty(
+    critic: Callable[[tf.Tensor], tf.Tensor], x_data: tf.Tensor, x_model: tf.Tensor, mix: tf.Tensor
+) -> tf.Tensor:
     """(|grad C(x)| - 1)^2 at x = mix x_data + (1 - mix) x_model, [B]: both sides of 1 cost.
 
     Args:

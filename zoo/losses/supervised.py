@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def cross_entropy(logits, y):
+def cross_entropy(logits: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     """-log softmax(logits)[y], [B] nats.
 
     Args:
@@ -15,7 +15,7 @@ def cross_entropy(logits, y):
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
 
 
-def data_logit(logits):
+def data_logit(logits: tf.Tensor) -> tf.Tensor:
     """log P(one of K classes) - log P(class K + 1), [B]: a K+1-class discriminator as one of two.
 
     Args:

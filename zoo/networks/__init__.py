@@ -1,11 +1,16 @@
 """Networks by role, from the papers' tables or by one rule for any image size."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import keras
 
 from zoo.errors import refusal, unknown
 from zoo.networks import auto, tables
 from zoo.networks.masked import MADE, PixelStack
 from zoo.networks.stack import Pair, Stack, dense
+from zoo.networks.tables.table import Table
 
 __all__ = ["MADE", "SEEDED", "Pair", "PixelStack", "Stack", "list_tables", "make"]
 
@@ -22,25 +27,25 @@ _ON_CODES = {
 }
 
 
-def list_tables():
+def list_tables() -> list[str]:
     """Names of all tables, sorted."""
     return sorted(tables.TABLES)
 
 
 def make(
-    network,
-    role,
+    network: str,
+    role: str,
     *,
-    like=None,
-    standard=False,
-    image_shape,
-    latent_dim,
-    inputs,
-    outputs,
-    init_stddev,
-    init_seed,
-    dtype,
-):
+    like: str | None = None,
+    standard: bool = False,
+    image_shape: Sequence[int],
+    latent_dim: int,
+    inputs: Sequence[Sequence[int]],
+    outputs: Sequence[int],
+    init_stddev: float | None,
+    init_seed: int,
+    dtype: str | keras.DTypePolicy | None,
+) -> Stack | Pair:
     """The network of a role, unbuilt.
 
     Args:
@@ -60,7 +65,7 @@ def make(
         ValueError: an unknown table, or one made for another shape of data.
     """
     table = _table(network, tuple(image_shape), latent_dim)
-    options = {
+    options: dict[str, Any] = {
         "slope": table.slope,
         "init_stddev": table.init_stddev if init_stddev is None else init_stddev,
         "momentum": table.momentum,
@@ -93,7 +98,7 @@ def make(
     return Pair(stacks["x"], stacks.get("z"), stacks["joint"], name=role, dtype=dtype)
 
 
-def _table(network, image_shape, latent_dim):
+def _table(network: str, image_shape: tuple[int, ...], latent_dim: int) -> Table:
     if network == "auto":
         return auto.table(image_shape, latent_dim)
     if network not in tables.TABLES:

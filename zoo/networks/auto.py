@@ -4,7 +4,7 @@ from zoo.networks.stack import Reshape, conv, deconv, dense
 from zoo.networks.tables.table import Table
 
 
-def table(image_shape, latent_dim):
+def table(image_shape: tuple[int, ...], latent_dim: int) -> Table:
     """Networks for data of this shape.
 
     Vectors: the networks of ALI's toy (arXiv 1606.00704, section 4.6): 400 ReLU units with batch
@@ -20,7 +20,7 @@ def table(image_shape, latent_dim):
     return _vectors() if len(image_shape) == 1 else _images(image_shape)
 
 
-def _vectors():
+def _vectors() -> Table:
     hidden = {"norm": True, "activation": "relu"}
     maxout = [dense(1000, activation="maxout", pieces=5)] * 3
     return Table(
@@ -42,9 +42,10 @@ def _vectors():
     )
 
 
-def _images(image_shape):
+def _images(image_shape: tuple[int, ...]) -> Table:
     height, width, _ = image_shape
-    sizes, maps = [(height, width)], []
+    sizes: list[tuple[int, ...]] = [(height, width)]
+    maps: list[int] = []
     while not maps or min(sizes[-1]) > 4:
         sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
         maps.append(32 * 2 ** len(maps))

@@ -1,10 +1,13 @@
 """Networks of affine coupling layers: what is kept of x says how the rest is scaled and shifted."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.networks.layers import Conv2D, from_blocks, to_blocks
+from zoo.networks.layers import BatchShape, Conv2D, from_blocks, to_blocks
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -34,17 +37,26 @@ class Conditioner(keras.layers.Layer):
         4.1. The paper's networks have batch and weight normalisation and see single pixels.
     """
 
-    def __init__(self, shape, *, units, blocks, init_stddev=None, init_seed=0, **kwargs):
+    def __init__(
+        self,
+        shape: Sequence[int],
+        *,
+        units: int,
+        blocks: int,
+        init_stddev: float | None = None,
+        init_seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.shape, self.units, self.num_blocks = tuple(shape), units, blocks
         self.init_stddev, self.init_seed = init_stddev, init_seed
         self.stride = 1 if len(shape) == 1 or shape[0] % 2 or shape[1] % 2 else 2
 
-    def build(self, kept_shape=None):
-        shape = [None, *self.shape]
+    def build(self, kept_shape: BatchShape | None = None) -> None:
+        shape = self.shape
         if self.stride > 1:
-            shape = [None, shape[1] // 2, shape[2] // 2, 4 * shape[3]]
-        inner = [*shape[:-1], self.units]
+            shape = (shape[0] // 2, shape[1] // 2, 4 * shape[2])
+        inner = (*shape[:-1], self.units)
         self.first = self._linear(0, self.units, shape)
         self.blocks = [
             [self._linear(1 + 2 * i + j, self.units, inner) for j in range(2)]
@@ -60,7 +72,7 @@ class Conditioner(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, kept):
+    def call(self, kept: tf.Tensor) -> tf.Tensor:
         hidden = self.first(to_blocks(kept, 2) if self.stride > 1 else kept)
         for inner, outer in self.blocks:
             hidden = hidden + outer(tf.nn.relu(inner(tf.nn.relu(hidden))))
@@ -70,7 +82,7 @@ class Conditioner(keras.layers.Layer):
         log_scale, shift = tf.split(outputs, 2, axis=-1)
         return tf.concat([tf.convert_to_tensor(self.bound) * tf.tanh(log_scale), shift], axis=-1)
 
-    def _linear(self, index, units, shape):
+    def _linear(self, index: int | None, units: int, shape: tuple[int, ...]) -> keras.Layer:
         """The layer of an index, or without one the last, which starts at zero."""
         if index is None:
             initializer = "zeros"
@@ -86,10 +98,10 @@ class Conditioner(keras.layers.Layer):
         else:
             side = 1 if index is None else 3
             layer = Conv2D(units, side, padding="same", **options)
-        layer.build(shape)
+        layer.build((None, *shape))
         return layer
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "shape": self.shape,
@@ -111,9 +123,22 @@ class Conditioners(keras.layers.Layer):
     Call with `(kept, index=i)`.
     """
 
-    def __init__(self, shapes, *, units, blocks, init_stddev=None, init_seed=0, **kwargs):
+    def __init__(
+        self,
+        shapes: Sequence[Sequence[int]],
+        *,
+        units: int,
+        blocks: int,
+        init_stddev: float | None = None,
+        init_seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.options = {"units": units, "blocks": blocks, "init_stddev": init_stddev}
+        self.options: dict[str, Any] = {
+            "units": units,
+            "blocks": blocks,
+            "init_stddev": init_stddev,
+        }
         self.init_seed = init_seed
         self.members = [
             Conditioner(
@@ -122,16 +147,16 @@ class Conditioners(keras.layers.Layer):
             for i, shape in enumerate(shapes)
         ]
 
-    def build(self, *shapes):
+    def build(self, *shapes: BatchShape) -> None:
         for member in self.members:
             if not member.built:
                 member.build()
         self.built = True
 
-    def call(self, kept, *, index, training=False):
+    def call(self, kept: tf.Tensor, *, index: int, training: bool = False) -> tf.Tensor:
         return self.members[index](kept)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             **self.options,

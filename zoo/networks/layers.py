@@ -1,9 +1,14 @@
 """Layers that Keras lacks: maxout, untied bias, batch normalisation over all replicas."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from zoo import seeds
+
+BatchShape = tuple[int | None, *tuple[int, ...]]  # of inputs [B, ...]; B is None while unknown
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -13,11 +18,11 @@ class Maxout(keras.layers.Layer):
     Reference: Goodfellow et al., Maxout networks, arXiv 1302.4389, equation 1.
     """
 
-    def __init__(self, pieces, **kwargs):
+    def __init__(self, pieces: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.pieces = pieces
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         # Channels k, k + C, k + 2C, ... form a group: slices of whole blocks are cheaper than an
         # inner axis.
         blocks = tf.split(x, self.pieces, axis=-1)
@@ -26,7 +31,7 @@ class Maxout(keras.layers.Layer):
             largest = tf.maximum(largest, block)
         return largest
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "pieces": self.pieces}
 
 
@@ -34,10 +39,10 @@ class Maxout(keras.layers.Layer):
 class UntiedBias(keras.layers.Layer):
     """Adds one bias for each pixel and channel (Dumoulin et al., ALI, appendix A)."""
 
-    def build(self, shape):
+    def build(self, shape: BatchShape) -> None:
         self.bias = self.add_weight(shape=shape[1:], initializer="zeros", name="bias")
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         return x + tf.cast(self.bias, x.dtype)
 
 
@@ -50,6 +55,9 @@ class BatchNorm(keras.layers.Layer):
     On one replica it is one fused kernel; on several, sums are all-reduced. Population statistics
     are moving averages with `momentum`, used when not training.
 
+    Why not Keras' own with `synchronized=True`: it computes the variance as E x^2 - (E x)^2, which
+    cancels where x varies little about a large mean. Here it is E (x - mean)^2, in a second sum.
+
     Args:
         momentum: of the moving averages (ALI's code: 0.95).
         epsilon: added to the variance (ALI's code: 1e-4).
@@ -58,12 +66,14 @@ class BatchNorm(keras.layers.Layer):
     Reference: Ioffe and Szegedy, arXiv 1502.03167, algorithm 1.
     """
 
-    def __init__(self, momentum=0.95, epsilon=1e-4, affine=True, **kwargs):
+    def __init__(
+        self, momentum: float = 0.95, epsilon: float = 1e-4, affine: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.momentum, self.epsilon, self.affine = momentum, epsilon, affine
 
-    def build(self, shape):
-        def weight(name, initializer, trainable):
+    def build(self, shape: BatchShape) -> None:
+        def weight(name: str, initializer: str, trainable: bool) -> keras.Variable:
             return self.add_weight(
                 shape=(shape[-1],),
                 initializer=initializer,
@@ -80,7 +90,7 @@ class BatchNorm(keras.layers.Layer):
         self.moving_mean = weight("moving_mean", "zeros", False)
         self.moving_variance = weight("moving_variance", "ones", False)
 
-    def call(self, x, training=False):
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
         if not training:
             mean = tf.convert_to_tensor(self.moving_mean)
@@ -94,7 +104,7 @@ class BatchNorm(keras.layers.Layer):
             moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
         return y
 
-    def _fused(self, x, gamma, beta):
+    def _fused(self, x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, ...]:
         maps = x if x.shape.rank == 4 else x[:, None, None, :]
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             maps, gamma, beta, epsilon=self.epsilon
@@ -104,20 +114,21 @@ class BatchNorm(keras.layers.Layer):
         count = tf.cast(tf.size(maps) / maps.shape[-1], tf.float32)
         return tf.reshape(y, tf.shape(x)), mean, variance * (count - 1.0) / count
 
-    def _synchronised(self, x, gamma, beta):
+    def _synchronised(
+        self, x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         wide = tf.cast(x, tf.float32)
         axes = list(range(x.shape.rank - 1))
         count = tf.cast(tf.size(x) / x.shape[-1], tf.float32)
         reduce = tf.distribute.get_replica_context().all_reduce
         total, count = reduce("SUM", [tf.reduce_sum(wide, axes), count])
         mean = total / count
-        # After the mean: E x^2 - mean^2 would cancel where a code varies little.
         squares = reduce("SUM", tf.reduce_sum(tf.square(wide - mean), axes))
         variance = squares / count
         inverse = gamma * tf.math.rsqrt(variance + self.epsilon)
         return tf.cast((wide - mean) * inverse + beta, x.dtype), mean, variance
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"momentum": self.momentum, "epsilon": self.epsilon, "affine": self.affine}
         return {**super().get_config(), **own}
 
@@ -132,7 +143,7 @@ class Conv2D(keras.layers.Conv2D):
     strided convolution is done as one of stride 1 on blocks of stride x stride pixels (`blocked`).
     """
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         if self.padding == "valid" and inputs.shape[1:3] == kernel.shape[:2]:
             inner = inputs.shape[1:].num_elements()
             product = tf.reshape(inputs, [-1, inner]) @ tf.reshape(kernel, [inner, -1])
@@ -149,7 +160,7 @@ class Conv2D(keras.layers.Conv2D):
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose`, faster from one pixel and to few channels (see `Conv2D`)."""
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         stride, kernel = self.strides[0], tf.convert_to_tensor(self.kernel)  # [k, k, out, in]
         if self.padding == "valid" and inputs.shape[1:3] == (1, 1) and self.strides == (1, 1):
             k, _, maps, inner = kernel.shape
@@ -164,11 +175,11 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         blocks = tf.ensure_shape(blocks, (*inputs.shape[:3], maps))
         return self._biased(from_blocks(blocks, stride))
 
-    def _biased(self, outputs):
+    def _biased(self, outputs: tf.Tensor) -> tf.Tensor:
         return outputs + tf.convert_to_tensor(self.bias) if self.use_bias else outputs
 
 
-def blockable(layer, shape, channels):
+def blockable(layer: keras.Layer, shape: Sequence[int | None], channels: int) -> bool:
     """Whether the convolution from (or to) images of this shape is one on blocks of pixels."""
     stride = layer.strides[0]
     return (
@@ -182,7 +193,7 @@ def blockable(layer, shape, channels):
     )
 
 
-def to_blocks(x, s):
+def to_blocks(x: tf.Tensor, s: int) -> tf.Tensor:
     """[B, H, W, C] -> [B, H/s, W/s, s s C]: each block of s x s pixels becomes one."""
     _, height, width, channels = x.shape
     x = tf.reshape(x, [-1, height // s, s, width // s, s, channels])
@@ -190,7 +201,7 @@ def to_blocks(x, s):
     return tf.reshape(x, [-1, height // s, width // s, s * s * channels])
 
 
-def from_blocks(x, s):
+def from_blocks(x: tf.Tensor, s: int) -> tf.Tensor:
     """The inverse of `to_blocks`."""
     _, height, width, maps = x.shape
     x = tf.reshape(x, [-1, height, width, s, s, maps // s**2])
@@ -198,7 +209,7 @@ def from_blocks(x, s):
     return tf.reshape(x, [-1, height * s, width * s, maps // s**2])
 
 
-def blocked(kernel, s):
+def blocked(kernel: tf.Tensor, s: int) -> tf.Tensor:
     """The kernel on blocks that does what `kernel` does with stride s and "same" padding.
 
     Output i reads the pixels s i - p ... s i - p + k - 1 with p = (k - s) // 2, and block j holds

@@ -9,12 +9,18 @@ Sampling keeps every layer's activations: the vertical stack works once a row, o
 horizontal one once a pixel, on that pixel.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo import seeds
-from zoo.networks.noise import Dropout
+from zoo.networks.layers import BatchShape
+from zoo.networks.noise import Dropout, Seed
+
+Term: TypeAlias = tf.Tensor | float  # what conditions add to a stack; 0.0 without any
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -49,17 +55,17 @@ class PixelStack(keras.layers.Layer):
 
     def __init__(
         self,
-        heads,
+        heads: Sequence[tuple[int, int]],
         *,
-        layers,
-        maps,
-        kernel,
-        first_kernel=7,
-        gated=True,
-        dropout=0.0,
-        init_seed=0,
-        **kwargs,
-    ):
+        layers: int,
+        maps: int,
+        kernel: int,
+        first_kernel: int = 7,
+        gated: bool = True,
+        dropout: float = 0.0,
+        init_seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.heads = tuple((int(seen), int(outputs)) for seen, outputs in heads)
         self.layers_count, self.maps = layers, maps
@@ -78,7 +84,7 @@ class PixelStack(keras.layers.Layer):
             self.hidden.append(keras.layers.Dense(2 * maps, **relu, **dtype))
             self.outputs.append(keras.layers.Dense(outputs, **linear, **dtype))
 
-    def build(self, x_shape, *condition_shapes):
+    def build(self, x_shape: BatchShape, *condition_shapes: BatchShape) -> None:
         self.image_shape = tuple(x_shape[1:])
         for block in self.blocks:
             # A map of ones beside the channels: the border differs from black.
@@ -88,7 +94,9 @@ class PixelStack(keras.layers.Layer):
             outputs.build((None, 2 * self.maps))
         self.built = True
 
-    def call(self, x, *conditions, training=False, seed=None):
+    def call(
+        self, x: tf.Tensor, *conditions: tf.Tensor, training: bool = False, seed: Seed = None
+    ) -> tf.Tensor:
         x = tf.cast(x, self.compute_dtype)
         v = h = _embedded(x)
         for i, block in enumerate(self.blocks):
@@ -98,7 +106,7 @@ class PixelStack(keras.layers.Layer):
             h = block.horizontal(_left(h, block.before, block.own), h, block.beside(v, terms), fold)
         return tf.concat([self.head(i, h, x) for i in range(len(self.heads))], axis=-1)
 
-    def head(self, index, h, x):
+    def head(self, index: int, h: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """Outputs of one head at h [..., maps], reading its channels of x [..., C]."""
         seen, _ = self.heads[index]
         h = tf.nn.relu(h)
@@ -106,7 +114,9 @@ class PixelStack(keras.layers.Layer):
             h = tf.concat([h, 2.0 * x[..., :seen] - 1.0], axis=-1)
         return self.outputs[index](self.hidden[index](h))
 
-    def sample(self, pick, noise, *conditions):
+    def sample(
+        self, pick: Callable[..., tf.Tensor], noise: tf.Tensor, *conditions: tf.Tensor
+    ) -> tf.Tensor:
         """Draws pixel after pixel; each costs one column of every layer.
 
         Args:
@@ -123,10 +133,10 @@ class PixelStack(keras.layers.Layer):
         terms = [block.terms(conditions) for block in self.blocks]
         depth = channels + 1
 
-        def zeros(*shape):
+        def zeros(*shape: int) -> tf.Tensor:
             return tf.zeros([rows, *shape], self.compute_dtype)
 
-        def draw_row(r, above, image):
+        def draw_row(r: tf.Tensor, above: list[tf.Tensor], image: tf.TensorArray) -> tuple:
             # The vertical stack on row r; `sides`, [B, layers, W, width], is what the other takes.
             v, kept, sides = None, [], []
             for block, before, of_block in zip(self.blocks, above, terms):
@@ -138,7 +148,7 @@ class PixelStack(keras.layers.Layer):
             sides = tf.concat(sides, axis=1)
             noise_row = noise[:, r]
 
-            def draw_pixel(c, left, row):
+            def draw_pixel(c: tf.Tensor, left: list[tf.Tensor], row: tf.TensorArray) -> tuple:
                 h, moved = None, []
                 side = sides[:, :, c]
                 for i, (block, before) in enumerate(zip(self.blocks, left)):
@@ -172,10 +182,10 @@ class PixelStack(keras.layers.Layer):
         )
         return tf.transpose(image.stack(), [1, 0, 2, 3])
 
-    def _at(self, index, h, x):
+    def _at(self, index: int, h: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         return tf.cast(self.head(index, h, tf.cast(x, self.compute_dtype)), tf.float32)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "heads": self.heads,
@@ -195,7 +205,16 @@ class _Block(keras.layers.Layer):
     `before` rows above and columns to the left are seen; the present ones too where `own`.
     """
 
-    def __init__(self, index, maps, kernel, gated, dropout, init_seed, **kwargs):
+    def __init__(
+        self,
+        index: int,
+        maps: int,
+        kernel: int,
+        gated: bool,
+        dropout: float,
+        init_seed: int,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=f"layer_{index}", **kwargs)
         self.first, self.maps, self.kernel, self.gated = index == 0, maps, kernel, gated
         self.init_seed = init_seed
@@ -203,7 +222,7 @@ class _Block(keras.layers.Layer):
         self.width = 2 * maps if gated else maps
         self.noise = Dropout(dropout, dtype=self.dtype_policy) if dropout else None
 
-    def add_weights(self, depth, condition_shapes):
+    def add_weights(self, depth: int, condition_shapes: Sequence[BatchShape]) -> None:
         """Makes the weights, for `depth` maps of pixels and conditions of these shapes."""
         depth = self.h_depth = depth if self.first else self.maps
         taps = self.before + self.own
@@ -220,13 +239,15 @@ class _Block(keras.layers.Layer):
         ]
         self.built = True
 
-    def _weight(self, name, shape, place=None):
+    def _weight(
+        self, name: str, shape: tuple[int | None, ...], place: int | None = None
+    ) -> keras.Variable:
         initializer = "zeros"
         if place is not None:
             initializer = keras.initializers.GlorotUniform(seed=_place(self.init_seed, place))
         return self.add_weight(name=name, shape=shape, initializer=initializer)
 
-    def terms(self, conditions):
+    def terms(self, conditions: Sequence[tf.Tensor]) -> Sequence[Term]:
         """What the conditions add to the two stacks: c_v, c_h, [B, H or 1, W or 1, width] or 0."""
         total = 0.0
         for condition, kernel in zip(conditions, self.c_kernels):
@@ -236,18 +257,22 @@ class _Block(keras.layers.Layer):
             total += tf.tensordot(condition, self._cast(kernel), 1)
         return (total, total) if isinstance(total, float) else tf.split(total, 2, axis=-1)
 
-    def vertical(self, window, v, terms, seed=None):
+    def vertical(
+        self, window: tf.Tensor, v: tf.Tensor, terms: Sequence[Term], seed: Seed = None
+    ) -> tf.Tensor:
         """v' of a window [B, R + rows above, W + kernel - 1, C]."""
         a = tf.nn.conv2d(window, self._cast(self.v_kernel), 1, "VALID")
         gate = self._gate(a + self._cast(self.v_bias) + terms[0], seed, "v")
         return gate if self.first else v + gate
 
-    def beside(self, v, terms):
+    def beside(self, v: tf.Tensor, terms: Sequence[Term]) -> tf.Tensor:
         """What the horizontal stack takes of v' and of the conditions."""
         side = tf.tensordot(v, self._cast(self.u_kernel), 1)
         return side + self._cast(self.h_bias) + terms[1]
 
-    def horizontal(self, window, h, side, seed=None):
+    def horizontal(
+        self, window: tf.Tensor, h: tf.Tensor, side: tf.Tensor, seed: Seed = None
+    ) -> tf.Tensor:
         """h' of a window [B, R, W + columns before, C], or of one pixel's, flat [B, taps C]."""
         kernel = self._cast(self.h_kernel)
         if window.shape.rank == 2:
@@ -258,7 +283,7 @@ class _Block(keras.layers.Layer):
         gate = tf.tensordot(gate, self._cast(self.w_kernel), 1) + self._cast(self.w_bias)
         return gate if self.first else h + gate
 
-    def _gate(self, a, seed, place):
+    def _gate(self, a: tf.Tensor, seed: Seed, place: str) -> tf.Tensor:
         if self.gated:
             a, b = tf.split(a, 2, axis=-1)
             a = tf.tanh(a) * tf.sigmoid(b)
@@ -268,7 +293,7 @@ class _Block(keras.layers.Layer):
             return a
         return self.noise(a, training=True, seed=seeds.fold(seed, place))
 
-    def _cast(self, weight):
+    def _cast(self, weight: keras.Variable) -> tf.Tensor:
         return tf.cast(weight, self.compute_dtype)
 
 
@@ -286,11 +311,11 @@ class MADE(keras.layers.Layer):
         degree k mod (d - 1).
     """
 
-    def __init__(self, units, init_seed=0, **kwargs):
+    def __init__(self, units: int, init_seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units, self.init_seed = units, init_seed
 
-    def build(self, z_shape):
+    def build(self, z_shape: Sequence[int]) -> None:
         d = z_shape[-1]
         hidden = np.arange(self.units) % max(d - 1, 1)
         entries = np.arange(d)
@@ -317,7 +342,7 @@ class MADE(keras.layers.Layer):
         ]
         self.built = True
 
-    def call(self, z, training=False):
+    def call(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         hidden = tf.cast(z, self.compute_dtype)
         for i, (kernel, bias, mask) in enumerate(zip(self.kernels, self.biases, self.masks)):
             hidden = tf.nn.elu(hidden) if i else hidden
@@ -325,36 +350,36 @@ class MADE(keras.layers.Layer):
             hidden += tf.cast(bias, hidden.dtype)
         return tf.reshape(hidden, tf.concat([tf.shape(z), [2]], axis=0))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units, "init_seed": self.init_seed}
 
 
-def _place(init_seed, index):
+def _place(init_seed: int, index: int) -> int:
     """A seed of its own for each layer and weight."""
     return init_seed * 1009 + index
 
 
-def _embedded(x):
+def _embedded(x: tf.Tensor) -> tf.Tensor:
     """[..., C] in [0, 1] to [..., C + 1]: in [-1, 1], beside ones."""
     return tf.concat([2.0 * x - 1.0, tf.ones_like(x[..., :1])], axis=-1)
 
 
-def _above(v, rows, own):
+def _above(v: tf.Tensor, rows: int, own: bool) -> tf.Tensor:
     """The window of whole images: `rows` of zeros on top, both sides padded as much."""
     v = v if own else v[:, :-1]
     return _padded(v, rows, rows)
 
 
-def _left(h, columns, own):
+def _left(h: tf.Tensor, columns: int, own: bool) -> tf.Tensor:
     h = h if own else h[:, :, :-1]
     return tf.pad(h, [[0, 0], [0, 0], [columns, 0], [0, 0]])
 
 
-def _padded(v, top, sides):
+def _padded(v: tf.Tensor, top: int, sides: int) -> tf.Tensor:
     return tf.pad(v, [[0, 0], [top, 0], [sides, sides], [0, 0]])
 
 
-def _row(term, r):
+def _row(term: Term, r: tf.Tensor) -> Term:
     """Row r of a term of the conditions, of all rows alike where it has but one."""
     if isinstance(term, float) or term.shape[1] == 1:
         return term

@@ -1,9 +1,13 @@
 """Noise layers called with a seed: the same noise on one replica as on n, and after a resume."""
 
+from typing import Any, TypeAlias
+
 import keras
 import tensorflow as tf
 
 from zoo import seeds
+
+Seed: TypeAlias = tf.Tensor | None  # int32 [2]; None where there is no noise
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -15,18 +19,18 @@ class Dropout(keras.layers.Layer):
             which costs a quarter of a random float.
     """
 
-    def __init__(self, rate, **kwargs):
+    def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = rate
 
-    def call(self, x, training=False, seed=None):
+    def call(self, x: tf.Tensor, training: bool = False, seed: Seed = None) -> tf.Tensor:
         dropped = min(round(self.rate * 256), 255)
         if not training or dropped == 0:
             return x
         kept = tf.cast(self._bytes(tf.shape(x), seed) >= dropped, x.dtype)
         return x * (kept * tf.cast(256 / (256 - dropped), x.dtype))
 
-    def _bytes(self, shape, seed):
+    def _bytes(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Uniform uint8 of this shape [B, ...], four from each random word."""
         row = tf.reduce_prod(shape[1:])
         words = seeds.replica_rows(
@@ -37,7 +41,7 @@ class Dropout(keras.layers.Layer):
         flat = tf.reshape(tf.bitcast(words, tf.uint8), [shape[0], -1])
         return tf.reshape(flat[:, :row], shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}
 
 
@@ -49,11 +53,11 @@ class GaussianNoise(keras.layers.Layer):
         stddev: >= 0.
     """
 
-    def __init__(self, stddev, **kwargs):
+    def __init__(self, stddev: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.stddev = stddev
 
-    def call(self, x, training=False, seed=None):
+    def call(self, x: tf.Tensor, training: bool = False, seed: Seed = None) -> tf.Tensor:
         if not training or self.stddev == 0.0:
             return x
         shape = tf.shape(x)
@@ -62,7 +66,7 @@ class GaussianNoise(keras.layers.Layer):
         )
         return x + tf.cast(self.stddev * normal, x.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "stddev": self.stddev}
 
 
@@ -74,11 +78,11 @@ class Shift(keras.layers.Layer):
         pixels: the largest move, up or down and left or right; all moves are equally likely.
     """
 
-    def __init__(self, pixels, **kwargs):
+    def __init__(self, pixels: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.pixels = pixels
 
-    def call(self, x, training=False, seed=None):
+    def call(self, x: tf.Tensor, training: bool = False, seed: Seed = None) -> tf.Tensor:
         if not training or self.pixels == 0:
             return x
         rows, height, width = tf.unstack(tf.shape(x)[:3])
@@ -94,5 +98,5 @@ class Shift(keras.layers.Layer):
         x = tf.gather(x, moves[:, 1:] + tf.range(width), axis=1, batch_dims=1)
         return tf.transpose(x, [0, 2, 1, 3])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "pixels": self.pixels}

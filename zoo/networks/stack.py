@@ -6,14 +6,19 @@
 """
 
 import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
 
 from zoo import seeds
 from zoo.errors import refusal
-from zoo.networks.layers import BatchNorm, Conv2D, Conv2DTranspose, Maxout, UntiedBias
-from zoo.networks.noise import Dropout, GaussianNoise, Shift
+from zoo.networks.layers import BatchNorm, BatchShape, Conv2D, Conv2DTranspose, Maxout, UntiedBias
+from zoo.networks.noise import Dropout, GaussianNoise, Seed, Shift
+
+Extra: TypeAlias = tf.Tensor | None  # a second input [B, A], where there is one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,20 +58,20 @@ class Row:
     pieces: int = 2
     bias: str = "tied"
     extra: bool = False
-    size: tuple | None = None
+    size: tuple[int, int] | None = None
 
 
-def dense(units, **options):
+def dense(units: int | None, **options: Any) -> Row:
     """A fully connected row; maps are flattened first."""
     return Row("dense", units, **options)
 
 
-def conv(units, kernel, stride=1, **options):
+def conv(units: int | None, kernel: int, stride: int = 1, **options: Any) -> Row:
     """A convolution row; vectors become maps of one pixel first."""
     return Row("conv", units, kernel, stride, **options)
 
 
-def deconv(units, kernel, stride=1, **options):
+def deconv(units: int | None, kernel: int, stride: int = 1, **options: Any) -> Row:
     """A transposed-convolution row."""
     return Row("deconv", units, kernel, stride, **options)
 
@@ -75,7 +80,7 @@ def deconv(units, kernel, stride=1, **options):
 class Reshape:
     """A row that reshapes each example: Reshape((7, 7, 64))."""
 
-    shape: tuple
+    shape: tuple[int, ...]
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -97,26 +102,26 @@ class Stack(keras.layers.Layer):
 
     def __init__(
         self,
-        rows,
-        output_shape=None,
+        rows: Iterable[Row | Reshape | Mapping[str, Any]],
+        output_shape: Iterable[int] | None = None,
         *,
-        slope=0.01,
-        init_stddev=None,
-        init_seed=0,
-        momentum=0.95,
-        epsilon=1e-4,
-        **kwargs,
-    ):
+        slope: float = 0.01,
+        init_stddev: float | None = None,
+        init_seed: int = 0,
+        momentum: float = 0.95,
+        epsilon: float = 1e-4,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.rows = tuple(_row(row) for row in rows)
         self.example_shape = None if output_shape is None else tuple(output_shape)
         self.slope, self.init_stddev, self.init_seed = slope, init_stddev, init_seed
         self.momentum, self.epsilon = momentum, epsilon
-        self.blocks = []
+        self.blocks: list[_Block] = []
 
-    def build(self, x_shape, extra_shape=None):
+    def build(self, x_shape: BatchShape, extra_shape: BatchShape | None = None) -> None:
         shape = tuple(x_shape[1:])
-        width = 0 if extra_shape is None else extra_shape[-1]
+        width = 0 if extra_shape is None else _size(extra_shape[1:])
         joins = [i for i, row in enumerate(self.rows) if getattr(row, "extra", False)] or [0]
         if width and self.rows and isinstance(self.rows[joins[0]], Reshape):
             raise ValueError(refusal("rows", "a row that the second input can join", "Reshape"))
@@ -127,20 +132,19 @@ class Stack(keras.layers.Layer):
             shape = block.output_example
         self.result_shape = shape if self.example_shape is None else self.example_shape
         if _size(shape) != _size(self.result_shape):
-            raise ValueError(
-                refusal(
-                    "rows",
-                    f"a network that ends in {self.result_shape} for inputs {tuple(x_shape[1:])}",
-                    shape,
-                )
-            )
+            expected = f"a network that ends in {self.result_shape} for inputs {tuple(x_shape[1:])}"
+            raise ValueError(refusal("rows", expected, shape))
         self.built = True
 
-    def call(self, x, extra=None, training=False, seed=None):
+    def call(
+        self, x: tf.Tensor, extra: Extra = None, training: bool = False, seed: Seed = None
+    ) -> tf.Tensor:
         hidden = self.trace(x, extra, training, seed)
         return hidden[-1] if hidden else tf.cast(x, self.compute_dtype)
 
-    def trace(self, x, extra=None, training=False, seed=None):
+    def trace(
+        self, x: tf.Tensor, extra: Extra = None, training: bool = False, seed: Seed = None
+    ) -> list[tf.Tensor]:
         """Outputs of every row, the last one in the network's output shape."""
         outputs, x = [], tf.cast(x, self.compute_dtype)
         for i, block in enumerate(self.blocks):
@@ -153,14 +157,14 @@ class Stack(keras.layers.Layer):
             outputs[-1] = tf.reshape(x, (-1, *self.result_shape))
         return outputs
 
-    def set_output_bias(self, value):
+    def set_output_bias(self, value: tf.Tensor) -> None:
         """Sets the last row's bias from a value an output; pixels that share one get the mean."""
         bias = self.blocks[-1].bias
         if _size(value.shape) != _size(bias.shape):
             value = tf.reduce_mean(tf.reshape(value, (-1, value.shape[-1])), axis=0)
         bias.assign(tf.reshape(value, bias.shape))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         rows = [{"row": type(row).__name__, **dataclasses.asdict(row)} for row in self.rows]
         return {
             **super().get_config(),
@@ -177,18 +181,14 @@ class Stack(keras.layers.Layer):
 class _Block(keras.layers.Layer):
     """One row's layers: join, noise, linear map, bias or normalisation, non-linearity."""
 
-    def __init__(self, stack, index, row, shape, joined):
+    def __init__(
+        self, stack: Stack, index: int, row: Row | Reshape, shape: tuple[int, ...], joined: int
+    ) -> None:
         super().__init__(name=f"row_{index}", dtype=stack.dtype_policy)
         self.row, self.joined = row, joined
         self.input_example = shape
-        self.noises, self.linear, self.norm, self.untied, self.activation = (
-            [],
-            None,
-            None,
-            None,
-            None,
-        )
-        self.shift = None
+        self.noises: list[keras.Layer] = []
+        self.shift = self.norm = self.untied = None  # what not every row has
         if isinstance(row, Reshape):
             self.output_example = tuple(row.shape)
             return
@@ -209,7 +209,7 @@ class _Block(keras.layers.Layer):
         if row.noise:
             self.noises.append(GaussianNoise(row.noise, **dtype))
         last = index == len(stack.rows) - 1
-        self.linear = _linear(row, shape, stack, last, _initializer(stack, index, row), dtype)
+        self.linear = _linear(row, stack, last, _initializer(stack, index, row), dtype)
         self.linear.build((None, *shape))
         shape = tuple(self.linear.compute_output_shape((None, *shape))[1:])
         if row.size is not None:
@@ -227,17 +227,19 @@ class _Block(keras.layers.Layer):
         self.built = True
 
     @property
-    def noisy(self):
+    def noisy(self) -> bool:
         return bool(self.noises) or self.shift is not None
 
     @property
-    def bias(self):
+    def bias(self) -> keras.Variable:
         return self.untied.bias if self.untied is not None else self.linear.bias
 
-    def build(self, *shapes):
+    def build(self, *shapes: BatchShape) -> None:
         self.built = True
 
-    def call(self, x, extra=None, training=False, seed=None):
+    def call(
+        self, x: tf.Tensor, extra: Extra = None, training: bool = False, seed: Seed = None
+    ) -> tf.Tensor:
         if isinstance(self.row, Reshape):
             return tf.reshape(x, (-1, *self.output_example))
         if self.shift is not None:
@@ -278,12 +280,17 @@ class Pair(keras.layers.Layer):
     the joint network.
     """
 
-    def __init__(self, x, z, joint, **kwargs):
+    def __init__(self, x: Stack, z: Stack | None, joint: Stack, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.x, self.z, self.joint = x, z, joint
 
-    def build(self, x_shape, z_shape=None, extra_shape=None):
-        def built(stack, *shapes):  # one from a config is built already
+    def build(
+        self,
+        x_shape: BatchShape,
+        z_shape: BatchShape | None = None,
+        extra_shape: BatchShape | None = None,
+    ) -> None:
+        def built(stack: Stack, *shapes: Any) -> int:  # one from a config is built already
             if not stack.built:
                 stack.build(*shapes)
             return _size(stack.result_shape)
@@ -296,10 +303,24 @@ class Pair(keras.layers.Layer):
         built(self.joint, (None, width), *(() if extra_shape is None else (extra_shape,)))
         self.built = True
 
-    def call(self, x, z=None, extra=None, training=False, seed=None):
+    def call(
+        self,
+        x: tf.Tensor,
+        z: tf.Tensor | None = None,
+        extra: Extra = None,
+        training: bool = False,
+        seed: Seed = None,
+    ) -> tf.Tensor:
         return self.trace(x, z, extra, training, seed)[-1]
 
-    def trace(self, x, z=None, extra=None, training=False, seed=None):
+    def trace(
+        self,
+        x: tf.Tensor,
+        z: tf.Tensor | None = None,
+        extra: Extra = None,
+        training: bool = False,
+        seed: Seed = None,
+    ) -> list[tf.Tensor]:
         """Outputs of every row of the trunk on x, then of the joint network."""
         fold = (lambda place: None) if seed is None else (lambda place: seeds.fold(seed, place))
         hidden = self.x.trace(x, None, training, fold("x"))
@@ -310,7 +331,7 @@ class Pair(keras.layers.Layer):
         joined = tf.concat(flat, axis=-1)
         return [*hidden, *self.joint.trace(joined, extra, training, fold("joint"))]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         stacks = {"x": self.x, "z": self.z, "joint": self.joint}
         return {
             **super().get_config(),
@@ -318,14 +339,14 @@ class Pair(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "Pair":
         stacks = {
             k: keras.saving.deserialize_keras_object(config.pop(k)) for k in ("x", "z", "joint")
         }
         return cls(**stacks, **config)
 
 
-def _row(row):
+def _row(row: Row | Reshape | Mapping[str, Any]) -> Row | Reshape:
     if isinstance(row, (Row, Reshape)):
         return row
     fields = dict(row)  # from a config
@@ -333,7 +354,9 @@ def _row(row):
     return Reshape(tuple(fields["shape"])) if kind == "Reshape" else Row(**fields)
 
 
-def _linear(row, shape, stack, last, initializer, dtype):
+def _linear(
+    row: Row, stack: Stack, last: bool, initializer: keras.Initializer, dtype: dict[str, Any]
+) -> keras.Layer:
     bias = row.bias == "tied" and not row.norm
     options = {"use_bias": bias, "kernel_initializer": initializer, **dtype}
     units = row.units
@@ -348,7 +371,7 @@ def _linear(row, shape, stack, last, initializer, dtype):
     return kinds[row.op](units, row.kernel, row.stride, row.padding, **options)
 
 
-def _initializer(stack, index, row):
+def _initializer(stack: Stack, index: int, row: Row) -> keras.Initializer:
     seed = stack.init_seed * 1009 + index
     if stack.init_stddev is not None:
         return keras.initializers.RandomNormal(0.0, stack.init_stddev, seed=seed)
@@ -357,7 +380,7 @@ def _initializer(stack, index, row):
     return keras.initializers.GlorotNormal(seed=seed)
 
 
-def _activation(row, slope, dtype):
+def _activation(row: Row, slope: float, dtype: dict[str, Any]) -> keras.Layer:
     if row.activation == "maxout":
         return Maxout(row.pieces, **dtype)
     if row.activation == "leaky_relu":
@@ -365,8 +388,5 @@ def _activation(row, slope, dtype):
     return keras.layers.Activation(row.activation, **dtype)
 
 
-def _size(shape):
-    size = 1
-    for axis in shape:
-        size *= int(axis)
-    return size
+def _size(shape: Iterable[int]) -> int:
+    return math.prod(map(int, shape))

@@ -1,6 +1,6 @@
 """Adversarial autoencoders whose code has a categorical part."""
 
-from zoo.networks.stack import conv, dense
+from zoo.networks.stack import Row, conv, dense
 from zoo.networks.tables.table import Table
 
 _RELU = {"activation": "relu"}
@@ -8,7 +8,7 @@ _NORM = {"norm": True, **_RELU}
 _LINEAR = {"activation": "linear"}
 
 
-def _table(*encoder, image_shape=None):
+def _table(*encoder: Row, image_shape: tuple[int, ...] | None = None) -> Table:
     return Table(
         roles={
             "encoder": encoder,

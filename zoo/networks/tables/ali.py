@@ -7,31 +7,34 @@ authors' code differs from the tables, the tables are followed (code: dropout of
 three of its five inputs, none of SVHN's first rows normalised).
 """
 
-from zoo.networks.stack import Reshape, conv, deconv, dense
+from typing import Any
+
+from zoo.networks.stack import Reshape, Row, conv, deconv, dense
 from zoo.networks.tables.table import Table
 
-_LINEAR = {"activation": "linear", "bias": "untied"}  # the last rows of encoders and decoders
+# The last rows of encoders and decoders.
+_LINEAR: dict[str, Any] = {"activation": "linear", "bias": "untied"}
 
 
-def _encoder(*rows):
+def _encoder(*rows: tuple[int, int, int]) -> tuple[Row, ...]:
     # Labels join the last row.
     return (*(conv(m, k, s, norm=True) for k, s, m in rows), conv(None, 1, extra=True, **_LINEAR))
 
 
-def _decoder(*rows):
+def _decoder(*rows: tuple[int, int, int]) -> tuple[Row, ...]:
     # Rows of kernel 1 on one pixel are convolutions, the others transposed.
     made = [(conv if k == 1 else deconv)(m, k, s, norm=True) for k, s, m in rows]
     return (*made, conv(None, 1, **_LINEAR))
 
 
-def _joint(width, dropout):
+def _joint(width: int, dropout: float) -> tuple[Row, ...]:
     hidden = conv(width, 1, dropout=dropout)
     return (hidden, hidden, conv(None, 1, activation="linear", dropout=dropout))
 
 
 _GZ_32 = ((5, 1, 32), (4, 2, 64), (4, 1, 128), (4, 2, 256), (4, 1, 512), (1, 1, 512))
 _GX_32 = ((4, 1, 256), (4, 2, 128), (4, 1, 64), (4, 2, 32), (5, 1, 32), (1, 1, 32))
-_MAXOUT = {"activation": "maxout", "pieces": 2}
+_MAXOUT: dict[str, Any] = {"activation": "maxout", "pieces": 2}
 
 ALI_CIFAR10 = Table(
     roles={
@@ -130,7 +133,7 @@ ALI_TINY_IMAGENET = Table(
     reference="arXiv 1606.00704, table 6",
 )
 
-_SAME = {"padding": "same"}
+_SAME: dict[str, Any] = {"padding": "same"}
 
 ALI_MNIST = Table(
     roles={

@@ -1,5 +1,7 @@
 """PixelGAN autoencoders of this zoo's, for 28x28 images: the paper does not print its networks."""
 
+from typing import Any
+
 from zoo.networks.stack import Reshape, conv, deconv, dense
 from zoo.networks.tables.table import Table
 
@@ -7,7 +9,7 @@ _RELU = {"norm": True, "activation": "relu"}
 _LINEAR = {"activation": "linear"}
 
 
-def _table(last=_LINEAR, shift=0):
+def _table(last: dict[str, Any] = _LINEAR, shift: int = 0) -> Table:
     # Noise before every row of the encoder: few labels must not be learned by heart.
     return Table(
         roles={

@@ -1,6 +1,7 @@
 """What a table of networks holds."""
 
 import dataclasses
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,8 +18,8 @@ class Table:
         reference: paper and table.
     """
 
-    roles: dict
-    image_shape: tuple | None = None
+    roles: dict[str, Any]
+    image_shape: tuple[int, ...] | None = None
     slope: float = 0.01
     init_stddev: float | None = None
     momentum: float = 0.95

@@ -1,9 +1,11 @@
 """VAEs of this zoo's: convolutional for 28x28 images, and dense for any images."""
 
+from typing import Any
+
 from zoo.networks.stack import Reshape, conv, deconv, dense
 from zoo.networks.tables.table import Table
 
-_SAME = {"padding": "same", "norm": True}
+_SAME: dict[str, Any] = {"padding": "same", "norm": True}
 
 VAE_MNIST = Table(
     roles={
