@@ -29,6 +29,13 @@ def test_which_way_is_better():
     assert names.better("active_units") is None and names.better("seconds") is None
 
 
+def test_the_order_of_all():
+    found = ["of_tomorrow", "nll", "label_agreement_level_2", "reconstruction_mse", "modes_covered"]
+    assert sorted(found, key=names.position) == [
+        "modes_covered", "reconstruction_mse", "label_agreement_level_2", "nll", "of_tomorrow",
+    ]  # fmt: skip
+
+
 def test_names_need_no_tensorflow():
     code = (
         "import sys; from zoo.metrics import names; assert 'nll' in names.described();"

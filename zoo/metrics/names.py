@@ -59,8 +59,18 @@ def better(name: str) -> str | None:
     Args:
         name: of a metric, also of a reconstruction from a deeper level, `<name>_level_<l>`.
     """
-    found = described().get(re.sub(r"_level_\d+$", "", name))
+    found = described().get(_base(name))
     return found and found.better
+
+
+def position(name: str) -> int:
+    """Where a metric stands in the order of all; those that are unknown stand last."""
+    order = list(described())
+    return order.index(_base(name)) if _base(name) in order else len(order)
+
+
+def _base(name):
+    return re.sub(r"_level_\d+$", "", name)
 
 
 def _table(module):

@@ -144,8 +144,7 @@ METRICS = {
     "feature_mse": Metric(
         _has_features,
         _from_level(lambda s, x_hat: feature_mse(s.model.discriminator_features, s.x, x_hat)),
-        help="squared difference of x and its reconstruction in discriminator features",
-        better="lower",
+        help="squared difference of x and its reconstruction in the model's own features",
         levelled=True,
     ),
     "label_agreement": Metric(
