@@ -41,7 +41,7 @@ def run(flags: types.SimpleNamespace) -> None:
     for path in paths:
         if flags.evaluate or not (path / evaluate.FILE).is_file():
             evaluate.measure(path, flags)
-    tables = collections.defaultdict(dict)
+    tables: dict[str, dict] = collections.defaultdict(dict)
     for name, path in zip(titles(paths), paths):
         found = results.read_json(path / evaluate.FILE)
         tables[measured_on(path, found)][name] = found
@@ -94,7 +94,7 @@ def table(title: str, runs: Mapping[str, Mapping], metrics: Sequence[str] | None
 
 def marked(metric: str, found: Sequence[Mapping | None]) -> list[str]:
     """A metric's cell of each run; the best of several is marked, "-" is none."""
-    pick = {"higher": max, "lower": min}.get(names.better(metric))
+    pick = {"higher": max, "lower": min, None: None}[names.better(metric)]
     values = [entry["value"] for entry in found if entry is not None]
     best = pick(values) if pick and len(values) > 1 else None
     return ["-" if entry is None else _cell(entry, entry["value"] == best) for entry in found]
@@ -117,7 +117,7 @@ def protocols(measured: Mapping[str, Mapping], shown: Sequence[str]) -> dict[str
 def side_by_side(columns: Sequence[Sequence[str]]) -> list[str]:
     """Lines of a table; the columns of runs that the terminal has no room for follow below."""
     room, (names_, better, *runs) = shutil.get_terminal_size((100, 20)).columns, columns
-    lines = []
+    lines: list[str] = []
     while runs:
         count = 1
         while count < len(runs) and _width([names_, better, *runs[: count + 1]]) <= room:

@@ -16,7 +16,6 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import ArrayLike
 
 from zoo import seeds
 from zoo.errors import refusal
@@ -32,7 +31,7 @@ ROWS = 1_000  # examples a call of the network: bounds memory
 
 
 def wasserstein_critic(
-    sample: Callable[[int, int], ArrayLike], held_out: ArrayLike, train: ArrayLike, seed: int = 0
+    sample: Callable[[int, int], np.ndarray], held_out: np.ndarray, train: np.ndarray, seed: int = 0
 ) -> dict[str, Measure]:
     """E critic(data) - E critic(samples), in the L2 norm of x, on three sets of data.
 
@@ -93,7 +92,7 @@ class Critic:
         seed: of the initial weights and of the batches.
     """
 
-    def __init__(self, data: ArrayLike, samples: ArrayLike, seed: int = 0):
+    def __init__(self, data: np.ndarray, samples: np.ndarray, seed: int = 0):
         data, samples = np.asarray(data, np.float32), np.asarray(samples, np.float32)
         spread = np.square(data - data.mean(axis=0)).reshape(len(data), -1).sum(axis=1).mean()
         self._scale = float(np.sqrt(spread)) or 1.0
@@ -104,7 +103,7 @@ class Critic:
         train = tf.function(self._train, autograph=False)
         train(*(tf.constant(x / self._scale) for x in (data, samples)), seeds.fold(seed, "critic"))
 
-    def __call__(self, x: ArrayLike) -> np.ndarray:
+    def __call__(self, x: np.ndarray) -> np.ndarray:
         """Scores, float64 [N] in units of x."""
         x = np.asarray(x, np.float32) / self._scale
         scores = self._network.predict(x, batch_size=ROWS, verbose=0)[:, 0]

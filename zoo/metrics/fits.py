@@ -12,8 +12,6 @@ from zoo import distributions
 from zoo.data import Dataset
 from zoo.model import GenerativeModel
 
-tfd = tfp.distributions
-
 
 def can(*verbs: str) -> Callable[[GenerativeModel, Dataset], bool]:
     """Whether the model has all of these verbs."""
@@ -44,12 +42,12 @@ def encodes_normally(model: GenerativeModel, dataset: Dataset | None = None) -> 
     return "encode" in model.capabilities and distributions.is_normal(posterior(model))
 
 
-def posterior(model: GenerativeModel) -> tfd.Distribution:
+def posterior(model: GenerativeModel) -> tfp.distributions.Distribution:
     """q(z|x) of one blank example x = 0: it shows what kind of distribution the verb gives."""
     return model.encode(np.zeros([1, *model.image_shape], np.float32), y=_label(model))
 
 
-def likelihood(model: GenerativeModel) -> tfd.Distribution:
+def likelihood(model: GenerativeModel) -> tfp.distributions.Distribution:
     """p(x|z) of one blank code z = 0."""
     return model.decode(np.zeros([1, model.code_dim], np.float32), y=_label(model))
 

@@ -1,7 +1,6 @@
 """k-nearest-neighbour classification of codes or features."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.neighbors import NearestNeighbors
 
 from zoo.errors import refusal
@@ -11,7 +10,7 @@ from zoo.metrics.subject import Subject, flat
 
 
 def one_nn_accuracy(
-    train_features: ArrayLike, train_y: ArrayLike, test_features: ArrayLike, test_y: ArrayLike
+    train_features: np.ndarray, train_y: np.ndarray, test_features: np.ndarray, test_y: np.ndarray
 ) -> Measure:
     """The share of test examples with the label of their nearest training example.
 
@@ -27,10 +26,10 @@ def one_nn_accuracy(
 
 
 def k_nn_accuracy(
-    train_features: ArrayLike,
-    train_y: ArrayLike,
-    test_features: ArrayLike,
-    test_y: ArrayLike,
+    train_features: np.ndarray,
+    train_y: np.ndarray,
+    test_features: np.ndarray,
+    test_y: np.ndarray,
     k: int,
 ) -> Measure:
     """The share of test examples that the vote of their k nearest training examples names right.
@@ -51,7 +50,7 @@ def k_nn_accuracy(
 
 
 def k_nn_predict(
-    train_features: ArrayLike, train_y: ArrayLike, test_features: ArrayLike, k: int = 1
+    train_features: np.ndarray, train_y: np.ndarray, test_features: np.ndarray, k: int = 1
 ) -> np.ndarray:
     """Labels int [M], as in `k_nn_accuracy`."""
     train_y = np.asarray(train_y)
@@ -67,7 +66,7 @@ def k_nn_predict(
     return classes[np.argmax(votes, axis=0)]
 
 
-def nearest(train_features: ArrayLike, test_features: ArrayLike, k: int = 1) -> np.ndarray:
+def nearest(train_features: np.ndarray, test_features: np.ndarray, k: int = 1) -> np.ndarray:
     """The indices of the k nearest training rows, int [M, k], nearest first.
 
     Exact, by all distances; scikit-learn computes them block by block, so memory stays small. Rows

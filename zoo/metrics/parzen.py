@@ -5,9 +5,9 @@ scale of the pixels.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from zoo.errors import refusal
@@ -22,7 +22,7 @@ CHUNK_BYTES = 64 * 2**20  # of one block of distances
 
 
 def parzen(
-    samples: ArrayLike, validation: ArrayLike, test: ArrayLike, sigmas: ArrayLike = SIGMAS
+    samples: np.ndarray, validation: np.ndarray, test: np.ndarray, sigmas: np.ndarray = SIGMAS
 ) -> Measure:
     """Mean log-density of `test` under equal Gaussians N(s, sigma^2 I) at the samples, in nats.
 
@@ -45,7 +45,9 @@ def parzen(
     return mean_of(log_density(test, samples, [sigma])[0], protocol)
 
 
-def log_density(x: ArrayLike, samples: ArrayLike, sigmas: ArrayLike) -> np.ndarray:
+def log_density(
+    x: np.ndarray, samples: np.ndarray, sigmas: Sequence[float] | np.ndarray
+) -> np.ndarray:
     """log (1 / M) sum_m N(x_n; s_m, sigma^2 I), float64 [S, N] nats.
 
     Args:

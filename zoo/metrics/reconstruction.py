@@ -66,7 +66,7 @@ def feature_mse(features: Callable, x: np.ndarray, x_hat: np.ndarray) -> Measure
     Reference: the distance of Larsen et al., VAE/GAN, arXiv 1512.09300, section 2.3, without their
         likelihood.
     """
-    errors, total, squares = [], 0.0, 0.0
+    errors, total, squares = [], np.zeros(()), np.zeros(())
     for start in range(0, len(x), FEATURE_ROWS):
         batch = slice(start, start + FEATURE_ROWS)
         f, f_hat = (np.asarray(features(part[batch]), np.float64) for part in (x, x_hat))

@@ -179,7 +179,7 @@ class Subject:
         Returns:
             {name: rows of the whole split}, with the labels "y" where there are any.
         """
-        parts = []
+        parts: list[Rows] = []
         for batch in self._batches(split):
             part = compute(batch["x"], self.labels(batch), len(parts))
             parts.append(part | ({"y": batch["y"]} if "y" in batch else {}))
