@@ -109,6 +109,22 @@ def test_exact_likelihood_takes_no_samples():
     assert {samples for _, samples, _ in model.calls} == {1}
 
 
+@pytest.mark.parametrize("name, samples", [("elbo", 1), ("nll", 7), ("nll_of_train_data", 7)])
+def test_bounds_take_as_many_samples_as_they_say(name, samples):
+    model = Linear()
+    metrics.evaluate(model, LABELLED, metrics=[name], iwae_samples=7)
+    assert {drawn for _, drawn, _ in model.calls} == {samples}
+
+
+def test_likelihoods_are_computed_once():
+    model = Linear(image_shape=(2, 1, 1), proper=True)
+    rows = {"x": np.zeros((5, 2, 1, 1), np.float32)}
+    model.log_prob = lambda x, **given: model.calls.append(given) or np.zeros(len(x))
+    names = ["nll", "bits_per_dim", "nll_of_train_data", "bits_per_dim_of_train_data"]
+    measured = metrics.evaluate(model, Data(train=rows, test=rows), metrics=names)
+    assert list(measured) == names and len(model.calls) == 2
+
+
 def test_likelihood_of_the_data_that_a_model_learned_from():
     names = ["nll", "nll_of_train_data"]
     measured = metrics.evaluate(Linear(density="exact"), LABELLED, metrics=names, limit=25)
