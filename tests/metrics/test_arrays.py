@@ -93,17 +93,19 @@ def test_label_agreement_compares_two_predictions():
     assert "0.1250" in measure.protocol
 
 
-def test_the_error_of_a_ratio_is_the_spread_over_data_sets():
+@pytest.mark.parametrize("noise, scale", [(0.0, 0.5), (0.5, 0.0)])
+def test_the_error_of_a_ratio_is_the_spread_over_data_sets(noise, scale):
     generator = np.random.default_rng(0)
+    normal = lambda columns: generator.normal(size=(400, columns))
 
-    def measured(n=400):
-        x = generator.normal(size=(n, 3))
-        return reconstruction.reconstruction_ratio(x, x + 0.5 * generator.normal(size=(n, 3)))
+    def measured():
+        x = np.exp(scale * normal(1)) * normal(3)
+        return reconstruction.reconstruction_ratio(x, x + noise * normal(3) if noise else x / 2)
 
     found = [measured() for _ in range(400)]
     spread = np.std([measure.value for measure in found], ddof=1)  # known to 1 / sqrt(800) = 3.5 %
     error = np.mean([measure.standard_error for measure in found])
-    assert error == pytest.approx(spread, rel=0.15)
+    assert error == pytest.approx(spread, rel=0.14)
 
 
 # --- neighbours -------------------------------------------------------------------------------

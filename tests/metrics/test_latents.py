@@ -93,7 +93,9 @@ def test_categorical_information_by_hand():
 
 def test_the_error_of_categorical_information_is_the_spread_over_data_sets():
     generator = np.random.default_rng(0)
-    measured = lambda: latents.categorical_information(generator.dirichlet([0.5] * 4, 500))
+    measured = lambda: latents.categorical_information(
+        generator.dirichlet([0.2, 0.5, 1.0, 3.0], 500)
+    )
     found = [measured() for _ in range(400)]
     spread = np.std([measure.value for measure in found], ddof=1)  # known to 1 / sqrt(800) = 3.5 %
     assert np.mean([m.standard_error for m in found]) == pytest.approx(spread, rel=0.15)

@@ -48,9 +48,12 @@ def reconstruction_ratio(x: np.ndarray, x_hat: np.ndarray, seed: int = 0) -> Mea
         "mean L2 norm of x - x_hat over that of x - x_hat of another example, paired by one random "
         f"cycle of seed {seed}"
     )
-    # The error of a ratio of means: that of its linear part, whose mean is 0.
-    linear = (own.astype(np.float64) - ratio * others) / mean
-    return mean_of(linear, protocol)._replace(value=ratio)
+    # The error of a ratio of means is that of the mean of its linear part, which is 0. Terms that
+    # are neighbours on the cycle share an example, and so a covariance.
+    linear = ((own.astype(np.float64) - ratio * others) / mean)[cycle]
+    variance = np.mean(linear * (linear + 2.0 * np.roll(linear, 1))) / (len(x) - 1)
+    error = float(np.sqrt(variance)) if variance >= 0.0 else None  # too few examples to tell
+    return Measure(ratio, len(x), protocol, standard_error=error)
 
 
 def feature_mse(features: Callable, x: np.ndarray, x_hat: np.ndarray) -> Measure:
