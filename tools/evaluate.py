@@ -2,27 +2,45 @@
 
     python tools/evaluate.py --run_dir=runs/ali-digits
 
-Prints a table and writes evaluation.json in the run's directory.
+Prints a table, and how each number was measured; writes evaluation.json in the run's directory.
 """
 
+import pathlib
+import shutil
 import sys
+import textwrap
+import types
+from collections.abc import Mapping, Sequence
 
 import common
 
 from zoo import results, training
+from zoo.metrics import names
 
-FLAGS = (
-    common.RUN_DIR,
+# How a run is measured: the arguments of `zoo.metrics.evaluate`.
+SETTINGS = (
     *common.MEASURE_FLAGS,
     common.flag("seed", "int", 0, "of samples, draws and pairings", minimum=0, maximum=2**31 - 1),
-    common.WHICH,
-    common.DATA_DIR,
 )
+FLAGS = (common.RUN_DIR, *SETTINGS, common.WHICH, common.DATA_DIR)
+FILE = "evaluation.json"
 
 
-def run(flags):
+def run(flags: types.SimpleNamespace) -> None:
     """A run's checkpoint to evaluation.json."""
-    run_dir = common.existing_run(flags)
+    measured, askable = measure(common.existing_run(flags), flags)
+    if measured:
+        print(table(measured))
+    else:
+        print(f"No metric fits unasked. Ask for some of --metrics={','.join(askable) or 'none'}")
+
+
+def measure(run_dir: pathlib.Path, flags: types.SimpleNamespace) -> tuple[dict, list[str]]:
+    """Measures a run and writes its evaluation.json.
+
+    Returns:
+        ({metric: what `zoo.metrics.evaluate` says of it}, the metrics that could be asked for).
+    """
     common.load()
     from zoo import metrics
 
@@ -30,14 +48,15 @@ def run(flags):
     recorded.data_dir = flags.data_dir or recorded.data_dir
     dataset = common.load_data(recorded)
     model = training.restore(run_dir, flags.which)
-    chosen = {item.name: getattr(flags, item.name) for item in common.MEASURE_FLAGS}
-    measured = metrics.evaluate(model, dataset, seed=flags.seed, progress=progress, **chosen)
-    evaluation = {"step": int(model.step), "which": flags.which, "metrics": measured}
-    results.write_json(run_dir / "evaluation.json", evaluation)
-    print(table(measured))
+    settings = {item.name: getattr(flags, item.name) for item in SETTINGS}
+    measured = metrics.evaluate(model, dataset, progress=progress, **settings)
+    del settings["metrics"]  # which ones, not how
+    evaluation = {"step": int(model.step), "which": flags.which, "settings": settings}
+    results.write_json(run_dir / FILE, {**evaluation, "metrics": measured})
+    return measured, metrics.applicable(model, dataset)
 
 
-def progress(name, index, count):
+def progress(name: str, index: int, count: int) -> None:
     """Says on a terminal what is being measured."""
     if sys.stderr.isatty():
         print(f"\r\033[K{index + 1}/{count} {name}", end="", file=sys.stderr, flush=True)
@@ -45,19 +64,53 @@ def progress(name, index, count):
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def table(measured):
-    """{metric: {"value", "n", "split", "protocol"}} as aligned columns."""
-    rows = [("metric", "value", "n", "split", "protocol")]
+# --- text -------------------------------------------------------------------------------------
+
+
+def table(measured: Mapping[str, dict]) -> str:
+    """What `zoo.metrics.evaluate` returned as aligned columns, and the protocols below."""
+    spread = any("std" in found for found in measured.values())
+    rows = [["metric", "value", "+-", *(["std"] if spread else []), "n", "split"]]
     for name, found in measured.items():
-        value = found["value"]
-        shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-        rows.append((name, shown, *(str(found.get(key, "-")) for key in rows[0][2:])))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]])
-        for row in rows
-    )
+        error, *std = (number(found.get(key), 2) for key in ("standard_error", "std")[: 1 + spread])
+        rows.append([name, number(found["value"]), error, *std, str(found["n"]), found["split"]])
+    legend = "+- is the standard error over the n examples"
+    legend += ", std the deviation over labelled draws." if spread else "."
+    protocols = {name: found["protocol"] for name, found in measured.items()}
+    return "\n".join([*aligned(rows), "", legend, "", *explained(protocols)])
+
+
+def number(value: float | None, digits: int = 6) -> str:
+    """A number of so many digits; "-" if there is none."""
+    return "-" if value is None else f"{value:.{digits}g}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of as many cells each as lines of equally wide columns."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def explained(texts: Mapping[str, str]) -> list[str]:
+    """Lines "name: text", wrapped to the terminal's width."""
+    width = shutil.get_terminal_size((100, 20)).columns
+    return [
+        line
+        for name, text in texts.items()
+        for line in textwrap.wrap(f"{name}: {text}", width, subsequent_indent="      ")
+    ]
+
+
+def metrics_help() -> str:
+    """All metrics and how each is read, for `--help`; without TensorFlow."""
+    texts = {}
+    for name, found in names.described().items():
+        marks = [f"{found.better} is better"] if found.better else []
+        marks += ["only if asked for"] if found.only_asked else []
+        texts[", ".join([f"  {name}", *marks])] = found.help
+    return "\n".join(["Metrics:", *explained(texts)])
 
 
 if __name__ == "__main__":
+    __doc__ = f"{__doc__}\n{metrics_help()}"  # heads the help
     sys.exit(common.main(run, FLAGS))

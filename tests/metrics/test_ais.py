@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers import refused
-from tests.metrics.test_evaluate import Data
+from tests.metrics.toys import Data
 from zoo import metrics
 from zoo.methods.avb import AVB
 from zoo.methods.vae import VAE

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from sklearn import datasets
 
 from zoo.metrics import latents, likelihood, modes, neighbours, reconstruction, svm
 from zoo.metrics.measure import Measure, mean_of
@@ -76,6 +77,37 @@ def test_features_that_say_nothing_are_refused():
         reconstruction.feature_mse(np.zeros_like, np.ones((3, 2)), np.ones((3, 2)))
 
 
+class Positive:
+    """A judge that sees the sign of the first coordinate."""
+
+    test_error = 0.125
+
+    def predict(self, x):
+        return (np.asarray(x)[:, 0] > 0).astype(int)
+
+
+def test_label_agreement_compares_two_predictions():
+    x = np.array([[1.0], [2.0], [-1.0], [-3.0]])
+    measure = reconstruction.label_agreement(Positive(), x, x * [[5.0], [-0.1], [1.0], [0.2]])
+    assert measure.value == pytest.approx(0.75) and measure.n == 4
+    assert "0.1250" in measure.protocol
+
+
+@pytest.mark.parametrize("noise, scale", [(0.0, 0.5), (0.5, 0.0)])
+def test_the_error_of_a_ratio_is_the_spread_over_data_sets(noise, scale):
+    generator = np.random.default_rng(0)
+    normal = lambda columns: generator.normal(size=(400, columns))
+
+    def measured():
+        x = np.exp(scale * normal(1)) * normal(3)
+        return reconstruction.reconstruction_ratio(x, x + noise * normal(3) if noise else x / 2)
+
+    found = [measured() for _ in range(400)]
+    spread = np.std([measure.value for measure in found], ddof=1)  # known to 1 / sqrt(800) = 3.5 %
+    error = np.mean([measure.standard_error for measure in found])
+    assert error == pytest.approx(spread, rel=0.14)
+
+
 # --- neighbours -------------------------------------------------------------------------------
 
 TRAIN = np.array([[0.0, 0.0], [0.0, 1.0], [5.0, 5.0], [5.0, 6.0]])
@@ -101,13 +133,12 @@ def test_k_nn_votes_and_breaks_ties_by_the_nearest():
     ]
 
 
-def test_nearest_equals_the_plain_computation_over_several_chunks(monkeypatch):
+def test_nearest_equals_the_plain_computation():
     generator = np.random.default_rng(0)
     train, test = (
         generator.normal(size=(200, 2, 3)) + 50.0,
         generator.normal(size=(33, 2, 3)) + 50.0,
     )
-    monkeypatch.setattr(neighbours, "CHUNK_BYTES", 4 * 200 * 7)  # 7 rows a chunk
     distances = np.linalg.norm((test[:, None] - train[None]).reshape(33, 200, 6), axis=-1)
     for k in (1, 5):
         expected = np.argsort(distances, axis=1)[:, :k]
@@ -119,6 +150,27 @@ def test_neighbours_refuse_k_and_dimensions():
         neighbours.k_nn_predict(TRAIN, TRAIN_Y, TRAIN, k=5)
     with pytest.raises(ValueError, match="test_features.*2 dimensions"):
         neighbours.nearest(TRAIN, np.zeros((3, 5)))
+    with pytest.raises(ValueError, match="`test_features`: expected finite.*1 of 2 rows"):
+        neighbours.nearest(TRAIN, [[0.0, np.nan], [1.0, 1.0]])
+
+
+def test_nearest_finds_what_all_distances_say_of_digits():
+    digits = datasets.load_digits().data / 16.0
+    codes = digits @ np.random.default_rng(0).normal(size=(64, 10))
+    train, test = codes[:1500], codes[1500:]
+    order = np.argsort(np.linalg.norm(test[:, None] - train[None], axis=-1), axis=1)
+    for k in (1, 5):
+        np.testing.assert_array_equal(neighbours.nearest(train, test, k), order[:, :k])
+
+
+def test_shares_carry_the_error_of_a_share():
+    # A share p of n has the error sqrt(p (1 - p) / (n - 1)).
+    test = np.array([[0.0, 0.4], [5.0, 5.6], [2.0, 2.0], [3.0, 3.0]])
+    of_neighbours = neighbours.one_nn_accuracy(TRAIN, TRAIN_Y, test, [7, 3, 3, 3])
+    of_quality = modes.high_quality_share(np.array([[0.0, 1.0], *3 * [[10.0, 0.0]]]), MODES, 0.1)
+    for measure in (of_neighbours, of_quality):
+        assert measure.value == 0.75
+        assert measure.standard_error == pytest.approx(0.25)  # sqrt(3 / 16 / 3)
 
 
 # --- SVM --------------------------------------------------------------------------------------
@@ -134,6 +186,7 @@ def test_svm_separates_what_is_separable():
     train, validation, test = (_blobs(n, 100.0, seed) for seed, n in enumerate((120, 60, 90)))
     measure = svm.l2_svm_error(train, validation, test, labels_per_class=5, repeats=4)
     assert measure.value == 0.0 and measure.std == 0.0 and measure.n == 90
+    assert measure.standard_error == 0.0
     assert "5 labels a class" in measure.protocol and "4 further" in measure.protocol
 
 
@@ -142,6 +195,19 @@ def test_svm_is_at_chance_without_information():
     measure = svm.l2_svm_error(train, validation, test, labels_per_class=30, repeats=10)
     # Chance is 2/3; the mean of 10 errors on 900 examples: sd at most sqrt(2/9 / 900) = 0.016.
     assert measure.value == pytest.approx(2 / 3, abs=4 * 0.016)
+    # An example is wrong in a share of the draws: at most the error of a single one.
+    assert 0.0 < measure.standard_error < 0.016
+
+
+def test_svm_error_is_over_examples_and_its_std_over_draws(monkeypatch):
+    wrong = iter(np.array([[1, 0, 0, 0], [1, 1, 0, 0]], bool))
+    monkeypatch.setattr(svm, "choose_c", lambda *arguments: 1.0)
+    monkeypatch.setattr(svm, "_wrong", lambda *arguments: next(wrong))
+    pair = np.zeros((4, 1)), np.array([0, 0, 1, 1])
+    measure = svm.l2_svm_error(pair, pair, pair, labels_per_class=1, repeats=2)
+    assert measure.value == 0.375 and measure.std == 0.125  # of 1/4 and 1/2
+    # Examples are wrong in 1, 1/2, 0, 0 of the draws: s = 0.4787, / sqrt(4).
+    assert measure.standard_error == pytest.approx(math.sqrt(11 / 48) / 2)
 
 
 def test_svm_draws_are_balanced_distinct_and_seeded():
@@ -244,6 +310,10 @@ def test_latent_moments_by_hand():
         "latent_min_std": 0.0,
         "latent_max_std": 3.0,
     }
+    norms = latents.latent_moments(np.array([[3.0, 4.0], [0.0, 1.0]]))["latent_mean_norm"]
+    assert norms.value == 3.0 and norms.standard_error == pytest.approx(
+        2.0
+    )  # s = sqrt(8), / sqrt(2)
 
 
 def test_active_units_threshold_is_on_the_variance():

@@ -143,21 +143,6 @@ def test_data_without_classes_have_no_judge():
         classifier.judge(zoo.data.load("gaussian_ring"))
 
 
-class Sign:
-    """A judge that sees the sign of the first coordinate."""
-
-    test_error = 0.125
-
-    def predict(self, x):
-        return (np.asarray(x)[:, 0] > 0).astype(int)
-
-
-def test_label_agreement_compares_two_predictions():
-    x = np.array([[1.0], [2.0], [-1.0], [-3.0]])
-    measure = classifier.label_agreement(Sign(), x, x * [[5.0], [-0.1], [1.0], [0.2]])
-    assert measure.value == 0.75 and measure.n == 4 and "0.1250" in measure.protocol
-
-
 def test_supervised_error_learns_from_the_labelled_rows_alone(tmp_path):
     dataset = blobs(tmp_path, labels=6)
     test = dataset.arrays("test")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.metrics.test_evaluate import Data, Linear
+from tests.metrics.toys import Data, Linear
 from zoo import metrics
 from zoo.metrics import critic
 

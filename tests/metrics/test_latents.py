@@ -88,6 +88,17 @@ def test_categorical_information_by_hand():
     expected = math.log(2) - (math.log(4) - 0.75 * math.log(3))
     found = latents.categorical_information([[0.75, 0.25], [0.25, 0.75]])
     assert found.value == pytest.approx(expected) and found.n == 2
+    assert found.standard_error == pytest.approx(0.0, abs=1e-12)  # both tell the same
+
+
+def test_the_error_of_categorical_information_is_the_spread_over_data_sets():
+    generator = np.random.default_rng(0)
+    measured = lambda: latents.categorical_information(
+        generator.dirichlet([0.2, 0.5, 1.0, 3.0], 500)
+    )
+    found = [measured() for _ in range(400)]
+    spread = np.std([measure.value for measure in found], ddof=1)  # known to 1 / sqrt(800) = 3.5 %
+    assert np.mean([m.standard_error for m in found]) == pytest.approx(spread, rel=0.15)
 
 
 # --- normality --------------------------------------------------------------------------------
@@ -111,6 +122,9 @@ def test_normality_of_the_prior():
 def test_normality_by_hand():
     # Two points +-1: square 1, kurtosis 1; at -1 the distribution function leaps from 0 to 1/2 past
     # Phi(-1) = 0.1587: the distance is 0.5 - 0.1587.
+    squares = latents.code_normality(np.array([[1.0, 1.0], [1.0, 2.0]]))["code_mean_square"]
+    assert squares.value == 1.75  # of 1 and 5/2 an example: s = 1.5 / sqrt(2), / sqrt(2)
+    assert squares.standard_error == pytest.approx(0.75)
     found = normality(np.array([[1.0], [-1.0]]))
     assert found["code_mean_square"] == pytest.approx(1.0)
     assert found["code_kurtosis"] == pytest.approx(1.0)

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from tests.metrics.toys import Data, Linear
+from zoo import metrics
 from zoo.metrics import parzen
 
 
@@ -55,3 +57,17 @@ def test_it_tends_to_the_density_of_a_known_model():
 def test_other_dimensions_are_refused():
     with pytest.raises(ValueError, match=r"`x`.*3 dimensions.*\(2, 4\)"):
         parzen.log_density(np.zeros((2, 4)), np.zeros((2, 3)), [1.0])
+
+
+def test_evaluated_only_when_asked_for(monkeypatch):
+    monkeypatch.setattr(parzen, "SAMPLES", 2_000)
+    x = np.random.default_rng(3).normal(0, math.sqrt(2), (500, 2)).astype(np.float32)
+    data = Data(train={"x": x}, test={"x": x})
+    assert "parzen" in metrics.applicable(Linear(), data)
+    assert "parzen" not in metrics.evaluate(Linear(), data, iwae_samples=1)
+    measured = metrics.evaluate(Linear(), data, metrics=["parzen"])["parzen"]
+    # x ~ N(0, 2 I) in two dimensions: minus the entropy is -ln(2 pi e) - ln 2.
+    expected = -math.log(2 * math.pi * math.e) - math.log(2)
+    assert measured["value"] == pytest.approx(expected, abs=4 * measured["standard_error"] + 0.02)
+    assert measured["split"] == "test" and measured["n"] == 500
+    assert "2000 samples" in measured["protocol"] and "83 validation" in measured["protocol"]

@@ -17,7 +17,6 @@ from PIL import Image
 from zoo import results
 
 TOOLS = common.ROOT / "tools"
-FEW = ("--limit=50", "--svm_repeats=2", "--iwae_samples=2")
 pytestmark = pytest.mark.slow
 
 
@@ -66,20 +65,6 @@ def test_the_default_run_directory_is_named_after_the_config(small, run_tool, tm
     done = run_tool("train.py", "--flagfile=digits-tiny.cfg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "bound-digits-tiny" / "flags.cfg").is_file()
-
-
-def test_evaluation_is_printed_and_kept(trained, run_tool):
-    done = run_tool("evaluate.py", f"--run_dir={trained}", *FEW)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    header, *rows = done.stdout.splitlines()
-    assert header.split() == ["metric", "value", "n", "split", "protocol"]
-    evaluation = results.read_json(trained / "evaluation.json")
-    assert evaluation["step"] == 4
-    assert [row.split()[0] for row in rows] == list(evaluation["metrics"])
-    found = evaluation["metrics"]["reconstruction_mse"]
-    assert found["n"] == 50 and found["split"] == "test" and found["protocol"]
-    assert 0 < found["value"] < 1
 
 
 def test_pictures_are_drawn_and_named(trained, run_tool, tmp_path):

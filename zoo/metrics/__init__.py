@@ -2,11 +2,29 @@
 
     zoo.metrics.evaluate(model, dataset)    # {metric: {"value", "n", "split", "seed", "protocol"}}
 
-The functions live in `reconstruction`, `classifier`, `neighbours`, `svm`, `clustering`, `modes`,
-`likelihood`, `ais`, `parzen`, `critic` and `latents`.
+A module a subject (`names.ROOMS`): its functions, and the table `METRICS` of what is made of them.
+Importing this package loads no TensorFlow, so that the names of all metrics are known at once
+(`zoo.metrics.names`); the names below load what they need.
 """
 
-from zoo.metrics.evaluate import METRICS, applicable, evaluate
-from zoo.metrics.measure import Measure
+import importlib
+from typing import Any
 
-__all__ = ["METRICS", "Measure", "applicable", "evaluate"]
+from zoo.metrics.names import ROOMS
+
+_HOMES = {
+    "METRICS": "evaluation",
+    "applicable": "evaluation",
+    "evaluate": "evaluation",
+    "Measure": "measure",
+    "Metric": "measure",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ Reference: Neal, Annealed importance sampling, arXiv physics/9803008; Wu et al.,
     arXiv 1206.1901.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import tensorflow as tf
@@ -26,21 +26,33 @@ import tensorflow as tf
 from zoo import checks, distributions, seeds
 from zoo.errors import refusal, unknown
 from zoo.losses.likelihood import iwae_bound
-from zoo.metrics import ask
-from zoo.metrics.measure import mean_of
+from zoo.metrics import fits
+from zoo.metrics.measure import Measure, Metric, mean_of
+from zoo.metrics.subject import Protocol, Subject
+from zoo.model import GenerativeModel
 
 EXAMPLES = 100  # of a split that are measured, as Wu et al. did on simulated data
-CHAINS, STEPS = 8, 500  # an example; T
+CHAINS, STEPS = Protocol.ais_chains, Protocol.ais_steps  # an example; T
 LEAPFROGS = 10  # a transition
 PILOTS = 2  # chains an example that adapt the step size
 ACCEPTANCE, GAIN, FIRST_STEP = 0.65, 0.1, 0.5  # which they aim at; of log step a transition
 JITTER = 0.2  # the step is multiplied by 1 +- this, lest trajectories close on themselves
 SLOPE = 4.0  # of the sigmoid in the schedule, as Wu et al.
 ROWS = 1_000  # chains a call: bounds memory
-STARTS = ("prior", "posterior")
+Start = Literal["prior", "posterior"]  # s(z)
+STARTS = get_args(Start)
 
 
-def ais(model, x, y=None, *, chains=CHAINS, steps=STEPS, start=None, seed=0):
+def ais(
+    model: GenerativeModel,
+    x: np.ndarray,
+    y: np.ndarray | None = None,
+    *,
+    chains: int = CHAINS,
+    steps: int = STEPS,
+    start: Start | None = None,
+    seed: int = 0,
+) -> Measure:
     """Mean log p(x) in nats, a lower bound in expectation.
 
     Args:
@@ -65,7 +77,16 @@ def ais(model, x, y=None, *, chains=CHAINS, steps=STEPS, start=None, seed=0):
     return mean_of(found["lower"], protocol)
 
 
-def ais_gap(model, n, y=None, *, chains=CHAINS, steps=STEPS, start=None, seed=0):
+def ais_gap(
+    model: GenerativeModel,
+    n: int,
+    y: np.ndarray | None = None,
+    *,
+    chains: int = CHAINS,
+    steps: int = STEPS,
+    start: Start | None = None,
+    seed: int = 0,
+) -> Measure:
     """Mean upper minus lower bound of log p(x) in nats, of data that the model simulates.
 
     Both are right where it is near 0. It tells of `ais` as far as data are like samples.
@@ -86,7 +107,9 @@ def ais_gap(model, n, y=None, *, chains=CHAINS, steps=STEPS, start=None, seed=0)
     return mean_of(found["upper"] - found["lower"], protocol)
 
 
-def simulate(model, n, y=None, seed=0):
+def simulate(
+    model: GenerativeModel, n: int, y: np.ndarray | None = None, seed: int = 0
+) -> tuple[tf.Tensor, tf.Tensor]:
     """(x [n, *image_shape], z [n, code_dim]) ~ p(x, z): z is an exact draw of p(z|x)."""
 
     @tf.function(autograph=False)  # row by row, a draw at a time would take long
@@ -97,7 +120,17 @@ def simulate(model, n, y=None, seed=0):
     return traced(seeds.row_seeds(checks.whole(n, "n"), seed), y)
 
 
-def bounds(model, x, z, y=None, *, chains=CHAINS, steps=STEPS, start=None, seed=0):
+def bounds(
+    model: GenerativeModel,
+    x: tf.Tensor,
+    z: tf.Tensor,
+    y: np.ndarray | None = None,
+    *,
+    chains: int = CHAINS,
+    steps: int = STEPS,
+    start: Start | None = None,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
     """(lower, upper), float64 [N] nats each: in expectation bounds of log p(x).
 
     Args:
@@ -108,7 +141,7 @@ def bounds(model, x, z, y=None, *, chains=CHAINS, steps=STEPS, start=None, seed=
     return found["lower"], found["upper"]
 
 
-def schedule(steps):
+def schedule(steps: int) -> np.ndarray:
     """b_0 = 0, ..., b_T = 1, float32 [T + 1]: a sigmoid's, slow at both ends."""
     if checks.whole(steps, "steps") < 2:
         raise ValueError(refusal("steps", "an int >= 2", steps))
@@ -121,8 +154,7 @@ def schedule(steps):
 
 def _start(model, start):
     if start is None:
-        gaussian = "encode" in model.capabilities and distributions.is_normal(ask.posterior(model))
-        return STARTS[gaussian]
+        return "posterior" if fits.encodes_normally(model) else "prior"
     if start not in STARTS:
         raise unknown("start", start, STARTS)
     return start
@@ -297,3 +329,51 @@ def _hmc(path, point, beta, step, seed):
     accept = distributions.noise("uniform", [rows], seeds.fold(seed, "accept")) < chance
     choose = lambda new, old: tf.where(accept[:, None] if new.shape.rank == 2 else accept, new, old)
     return tf.nest.map_structure(choose, proposal, point), chance
+
+
+# --- of a subject -----------------------------------------------------------------------------
+
+
+def _first(s: Subject):
+    """(x, labels) of the first examples, labels None unless the model is conditional."""
+    y = s.labels(s.arrays)
+    return s.x[:EXAMPLES], None if y is None else y[:EXAMPLES]
+
+
+def _chains(s: Subject):
+    return {"chains": s.protocol.ais_chains, "steps": s.protocol.ais_steps, "seed": s.seed}
+
+
+def _ais(s: Subject) -> Measure:
+    return ais(s.model, *_first(s), **_chains(s))
+
+
+def _ais_gap(s: Subject) -> Measure:
+    x, y = _first(s)
+    return ais_gap(s.model, len(x), y, **_chains(s))
+
+
+def _has_density_of_codes(model, dataset):
+    """Whether p(x|z) is a likelihood of the data, at codes that can be moved."""
+    if "decode" not in model.capabilities or model.levels > 1 or model.code_classes is not None:
+        return False
+    proper = model.proper_likelihood(dataset.binary)
+    return proper and distributions.is_likelihood(fits.likelihood(model), dataset.binary)
+
+
+METRICS = {
+    "ais": Metric(
+        _has_density_of_codes,
+        _ais,
+        help="log p(x) by annealed importance sampling, nats: a lower bound in expectation",
+        better="higher",
+        only_asked=True,
+    ),
+    "ais_gap": Metric(
+        _has_density_of_codes,
+        _ais_gap,
+        help="distance of an upper from a lower bound on the model's own samples, nats; 0 is exact",
+        better="lower",
+        only_asked=True,
+    ),
+}

@@ -1,4 +1,4 @@
-"""The zoo's own classifier: the judge of reconstructions, and what labels give by themselves.
+"""The zoo's own classifier, which judges reconstructions, and the errors of classifiers.
 
 The recipe, stated once. Images whose smaller side is at least 16 pixels: convolutions of stride 2
 (5x5, then 3x3), each halving the sides and doubling the maps from 32, until the smaller side is at
@@ -16,9 +16,12 @@ import warnings
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from zoo.data import Dataset
 from zoo.errors import refusal
-from zoo.metrics.measure import mean_of
+from zoo.metrics.measure import Measure, Metric, mean_of
+from zoo.metrics.subject import Subject
 
 RECIPE = 1  # part of the name of a kept judge: to be raised when the recipe changes
 EPOCHS, LEAST_STEPS, BATCH, LEARNING_RATE = 3, 1_500, 100, 2e-3
@@ -40,11 +43,20 @@ class Classifier:
         test_error: share of wrong labels on the data's test split, None until it is measured.
     """
 
-    def __init__(self, image_shape, num_classes, *, seed=SEED, dropout=0.0):
+    test_error: float | None
+
+    def __init__(
+        self,
+        image_shape: tuple[int, ...],
+        num_classes: int,
+        *,
+        seed: int = SEED,
+        dropout: float = 0.0,
+    ):
         self.network = _network(image_shape, num_classes, seed, dropout)
         self.test_error = None
 
-    def fit(self, batches, steps_per_epoch):
+    def fit(self, batches: tf.data.Dataset, steps_per_epoch: int) -> "Classifier":
         """Trains by the recipe.
 
         Args:
@@ -58,12 +70,12 @@ class Classifier:
         self.network.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
         return self
 
-    def predict(self, x):
+    def predict(self, x: np.ndarray) -> np.ndarray:
         """The most probable class, int [N], of x [N, *image_shape]."""
         return self.network.predict(x, batch_size=ROWS, verbose=0).argmax(axis=1)
 
 
-def judge(dataset):
+def judge(dataset: Dataset) -> Classifier:
     """The fixed classifier of a data set, a function of the data alone.
 
     It learns from the whole of train, whatever `labels` the data set was loaded with; without a
@@ -92,22 +104,7 @@ def judge(dataset):
     return classifier
 
 
-def label_agreement(judge, x, x_hat):
-    """The share of examples whose reconstruction has the same label as they have, in [0, 1].
-
-    Args:
-        judge: a `Classifier` with its `test_error`, which gives both labels.
-        x: [N, *image_shape].
-        x_hat: the same shape.
-    """
-    protocol = (
-        "share of examples whose reconstruction gets the label of the example from the zoo's "
-        f"classifier, whose own test error is {judge.test_error:.4f}"
-    )
-    return mean_of(judge.predict(x) == judge.predict(x_hat), protocol)
-
-
-def supervised_error(dataset, x, y, seed=0):
+def supervised_error(dataset: Dataset, x: np.ndarray, y: np.ndarray, seed: int = 0) -> Measure:
     """The error of the judge's network when the labelled examples are all it learns from.
 
     Args:
@@ -194,3 +191,34 @@ def _write(path, classifier):
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+# --- of a subject -----------------------------------------------------------------------------
+
+
+def _classification_error(s: Subject) -> Measure:
+    wrong = np.argmax(np.asarray(s.model.classify(s.x)), axis=1) != s.y
+    return mean_of(wrong, "share of examples whose largest logit is wrong")
+
+
+def _classifies(model, dataset):
+    return "classify" in model.capabilities and dataset.num_classes is not None
+
+
+def _learns_few_labels(model, dataset):
+    return _classifies(model, dataset) and dataset.labels is not None
+
+
+METRICS = {
+    "classification_error": Metric(
+        _classifies,
+        _classification_error,
+        help="share of wrong labels of the model's own classifier",
+        better="lower",
+    ),
+    "supervised_error": Metric(
+        _learns_few_labels,
+        lambda s: supervised_error(s.dataset, s.x, s.y, s.seed),
+        help="share of wrong labels of a classifier that learned from the few labels alone",
+    ),
+}

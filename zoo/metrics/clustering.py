@@ -4,10 +4,14 @@ import numpy as np
 from scipy import optimize
 from sklearn import metrics
 
-from zoo.metrics.measure import Measure, mean_of
+from zoo.metrics import fits
+from zoo.metrics.measure import Measure, Metric, mean_of
+from zoo.metrics.subject import Subject
 
 
-def clustering_error(named_probabilities, named_y, probabilities, y):
+def clustering_error(
+    named_probabilities: np.ndarray, named_y: np.ndarray, probabilities: np.ndarray, y: np.ndarray
+) -> Measure:
     """The share of examples whose cluster bears another label than theirs.
 
     Cluster k bears the label of the example with the highest q(y = k|x) among those that name the
@@ -30,7 +34,7 @@ def clustering_error(named_probabilities, named_y, probabilities, y):
     return mean_of(names[clusters] != np.asarray(y), protocol)
 
 
-def clustering_error_hungarian(probabilities, y):
+def clustering_error_hungarian(probabilities: np.ndarray, y: np.ndarray) -> Measure:
     """The least share of wrong examples over all one-to-one matchings of clusters and classes.
 
     The matching is chosen on the measured labels themselves. Where clusters outnumber classes, only
@@ -57,7 +61,7 @@ def clustering_error_hungarian(probabilities, y):
     return mean_of(matched[clusters] != y, protocol)
 
 
-def nmi(probabilities, y):
+def nmi(probabilities: np.ndarray, y: np.ndarray) -> Measure:
     """Mutual information of clusters and labels over the mean of their entropies, in [0, 1].
 
     Args as `clustering_error_hungarian`.
@@ -66,7 +70,7 @@ def nmi(probabilities, y):
     return _agreement(metrics.normalized_mutual_info_score, probabilities, y, protocol)
 
 
-def ari(probabilities, y):
+def ari(probabilities: np.ndarray, y: np.ndarray) -> Measure:
     """The adjusted Rand index of clusters and labels: 1 if they are one partition, 0 by chance.
 
     Args as `clustering_error_hungarian`.
@@ -78,3 +82,52 @@ def ari(probabilities, y):
 def _agreement(score, probabilities, y, protocol):
     clusters = np.argmax(probabilities, axis=1)
     return Measure(float(score(np.asarray(y), clusters)), len(clusters), protocol)
+
+
+# --- of a subject -----------------------------------------------------------------------------
+
+
+def _clustering_error(s: Subject) -> Measure:
+    naming, found = s.held_out(s.clusters), s.clusters(s.split)
+    return clustering_error(
+        naming["probabilities"], naming["y"], found["probabilities"], found["y"]
+    )
+
+
+def _of_clusters(measure):
+    """`measure(probabilities, y)` as a function of a subject."""
+    return lambda s: measure(*(s.clusters(s.split)[name] for name in ("probabilities", "y")))
+
+
+def _clusters(model, dataset):
+    # A model that was told the classes is measured by `classification_error`.
+    clusters = "y" in model.parts and "classify" not in model.capabilities
+    return clusters and fits.on_classes("encode")(model, dataset)
+
+
+METRICS = {
+    "clustering_error": Metric(
+        _clusters,
+        _clustering_error,
+        help="share of examples whose cluster, named by its surest example, has another label",
+        better="lower",
+    ),
+    "clustering_error_hungarian": Metric(
+        _clusters,
+        _of_clusters(clustering_error_hungarian),
+        help="share of wrong labels under the best one-to-one matching of clusters and labels",
+        better="lower",
+    ),
+    "nmi": Metric(
+        _clusters,
+        _of_clusters(nmi),
+        help="mutual information of cluster and label over the mean of their entropies, in [0, 1]",
+        better="higher",
+    ),
+    "ari": Metric(
+        _clusters,
+        _of_clusters(ari),
+        help="Rand index of clusters and labels adjusted for chance; 1 if they agree, 0 by chance",
+        better="higher",
+    ),
+}

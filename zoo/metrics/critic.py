@@ -11,6 +11,8 @@ A penalty is no bound: where the distance W is not small against 2 * 10 s, a cri
 straight line has slope 1 + W / (20 s), and finds that much more than W.
 """
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -18,7 +20,9 @@ import tensorflow as tf
 from zoo import seeds
 from zoo.errors import refusal
 from zoo.losses import adversarial, penalty
-from zoo.metrics.measure import Measure
+from zoo.metrics import fits
+from zoo.metrics.measure import Measure, Metric, one_of
+from zoo.metrics.subject import Subject
 
 SAMPLES = 10_000  # of the model that the critic learns from
 STEPS, LEARNING_RATE, IMAGE_BATCH, VECTOR_BATCH = 1_000, 3e-4, 64, 256
@@ -26,7 +30,9 @@ PENALTY_WEIGHT = 10.0
 ROWS = 1_000  # examples a call of the network: bounds memory
 
 
-def wasserstein_critic(sample, held_out, train, seed=0):
+def wasserstein_critic(
+    sample: Callable[[int, int], np.ndarray], held_out: np.ndarray, train: np.ndarray, seed: int = 0
+) -> dict[str, Measure]:
     """E critic(data) - E critic(samples), in the L2 norm of x, on three sets of data.
 
     A random half of the held-out data trains the critic, against 10,000 samples; the other half
@@ -86,7 +92,7 @@ class Critic:
         seed: of the initial weights and of the batches.
     """
 
-    def __init__(self, data, samples, seed=0):
+    def __init__(self, data: np.ndarray, samples: np.ndarray, seed: int = 0):
         data, samples = np.asarray(data, np.float32), np.asarray(samples, np.float32)
         spread = np.square(data - data.mean(axis=0)).reshape(len(data), -1).sum(axis=1).mean()
         self._scale = float(np.sqrt(spread)) or 1.0
@@ -97,7 +103,7 @@ class Critic:
         train = tf.function(self._train, autograph=False)
         train(*(tf.constant(x / self._scale) for x in (data, samples)), seeds.fold(seed, "critic"))
 
-    def __call__(self, x):
+    def __call__(self, x: np.ndarray) -> np.ndarray:
         """Scores, float64 [N] in units of x."""
         x = np.asarray(x, np.float32) / self._scale
         scores = self._network.predict(x, batch_size=ROWS, verbose=0)[:, 0]
@@ -156,3 +162,35 @@ def _network(shape, seed):
             add(keras.layers.Dense, 128, activation="leaky_relu")
     add(keras.layers.Dense, 1)
     return keras.Sequential([keras.Input(shape), *layers])
+
+
+# --- of a subject -----------------------------------------------------------------------------
+
+
+def _distances(s: Subject) -> dict[str, Measure]:
+    train = s.dataset.arrays("train", max(1, len(s.x) // 2))["x"]
+    sample = lambda n, seed: np.asarray(s.model.sample(n, seed=seed))
+    return wasserstein_critic(sample, s.x, train, s.seed)
+
+
+METRICS = {
+    "wasserstein_critic": Metric(
+        fits.samples,
+        one_of(_distances, "wasserstein_critic"),
+        help="Wasserstein distance of samples from data by a fresh critic, in the L2 norm of x",
+        better="lower",
+        only_asked=True,
+    ),
+    "wasserstein_critic_train": Metric(
+        fits.samples,
+        one_of(_distances, "wasserstein_critic_train"),
+        help="the same on the data that the critic learned from: what differs is its over-fitting",
+        only_asked=True,
+    ),
+    "wasserstein_critic_of_train_data": Metric(
+        fits.samples,
+        one_of(_distances, "wasserstein_critic_of_train_data"),
+        help="the same on data that the model learned from: lower where the model over-fits",
+        only_asked=True,
+    ),
+}

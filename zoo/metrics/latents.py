@@ -5,8 +5,11 @@ import math
 import numpy as np
 from scipy import special
 
+from zoo import distributions, seeds
 from zoo.errors import refusal
-from zoo.metrics.measure import Measure, mean_of
+from zoo.metrics import fits
+from zoo.metrics.measure import Measure, Metric, mean_of, one_of
+from zoo.metrics.subject import Subject, flat
 
 ACTIVE_VARIANCE = 0.01  # Burda et al.'s threshold
 ACTIVE_NATS = 0.1  # a dimension's mean KL above which it counts as used
@@ -14,7 +17,7 @@ INFORMATION_EXAMPLES = 5_000  # of the mixture q(z): the cost is their square
 CHUNK_BYTES = 64 * 2**20  # of one block of log-densities
 
 
-def latent_moments(codes):
+def latent_moments(codes: np.ndarray) -> dict[str, Measure]:
     """Moments of the aggregated posterior q(z) = E_x q(z|x), from one draw an example.
 
     Args:
@@ -27,19 +30,18 @@ def latent_moments(codes):
     codes = np.asarray(codes, np.float64)
     mean, std = codes.mean(axis=0), codes.std(axis=0)
     what = "of the aggregated codes, one draw of q(z|x) an example"
-    measured = {
-        "latent_mean_norm": (np.linalg.norm(codes, axis=1).mean(), f"mean L2 norm {what}"),
-        "latent_max_abs_mean": (np.abs(mean).max(), f"largest |mean| of a dimension {what}"),
-        "latent_min_std": (std.min(), f"smallest standard deviation of a dimension {what}"),
-        "latent_max_std": (std.max(), f"largest standard deviation of a dimension {what}"),
-    }
+    extreme = lambda value, which: Measure(
+        float(value), len(codes), f"{which} of a dimension {what}"
+    )
     return {
-        name: Measure(float(value), len(codes), protocol)
-        for name, (value, protocol) in measured.items()
+        "latent_mean_norm": mean_of(np.linalg.norm(codes, axis=1), f"mean L2 norm {what}"),
+        "latent_max_abs_mean": extreme(np.abs(mean).max(), "largest |mean|"),
+        "latent_min_std": extreme(std.min(), "smallest standard deviation"),
+        "latent_max_std": extreme(std.max(), "largest standard deviation"),
     }
 
 
-def active_units(posterior_means, threshold=ACTIVE_VARIANCE):
+def active_units(posterior_means: np.ndarray, threshold: float = ACTIVE_VARIANCE) -> Measure:
     """The number of dimensions with Var_x(E[z_i|x]) > threshold.
 
     Args:
@@ -59,7 +61,7 @@ def active_units(posterior_means, threshold=ACTIVE_VARIANCE):
 # --- information ------------------------------------------------------------------------------
 
 
-def kl_per_dim(loc, scale):
+def kl_per_dim(loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """KL(N(loc, scale^2) || N(0, 1)) of every example and dimension, [N, d] nats.
 
     Args:
@@ -71,14 +73,14 @@ def kl_per_dim(loc, scale):
     return (np.square(loc) + np.square(scale) - 1.0) / 2.0 - np.log(scale)
 
 
-def kl(loc, scale):
+def kl(loc: np.ndarray, scale: np.ndarray) -> Measure:
     """Mean of KL(q(z|x) || N(0, I)), nats an example; args as `kl_per_dim`."""
     return mean_of(
         kl_per_dim(loc, scale).sum(axis=1), "mean of KL(q(z|x) || p(z)) in nats, in closed form"
     )
 
 
-def kl_active_dims(loc, scale, threshold=ACTIVE_NATS):
+def kl_active_dims(loc: np.ndarray, scale: np.ndarray, threshold: float = ACTIVE_NATS) -> Measure:
     """The number of dimensions whose KL has a mean above the threshold; args as `kl_per_dim`.
 
     Args:
@@ -92,7 +94,7 @@ def kl_active_dims(loc, scale, threshold=ACTIVE_NATS):
     return Measure(float((each > threshold).sum()), len(loc), protocol)
 
 
-def mutual_information(loc, scale, z):
+def mutual_information(loc: np.ndarray, scale: np.ndarray, z: np.ndarray) -> dict[str, Measure]:
     """I(x; z) = E KL(q(z|x) || p(z)) - KL(q(z) || p(z)), between two bounds in expectation, nats.
 
         mean_n log q(z_n|x_n) - log q(z_n),   q(z) = mean_m q(z|x_m)
@@ -129,7 +131,7 @@ def mutual_information(loc, scale, z):
     }
 
 
-def categorical_information(probabilities):
+def categorical_information(probabilities: np.ndarray) -> Measure:
     """I(x; y) = H(E q(y|x)) - E H(q(y|x)) of a categorical code, nats, exact for these examples.
 
     Args:
@@ -137,9 +139,12 @@ def categorical_information(probabilities):
     """
     probabilities = np.asarray(probabilities, np.float64)
     entropies = special.entr(probabilities).sum(axis=1)
-    value = special.entr(probabilities.mean(axis=0)).sum() - entropies.mean()
+    mean = probabilities.mean(axis=0)
+    value = special.entr(mean).sum() - entropies.mean()
     protocol = "entropy of the mean of q(y|x) minus the mean of its entropy, nats"
-    return Measure(float(value), len(probabilities), protocol)
+    # It is the mean of KL(q(y|x) || mean of q(y|x)), which gives the error.
+    each = special.rel_entr(probabilities, mean).sum(axis=1)
+    return mean_of(each, protocol)._replace(value=float(value))
 
 
 def _log_densities(loc, scale, z):
@@ -165,7 +170,7 @@ def _log_densities(loc, scale, z):
 # --- normality --------------------------------------------------------------------------------
 
 
-def code_normality(codes):
+def code_normality(codes: np.ndarray) -> dict[str, Measure]:
     """How near codes of data are to draws of N(0, I), of which each figure is known.
 
     Args:
@@ -189,12 +194,137 @@ def code_normality(codes):
     steps = np.arange(n)[:, None] / n
     distance = np.maximum(below - steps, steps + 1.0 / n - below).max(axis=0)
     of_codes = "codes of data, one draw an example"
-    measured = {
-        "code_mean_square": (np.square(codes).mean(), f"mean of |z|^2 / {d} of {of_codes}"),
-        "code_kurtosis": (kurtosis.mean(), f"mean kurtosis of the {d} dimensions of {of_codes}"),
-        "code_ks": (
-            distance.mean(),
-            f"mean Kolmogorov-Smirnov distance from N(0, 1) of the {d} dimensions of {of_codes}",
-        ),
+    squares = np.square(codes)
+    over_dimensions = lambda values, what: Measure(
+        float(values.mean()), n, f"mean {what} of the {d} dimensions of {of_codes}"
+    )
+    return {
+        "code_mean_square": mean_of(
+            squares.mean(axis=1), f"mean of |z|^2 / {d} of {of_codes}"
+        )._replace(value=float(squares.mean())),
+        "code_kurtosis": over_dimensions(kurtosis, "kurtosis"),
+        "code_ks": over_dimensions(distance, "Kolmogorov-Smirnov distance from N(0, 1)"),
     }
-    return {name: Measure(float(v), n, protocol) for name, (v, protocol) in measured.items()}
+
+
+# --- of a subject -----------------------------------------------------------------------------
+
+
+def _draws(s: Subject) -> np.ndarray:
+    return s.codes(s.split)["draw"]
+
+
+def _moments(s: Subject) -> dict[str, Measure]:
+    return latent_moments(_draws(s))
+
+
+def _normality(s: Subject) -> dict[str, Measure]:
+    if not s.model.dequantises:
+        return code_normality(_draws(s))
+
+    def encode(x, y, index):
+        return {"draw": flat(s.model.dequantised_codes(x, seeds.fold(s.seed, s.split, index)))}
+
+    found = code_normality(s.over(s.split, encode)["draw"])
+    note = "grey levels plus uniform noise"
+    return {name: measure.noted(note) for name, measure in found.items()}
+
+
+def _information(s: Subject) -> dict[str, Measure]:
+    few = slice(0, INFORMATION_EXAMPLES)
+    q = s.posteriors(s.split)
+    return mutual_information(q["loc"][few], q["scale"][few], _draws(s)[few])
+
+
+def _of_posteriors(measure):
+    """`measure(loc, scale)` as a function of a subject."""
+    return lambda s: measure(*(s.posteriors(s.split)[name] for name in ("loc", "scale")))
+
+
+def _has_information(model, dataset):
+    # Codes of a conditional model need not tell what the label says.
+    return not model.conditional and fits.encodes_normally(model)
+
+
+def _meant_to_be_normal(model, dataset):
+    """Whether the codes of data should be draws of N(0, I)."""
+    encodes = "encode" in model.capabilities and model.levels == 1
+    return encodes and distributions.is_standard_normal(model.prior)
+
+
+def _has_closed_kl(model, dataset):
+    return _meant_to_be_normal(model, dataset) and fits.encodes_normally(model)
+
+
+def _has_categories(model, dataset):
+    return "y" in model.parts and "encode" in model.capabilities and not model.conditional
+
+
+METRICS = {
+    "active_units": Metric(
+        fits.can("encode"),
+        lambda s: active_units(s.codes(s.split)["mean"]),
+        help="dimensions of the code whose posterior mean varies between examples",
+    ),
+    "latent_mean_norm": Metric(
+        fits.can("encode"),
+        one_of(_moments, "latent_mean_norm"),
+        help="mean length of a code; about the square root of its dimension under N(0, I)",
+    ),
+    "latent_max_abs_mean": Metric(
+        fits.can("encode"),
+        one_of(_moments, "latent_max_abs_mean"),
+        help="largest absolute mean of a dimension of the codes; 0 under N(0, I)",
+    ),
+    "latent_min_std": Metric(
+        fits.can("encode"),
+        one_of(_moments, "latent_min_std"),
+        help="smallest standard deviation of a dimension of the codes; 1 under N(0, I)",
+    ),
+    "latent_max_std": Metric(
+        fits.can("encode"),
+        one_of(_moments, "latent_max_std"),
+        help="largest standard deviation of a dimension of the codes; 1 under N(0, I)",
+    ),
+    "code_mean_square": Metric(
+        _meant_to_be_normal,
+        one_of(_normality, "code_mean_square"),
+        help="mean square of an entry of the codes of data; 1 under N(0, I)",
+    ),
+    "code_kurtosis": Metric(
+        _meant_to_be_normal,
+        one_of(_normality, "code_kurtosis"),
+        help="mean kurtosis of the codes of data; 3 under N(0, I)",
+    ),
+    "code_ks": Metric(
+        _meant_to_be_normal,
+        one_of(_normality, "code_ks"),
+        help="mean Kolmogorov-Smirnov distance of the codes of data from N(0, 1)",
+        better="lower",
+    ),
+    "kl": Metric(
+        _has_closed_kl,
+        _of_posteriors(kl),
+        help="KL divergence of the posterior from the prior, nats an example",
+    ),
+    "kl_active_dims": Metric(
+        _has_closed_kl,
+        _of_posteriors(kl_active_dims),
+        help="dimensions of the code whose divergence from the prior exceeds 0.1 nats",
+    ),
+    "mutual_information": Metric(
+        _has_information,
+        one_of(_information, "mutual_information"),
+        help="what the code tells of x, nats: a lower bound, at most the log of the examples",
+    ),
+    "mutual_information_upper": Metric(
+        _has_information,
+        one_of(_information, "mutual_information_upper"),
+        help="what the code tells of x, nats: an upper bound",
+    ),
+    "mutual_information_y": Metric(
+        _has_categories,
+        lambda s: categorical_information(s.clusters(s.split)["probabilities"]),
+        help="what the categorical code tells of x, nats",
+    ),
+}

@@ -5,12 +5,21 @@ import math
 import numpy as np
 
 from zoo import checks
-from zoo.metrics.measure import mean_of
+from zoo.metrics.measure import Measure, Metric, mean_of
+from zoo.metrics.subject import Subject
+from zoo.model import GenerativeModel
 
 ROWS = 5_000  # importance samples times examples a call: bounds memory
 
 
-def log_prob(model, x, y=None, *, samples=1, seed=0):
+def log_prob(
+    model: GenerativeModel,
+    x: np.ndarray,
+    y: np.ndarray | None = None,
+    *,
+    samples: int = 1,
+    seed: int = 0,
+) -> np.ndarray:
     """log p(x) or its bound, float64 [N] nats, of any number of examples and importance samples.
 
     Args:
@@ -33,7 +42,7 @@ def log_prob(model, x, y=None, *, samples=1, seed=0):
     return np.concatenate([np.asarray(part, np.float64) for part in parts])
 
 
-def elbo(log_probs):
+def elbo(log_probs: np.ndarray) -> Measure:
     """The evidence lower bound as the mean of one-sample estimates, nats an example.
 
     Args:
@@ -42,7 +51,7 @@ def elbo(log_probs):
     return mean_of(log_probs, "mean evidence lower bound in nats, one draw of q(z|x) an example")
 
 
-def nll(log_probs, samples=None, dequantised=False):
+def nll(log_probs: np.ndarray, samples: int | None = None, dequantised: bool = False) -> Measure:
     """-mean log p(x) in nats, or an upper bound on it.
 
     Args:
@@ -58,7 +67,12 @@ def nll(log_probs, samples=None, dequantised=False):
     return mean_of(-np.asarray(log_probs), protocol)
 
 
-def bits_per_dim(log_probs, dimensions, samples=None, dequantised=False):
+def bits_per_dim(
+    log_probs: np.ndarray,
+    dimensions: int,
+    samples: int | None = None,
+    dequantised: bool = False,
+) -> Measure:
     """-log p(x) / (D ln 2), of log-probabilities of 256-level data.
 
     Args:
@@ -84,3 +98,89 @@ def _seed_of(seed, start):
     """Another seed for the batch that begins at row `start`, in [0, 2^62)."""
     state = np.random.SeedSequence([seed, start]).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(2))
+
+
+# --- of a subject -----------------------------------------------------------------------------
+
+
+def _bound(s: Subject) -> int | None:
+    """Importance samples of the tighter bound, None where log p(x) is exact."""
+    return None if s.model.density == "exact" else s.protocol.iwae_samples
+
+
+def _log_probs(s: Subject, rows, samples: int) -> np.ndarray:
+    return log_prob(s.model, rows["x"], s.labels(rows), samples=samples, seed=s.seed)
+
+
+def _of_measured(s: Subject) -> np.ndarray:
+    """log p(x), or its tighter bound, of what is measured."""
+    return _log_probs(s, s.arrays, _bound(s) or 1)
+
+
+def _of_learned(s: Subject) -> np.ndarray:
+    """The same of as many examples that the model learned from, the first of train."""
+    rows = s.dataset.arrays("train", min(len(s.x), s.dataset.size("train")))
+    return _log_probs(s, rows, _bound(s) or 1)
+
+
+def _nll(s: Subject, log_probs=_of_measured) -> Measure:
+    return nll(s.once(log_probs), _bound(s), s.model.dequantises)
+
+
+def _bits_per_dim(s: Subject, log_probs=_of_measured) -> Measure:
+    dimensions = int(np.prod(s.x.shape[1:]))
+    return bits_per_dim(s.once(log_probs), dimensions, _bound(s), s.model.dequantises)
+
+
+def _of_train_data(measure):
+    note = "the first examples of the train split"
+    return lambda s: measure(s, _of_learned).noted(note)
+
+
+def _has_likelihood(model, dataset):
+    """Whether `log_prob` is one: a Bernoulli likelihood of grey pixels or real vectors is none."""
+    has = "log_prob" in model.capabilities and model.density is not None
+    return has and model.proper_likelihood(dataset.binary)
+
+
+def _has_bound(model, dataset):
+    return _has_likelihood(model, dataset) and model.density == "lower_bound"
+
+
+def _has_bits(model, dataset):
+    images = len(dataset.image_shape) == 3 and not dataset.binary
+    return images and _has_likelihood(model, dataset)
+
+
+METRICS = {
+    "elbo": Metric(
+        _has_bound,
+        lambda s: elbo(_log_probs(s, s.arrays, 1)),
+        help="evidence lower bound of log p(x), nats an example",
+        better="higher",
+    ),
+    "nll": Metric(
+        _has_likelihood,
+        _nll,
+        help="-log p(x), or an upper bound on it, nats an example",
+        better="lower",
+    ),
+    "bits_per_dim": Metric(
+        _has_bits,
+        _bits_per_dim,
+        help="-log2 p(x), or an upper bound on it, bits a pixel and channel",
+        better="lower",
+    ),
+    "nll_of_train_data": Metric(
+        _has_likelihood,
+        _of_train_data(_nll),
+        help="nll of examples that the model learned from; below nll where it over-fits",
+        only_asked=True,
+    ),
+    "bits_per_dim_of_train_data": Metric(
+        _has_bits,
+        _of_train_data(_bits_per_dim),
+        help="bits_per_dim of examples that the model learned from; below it where it over-fits",
+        only_asked=True,
+    ),
+}

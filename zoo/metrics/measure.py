@@ -1,8 +1,15 @@
-"""What a metric returns: a number that cannot be separated from how it was measured."""
+"""What a metric is, and what it returns: a number that cannot be separated from its protocol."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from zoo.data import Dataset
+    from zoo.metrics.subject import Subject
+    from zoo.model import GenerativeModel
 
 
 class Measure(NamedTuple):
@@ -13,7 +20,7 @@ class Measure(NamedTuple):
         n: int, examples or samples that were measured.
         protocol: one sentence.
         std: standard deviation over repeated draws, None without draws.
-        standard_error: of a mean over the n examples, None where the value is no such mean.
+        standard_error: of a mean over the n examples, or of a ratio of two; None of other values.
     """
 
     value: float
@@ -22,19 +29,58 @@ class Measure(NamedTuple):
     std: float | None = None
     standard_error: float | None = None
 
-    def as_dict(self):
+    def noted(self, note: str) -> "Measure":
+        """The same, with a further clause in its protocol."""
+        return self._replace(protocol=f"{self.protocol}; {note}")
+
+    def as_dict(self) -> dict:
         """JSON-able, without the fields that do not apply."""
         return {name: entry for name, entry in self._asdict().items() if entry is not None}
 
 
-def mean_of(values, protocol):
+class Metric(NamedTuple):
+    """An entry of a table METRICS: all that there is to say of one metric.
+
+    Attributes:
+        applies: (model, dataset) -> whether it fits them.
+        measure: (subject) -> `Measure`; (subject, level=l) -> `Measure` if `levelled`.
+        help, better, only_asked: as in `zoo.metrics.names.Description`, constants; only those that
+            are slow, or are read beside another one, are measured only when they are asked for.
+        levelled: whether it is measured once more for each level of the code above 1.
+        of_samples: whether it is about samples alone, and no split is measured.
+    """
+
+    applies: Callable[["GenerativeModel", "Dataset"], bool]
+    measure: Callable[..., Measure]
+    help: str
+    better: str | None = None
+    only_asked: bool = False
+    levelled: bool = False
+    of_samples: bool = False
+
+
+def mean_of(values: ArrayLike, protocol: str) -> Measure:
     """The `Measure` of a mean over examples, with the standard error s / sqrt(n).
 
+    For a share p, whose values are 0 and 1, that is sqrt(p (1 - p) / (n - 1)).
+
     Args:
-        values: float [N], one an example.
+        values: float or bool [N], one an example.
         protocol: one sentence.
     """
     values = np.asarray(values, np.float64)
     n = len(values)
     error = float(values.std(ddof=1)) / n**0.5 if n > 1 else None
     return Measure(float(values.mean()), n, protocol, standard_error=error)
+
+
+def one_of(
+    compute: Callable[["Subject"], Mapping[str, Measure]], name: str
+) -> Callable[["Subject"], Measure]:
+    """One of several measures that are computed at once, as a function of a subject.
+
+    Args:
+        compute: subject -> {name: Measure}, called once a subject.
+        name: of the one.
+    """
+    return lambda s: s.once(compute)[name]

@@ -7,13 +7,15 @@ deviations.
 
 import numpy as np
 
-from zoo.metrics.measure import Measure
+from zoo.metrics import fits
+from zoo.metrics.measure import Measure, Metric, mean_of
+from zoo.metrics.subject import Subject
 
 COVERED_SAMPLES = 10_000  # ALI's protocol
 QUALITY_SAMPLES = 2_500  # VEEGAN's protocol
 
 
-def modes_covered(samples, modes):
+def modes_covered(samples: np.ndarray, modes: np.ndarray) -> Measure:
     """The number of modes with at least one sample assigned by mixture responsibility.
 
     Components of equal weight and one covariance sigma^2 I: the responsibility is largest for the
@@ -33,7 +35,9 @@ def modes_covered(samples, modes):
     return Measure(float(_count(mode)), len(samples), protocol)
 
 
-def modes_high_quality(samples, modes, stddev, radius=3.0):
+def modes_high_quality(
+    samples: np.ndarray, modes: np.ndarray, stddev: float, radius: float = 3.0
+) -> Measure:
     """The number of modes that are nearest to at least one high-quality sample.
 
     Args:
@@ -52,7 +56,9 @@ def modes_high_quality(samples, modes, stddev, radius=3.0):
     return Measure(float(_count(mode[distance <= radius * stddev])), len(samples), protocol)
 
 
-def high_quality_share(samples, modes, stddev, radius=3.0):
+def high_quality_share(
+    samples: np.ndarray, modes: np.ndarray, stddev: float, radius: float = 3.0
+) -> Measure:
     """The share of samples within `radius` standard deviations of their nearest mode, in [0, 1].
 
     The data's own share in two dimensions is 1 - exp(-radius^2 / 2) = 0.989 at 3.
@@ -64,10 +70,10 @@ def high_quality_share(samples, modes, stddev, radius=3.0):
         f"share of the samples within {radius:g} standard deviations of the nearest mode "
         "(VEEGAN's rule)"
     )
-    return Measure(float(np.mean(distance <= radius * stddev)), len(samples), protocol)
+    return mean_of(distance <= radius * stddev, protocol)
 
 
-def assign(samples, modes):
+def assign(samples: np.ndarray, modes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each sample's nearest mode, int [N] (-1: not finite), and its distance, [N] (then inf)."""
     samples, modes = np.asarray(samples, np.float64), np.asarray(modes, np.float64)
     finite = np.isfinite(samples).all(axis=1)
@@ -79,3 +85,44 @@ def assign(samples, modes):
 
 def _count(mode):
     return len(np.unique(mode[mode >= 0]))
+
+
+# --- of a subject -----------------------------------------------------------------------------
+
+
+def _on_modes(model, dataset):
+    return fits.samples(model, dataset) and dataset.modes is not None
+
+
+def _of_quality(measure):
+    """`measure(samples, modes, stddev)` as a function of a subject."""
+
+    def measured(s: Subject) -> Measure:
+        return measure(s.samples(QUALITY_SAMPLES), s.dataset.modes, s.dataset.mode_stddev)
+
+    return measured
+
+
+METRICS = {
+    "modes_covered": Metric(
+        _on_modes,
+        lambda s: modes_covered(s.samples(COVERED_SAMPLES), s.dataset.modes),
+        help="modes of the mixture that are nearest to at least one sample, however far away",
+        better="higher",
+        of_samples=True,
+    ),
+    "modes_high_quality": Metric(
+        _on_modes,
+        _of_quality(modes_high_quality),
+        help="modes of the mixture with at least one sample within 3 standard deviations",
+        better="higher",
+        of_samples=True,
+    ),
+    "high_quality_share": Metric(
+        _on_modes,
+        _of_quality(high_quality_share),
+        help="share of samples within 3 standard deviations of a mode; 0.989 of the data are",
+        better="higher",
+        of_samples=True,
+    ),
+}

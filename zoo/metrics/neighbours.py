@@ -1,14 +1,17 @@
 """k-nearest-neighbour classification of codes or features."""
 
 import numpy as np
+from sklearn.neighbors import NearestNeighbors
 
 from zoo.errors import refusal
-from zoo.metrics.measure import Measure
+from zoo.metrics import fits
+from zoo.metrics.measure import Measure, Metric, mean_of
+from zoo.metrics.subject import Subject, flat
 
-CHUNK_BYTES = 16 * 2**20  # of one block of distances: it should stay in reach of the caches
 
-
-def one_nn_accuracy(train_features, train_y, test_features, test_y):
+def one_nn_accuracy(
+    train_features: np.ndarray, train_y: np.ndarray, test_features: np.ndarray, test_y: np.ndarray
+) -> Measure:
     """The share of test examples with the label of their nearest training example.
 
     Args:
@@ -22,7 +25,13 @@ def one_nn_accuracy(train_features, train_y, test_features, test_y):
     return k_nn_accuracy(train_features, train_y, test_features, test_y, k=1)
 
 
-def k_nn_accuracy(train_features, train_y, test_features, test_y, k):
+def k_nn_accuracy(
+    train_features: np.ndarray,
+    train_y: np.ndarray,
+    test_features: np.ndarray,
+    test_y: np.ndarray,
+    k: int,
+) -> Measure:
     """The share of test examples that the vote of their k nearest training examples names right.
 
     Args:
@@ -37,10 +46,12 @@ def k_nn_accuracy(train_features, train_y, test_features, test_y, k):
         f"{k}-nearest-neighbour vote, L2 distance on unscaled features, "
         f"{len(train_y)} training examples"
     )
-    return Measure(float(np.mean(predicted == np.asarray(test_y))), len(predicted), protocol)
+    return mean_of(predicted == np.asarray(test_y), protocol)
 
 
-def k_nn_predict(train_features, train_y, test_features, k=1):
+def k_nn_predict(
+    train_features: np.ndarray, train_y: np.ndarray, test_features: np.ndarray, k: int = 1
+) -> np.ndarray:
     """Labels int [M], as in `k_nn_accuracy`."""
     train_y = np.asarray(train_y)
     if not 1 <= k <= len(train_y):
@@ -55,36 +66,54 @@ def k_nn_predict(train_features, train_y, test_features, k=1):
     return classes[np.argmax(votes, axis=0)]
 
 
-def nearest(train_features, test_features, k=1):
+def nearest(train_features: np.ndarray, test_features: np.ndarray, k: int = 1) -> np.ndarray:
     """The indices of the k nearest training rows, int [M, k], nearest first.
 
-    |a - b|^2 = |a|^2 - 2 a.b + |b|^2, of which |a|^2 does not matter: one product of matrices.
+    Exact, by all distances; scikit-learn computes them block by block, so memory stays small. Rows
+    that are equally near come in any order.
 
     Args:
-        train_features: [N, ...].
-        test_features: [M, ...].
+        train_features: [N, ...], finite.
+        test_features: [M, ...], finite.
         k: int.
+
+    Raises:
+        ValueError: other dimensions, NaN or infinity.
     """
-    train = np.asarray(train_features, np.float32).reshape(len(train_features), -1)
-    test = np.asarray(test_features, np.float32).reshape(len(test_features), -1)
+    train, test = flat(train_features), flat(test_features)
     if train.shape[1] != test.shape[1]:
         expected = f"features of the {train.shape[1]} dimensions of the training ones"
         raise ValueError(refusal("test_features", expected, test.shape))
-    # Distances do not change with the origin, but float32 loses less of them near it.
-    centre = train.mean(axis=0)
-    train, test = train - centre, test - centre
-    half_norms = np.square(train).sum(axis=1) / 2.0
-    rows = max(1, CHUNK_BYTES // (4 * len(train)))
-    blocks = [
-        _smallest(half_norms - test[start : start + rows] @ train.T, k)
-        for start in range(0, len(test), rows)
-    ]
-    return np.concatenate(blocks)
+    for argument, rows in (("train_features", train), ("test_features", test)):
+        if not np.isfinite(rows).all():
+            bad = f"{(~np.isfinite(rows)).any(axis=1).sum()} of {len(rows)} rows are not finite"
+            raise ValueError(refusal(argument, "finite numbers", bad))
+    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(train)
+    return search.kneighbors(test, return_distance=False)
 
 
-def _smallest(distances, k):
-    if k == 1:
-        return np.argmin(distances, axis=1)[:, None]
-    found = np.argpartition(distances, k - 1, axis=1)[:, :k]
-    order = np.argsort(np.take_along_axis(distances, found, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(found, order, axis=1)
+# --- of a subject -----------------------------------------------------------------------------
+
+
+def _accuracy(k):
+    def measured(s: Subject) -> Measure:
+        train, test = s.codes("train"), s.codes(s.split)
+        return k_nn_accuracy(train["mean"], train["y"], test["mean"], test["y"], k)
+
+    return measured
+
+
+METRICS = {
+    "one_nn_accuracy": Metric(
+        fits.on_classes("encode"),
+        _accuracy(1),
+        help="share of examples whose label is that of the nearest training code",
+        better="higher",
+    ),
+    "five_nn_accuracy": Metric(
+        fits.on_classes("encode"),
+        _accuracy(5),
+        help="share of examples whose label wins the vote of the five nearest training codes",
+        better="higher",
+    ),
+}

@@ -5,12 +5,15 @@ scale of the pixels.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import logsumexp
 
 from zoo.errors import refusal
-from zoo.metrics.measure import mean_of
+from zoo.metrics import fits
+from zoo.metrics.measure import Measure, Metric, mean_of
+from zoo.metrics.subject import Subject
 
 SAMPLES = 10_000  # of the model, as AAE's "10K" column
 VALIDATION_ROWS = 1_000  # that sigma is chosen on
@@ -18,7 +21,9 @@ SIGMAS = np.logspace(-2.0, 0.5, 26)  # ten a decade
 CHUNK_BYTES = 64 * 2**20  # of one block of distances
 
 
-def parzen(samples, validation, test, sigmas=SIGMAS):
+def parzen(
+    samples: np.ndarray, validation: np.ndarray, test: np.ndarray, sigmas: np.ndarray = SIGMAS
+) -> Measure:
     """Mean log-density of `test` under equal Gaussians N(s, sigma^2 I) at the samples, in nats.
 
     Args:
@@ -40,7 +45,9 @@ def parzen(samples, validation, test, sigmas=SIGMAS):
     return mean_of(log_density(test, samples, [sigma])[0], protocol)
 
 
-def log_density(x, samples, sigmas):
+def log_density(
+    x: np.ndarray, samples: np.ndarray, sigmas: Sequence[float] | np.ndarray
+) -> np.ndarray:
     """log (1 / M) sum_m N(x_n; s_m, sigma^2 I), float64 [S, N] nats.
 
     Args:
@@ -65,3 +72,22 @@ def log_density(x, samples, sigmas):
     sigmas = np.asarray(sigmas, np.float64)[:, None]
     constant = math.log(count) + dimensions * np.log(math.sqrt(2.0 * math.pi) * sigmas)
     return np.concatenate(blocks, axis=1) - constant
+
+
+# --- of a subject -----------------------------------------------------------------------------
+
+
+def _parzen(s: Subject) -> Measure:
+    held_out = s.held_out(lambda split: s.dataset.arrays(split, s.protocol.limit))
+    return parzen(s.samples(SAMPLES), held_out["x"][:VALIDATION_ROWS], s.x)
+
+
+METRICS = {
+    "parzen": Metric(
+        fits.samples,
+        _parzen,
+        help="log-density of data under windows on samples, nats; only to compare with papers",
+        better="higher",
+        only_asked=True,
+    ),
+}

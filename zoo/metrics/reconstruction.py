@@ -1,14 +1,18 @@
 """How near a reconstruction x_hat comes to its x."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from zoo.errors import refusal
-from zoo.metrics.measure import Measure, mean_of
+from zoo.metrics import classifier, fits
+from zoo.metrics.measure import Measure, Metric, mean_of
+from zoo.metrics.subject import Subject
 
 FEATURE_ROWS = 500  # examples a call of a network's features: bounds memory
 
 
-def reconstruction_mse(x, x_hat):
+def reconstruction_mse(x: np.ndarray, x_hat: np.ndarray) -> Measure:
     """(1 / N) sum_n mean over pixels and channels of (x_n - x_hat_n)^2.
 
     Args:
@@ -19,7 +23,7 @@ def reconstruction_mse(x, x_hat):
     return mean_of(errors, "mean over examples of the mean over pixels of (x - x_hat)^2")
 
 
-def reconstruction_ratio(x, x_hat, seed=0):
+def reconstruction_ratio(x: np.ndarray, x_hat: np.ndarray, seed: int = 0) -> Measure:
     """mean_n |x_n - x_hat_n| / mean_n |x_n - x_hat_m(n)|, m(n) a random other example.
 
     1 means that a reconstruction says nothing of its x; 0 that it is perfect.
@@ -37,15 +41,22 @@ def reconstruction_ratio(x, x_hat, seed=0):
     cycle = np.random.default_rng(seed).permutation(len(x))
     other = np.empty_like(cycle)
     other[cycle] = np.roll(cycle, 1)
-    ratio = _mean_norm(x - x_hat) / _mean_norm(x - x_hat[other])
+    own, others = (np.linalg.norm(x - of, axis=1) for of in (x_hat, x_hat[other]))
+    mean = others.mean(dtype=np.float64)
+    ratio = float(own.mean(dtype=np.float64)) / float(mean)
     protocol = (
         "mean L2 norm of x - x_hat over that of x - x_hat of another example, paired by one random "
         f"cycle of seed {seed}"
     )
-    return Measure(ratio, len(x), protocol)
+    # The error of a ratio of means is that of the mean of its linear part, which is 0. Terms that
+    # are neighbours on the cycle share an example, and so a covariance.
+    linear = ((own.astype(np.float64) - ratio * others) / mean)[cycle]
+    variance = np.mean(linear * (linear + 2.0 * np.roll(linear, 1))) / (len(x) - 1)
+    error = float(np.sqrt(variance)) if variance >= 0.0 else None  # too few examples to tell
+    return Measure(ratio, len(x), protocol, standard_error=error)
 
 
-def feature_mse(features, x, x_hat):
+def feature_mse(features: Callable, x: np.ndarray, x_hat: np.ndarray) -> Measure:
     """mean_n mean_f (f(x_n) - f(x_hat_n))^2 / mean_f Var_n f(x_n).
 
     The scale of the features cancels; a constant x_hat at the mean of the features would give 1.
@@ -58,7 +69,7 @@ def feature_mse(features, x, x_hat):
     Reference: the distance of Larsen et al., VAE/GAN, arXiv 1512.09300, section 2.3, without their
         likelihood.
     """
-    errors, total, squares = [], 0.0, 0.0
+    errors, total, squares = [], np.zeros(()), np.zeros(())
     for start in range(0, len(x), FEATURE_ROWS):
         batch = slice(start, start + FEATURE_ROWS)
         f, f_hat = (np.asarray(features(part[batch]), np.float64) for part in (x, x_hat))
@@ -74,6 +85,21 @@ def feature_mse(features, x, x_hat):
     return mean_of(np.concatenate(errors) / variance, protocol)
 
 
+def label_agreement(judge: classifier.Classifier, x: np.ndarray, x_hat: np.ndarray) -> Measure:
+    """The share of examples whose reconstruction has the same label as they have, in [0, 1].
+
+    Args:
+        judge: a `Classifier` with its `test_error`, which gives both labels.
+        x: [N, *image_shape].
+        x_hat: the same shape.
+    """
+    protocol = (
+        "share of examples whose reconstruction gets the label of the example from the zoo's "
+        f"classifier, whose own test error is {judge.test_error:.4f}"
+    )
+    return mean_of(judge.predict(x) == judge.predict(x_hat), protocol)
+
+
 def _rows(x, like=None):
     """float32 [N, D]."""
     x = np.asarray(x, np.float32).reshape(len(x), -1)
@@ -82,5 +108,53 @@ def _rows(x, like=None):
     return x
 
 
-def _mean_norm(differences):
-    return float(np.linalg.norm(differences, axis=1).mean(dtype=np.float64))
+# --- of a subject -----------------------------------------------------------------------------
+
+
+def _from_level(measure):
+    """`measure(subject, x_hat)` as a function of a subject and the level of the reconstruction."""
+
+    def measured(s: Subject, level: int = 1) -> Measure:
+        found = measure(s, s.reconstructions(level))
+        return found if level == 1 else found.noted(f"reconstructed from level {level}")
+
+    return measured
+
+
+def _has_features(model, dataset):
+    return model.has_discriminator_features and "reconstruct" in model.capabilities
+
+
+def _judge(s: Subject) -> classifier.Classifier:
+    return classifier.judge(s.dataset)
+
+
+METRICS = {
+    "reconstruction_mse": Metric(
+        fits.can("reconstruct"),
+        _from_level(lambda s, x_hat: reconstruction_mse(s.x, x_hat)),
+        help="mean squared difference of a pixel from its reconstruction",
+        better="lower",
+        levelled=True,
+    ),
+    "reconstruction_ratio": Metric(
+        fits.can("reconstruct"),
+        _from_level(lambda s, x_hat: reconstruction_ratio(s.x, x_hat, s.seed)),
+        help="mean distance of x from its reconstruction over that from another's; 1 is blind",
+        better="lower",
+        levelled=True,
+    ),
+    "feature_mse": Metric(
+        _has_features,
+        _from_level(lambda s, x_hat: feature_mse(s.model.discriminator_features, s.x, x_hat)),
+        help="squared difference of x and its reconstruction in the model's own features",
+        levelled=True,
+    ),
+    "label_agreement": Metric(
+        fits.on_classes("reconstruct"),
+        _from_level(lambda s, x_hat: label_agreement(s.once(_judge), s.x, x_hat)),
+        help="share of reconstructions to which a classifier gives the label of their example",
+        better="higher",
+        levelled=True,
+    ),
+}

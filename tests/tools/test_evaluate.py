@@ -1,0 +1,96 @@
+"""tools/evaluate.py: what it prints and keeps."""
+
+import inspect
+
+import common
+import evaluate
+import pytest
+import train
+
+from zoo import results
+from zoo.metrics import names
+
+FEW = ("--limit=50", "--svm_repeats=2", "--iwae_samples=2")
+
+
+@pytest.mark.slow
+def test_evaluation_is_printed_and_kept(trained, run_tool):
+    done = run_tool("evaluate.py", f"--run_dir={trained}", *FEW, COLUMNS="80")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    numbers, legend, protocols = done.stdout.split("\n\n")
+    header, *rows = numbers.splitlines()
+    assert header.split() == ["metric", "value", "+-", "std", "n", "split"]
+    evaluation = results.read_json(trained / "evaluation.json")
+    assert evaluation["step"] == 4
+    assert evaluation["settings"] == {
+        "split": "test",
+        "limit": 50,
+        "iwae_samples": 2,
+        "svm_features": "codes",
+        "svm_repeats": 2,
+        "ais_chains": 8,
+        "ais_steps": 500,
+        "seed": 0,
+    }
+    assert [row.split()[0] for row in rows] == list(evaluation["metrics"])
+    found = evaluation["metrics"]["reconstruction_mse"]
+    assert found["n"] == 50 and found["split"] == "test" and found["protocol"]
+    assert 0 < found["value"] < 1 and 0 < found["standard_error"] < found["value"]
+    (row,) = (row.split() for row in rows if row.startswith("reconstruction_mse"))
+    assert float(row[1]) == pytest.approx(found["value"], rel=1e-5)
+    assert float(row[2]) == pytest.approx(found["standard_error"], rel=0.05)
+    assert row[3:] == ["-", "50", "test"]
+    assert "standard error" in legend
+    assert f"reconstruction_mse: {found['protocol']}" in protocols.replace("\n      ", " ")
+    assert max(map(len, protocols.splitlines())) <= 80
+
+
+@pytest.mark.slow
+def test_a_gan_of_images_is_told_what_can_be_asked_for(in_tmp_path, capsys):
+    arguments = ["--method=tests.small:InTurn", "--dataset=digits", "--steps=1", "--run_dir=run"]
+    assert (
+        common.main(train.run, common.RUN_FLAGS, ["train.py", *arguments, "--sample_every=0"]) == 0
+    )
+    capsys.readouterr()
+    assert common.main(evaluate.run, evaluate.FLAGS, ["evaluate.py", "--run_dir=run"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "--metrics=parzen,wasserstein_critic," in line
+    assert results.read_json(in_tmp_path / "run" / "evaluation.json")["metrics"] == {}
+
+
+def test_a_table_of_numbers():
+    measured = {
+        "nll": {"value": 1.5, "standard_error": 0.123, "n": 9, "split": "test", "protocol": "so"},
+        "active_units": {"value": 12.0, "n": 10, "split": "test", "protocol": "thus"},
+    }
+    assert evaluate.table(measured).splitlines() == [
+        "metric        value  +-    n   split",
+        "nll           1.5    0.12  9   test",
+        "active_units  12     -     10  test",
+        "",
+        "+- is the standard error over the n examples.",
+        "",
+        "nll: so",
+        "active_units: thus",
+    ]
+    measured["svm_error"] = measured["nll"] | {"std": 0.25}
+    assert evaluate.table(measured).splitlines()[3].split() == [
+        "svm_error", "1.5", "0.12", "0.25", "9", "test",
+    ]  # fmt: skip
+
+
+def test_help_names_every_metric_without_tensorflow(run_tool):
+    done = run_tool("evaluate.py", "--help", COLUMNS="90")
+    assert done.returncode == 0, done.stderr
+    for name, found in names.described().items():
+        assert f"\n  {name}{f', {found.better} is better' if found.better else ''}" in done.stdout
+    assert done.stderr == ""
+
+
+def test_flags_have_the_defaults_of_the_library():
+    from zoo import metrics
+
+    signature = inspect.signature(metrics.evaluate).parameters
+    for item in evaluate.SETTINGS:
+        assert signature[item.name].default == item.default, item.name

@@ -1,0 +1,111 @@
+"""Every metric that a model's capabilities and its data allow, each beside its protocol."""
+
+import functools
+import importlib
+from collections.abc import Callable, Sequence
+
+from zoo.data import Dataset
+from zoo.errors import refusal, unknown
+from zoo.metrics.measure import Metric
+from zoo.metrics.names import ROOMS
+from zoo.metrics.subject import Features, Protocol, Subject
+from zoo.model import GenerativeModel
+
+METRICS: dict[str, Metric] = {
+    name: metric
+    for room in ROOMS
+    for name, metric in importlib.import_module(f"zoo.metrics.{room}").METRICS.items()
+}
+
+
+def evaluate(
+    model: GenerativeModel,
+    dataset: Dataset,
+    *,
+    split: str = Protocol.split,
+    seed: int = Protocol.seed,
+    limit: int | None = Protocol.limit,
+    progress: Callable[[str, int, int], object] | None = None,
+    iwae_samples: int = Protocol.iwae_samples,
+    metrics: Sequence[str] | None = None,
+    svm_features: Features = Protocol.svm_features,
+    svm_repeats: int = Protocol.svm_repeats,
+    ais_chains: int = Protocol.ais_chains,
+    ais_steps: int = Protocol.ais_steps,
+) -> dict[str, dict]:
+    """Measures a model on a data set.
+
+    Args:
+        model: a `GenerativeModel`.
+        dataset: a `zoo.data.Dataset` of the model's image shape.
+        progress: callable `(name, index, count)`, called before each metric.
+        metrics: names of the metrics to compute; None takes all that apply but those that are slow
+            or tell little, which are measured only when they are asked for (`Metric.only_asked`).
+            Those of reconstructions from a level above 1 end in `_level_<l>`.
+        split, seed, limit, iwae_samples, svm_features, svm_repeats, ais_chains, ais_steps: as
+            `zoo.metrics.subject.Protocol`.
+
+    Returns:
+        {metric: {"value", "n", "split", "seed", "protocol"[, "std"][, "standard_error"]}}, for
+        JSON; the split of metrics of samples is "samples".
+
+    Raises:
+        ValueError: an unknown metric, one that does not fit the model or its data, data of another
+            shape.
+    """
+    if tuple(dataset.image_shape) != tuple(model.image_shape):
+        expected = f"data of the model's image shape {tuple(model.image_shape)}"
+        raise ValueError(refusal("dataset.image_shape", expected, tuple(dataset.image_shape)))
+    protocol = Protocol(
+        split=split,
+        seed=seed,
+        limit=limit,
+        iwae_samples=iwae_samples,
+        svm_features=svm_features,
+        svm_repeats=svm_repeats,
+        ais_chains=ais_chains,
+        ais_steps=ais_steps,
+    )
+    chosen = _chosen(model, dataset, metrics)
+    subject = Subject(model, dataset, protocol)
+    measured = {}
+    for index, (name, metric) in enumerate(chosen.items()):
+        if progress is not None:
+            progress(name, index, len(chosen))
+        source = "samples" if metric.of_samples else split
+        measured[name] = {**metric.measure(subject).as_dict(), "split": source, "seed": seed}
+    return measured
+
+
+def applicable(model: GenerativeModel, dataset: Dataset) -> list[str]:
+    """Names of the metrics that fit a model and a data set, in the order of `METRICS`."""
+    return list(_fitting(model, dataset))
+
+
+def _fitting(model, dataset):
+    every = _metrics_of(model)
+    return {name: metric for name, metric in every.items() if metric.applies(model, dataset)}
+
+
+def _metrics_of(model):
+    """{name: metric}: `METRICS`, the levelled ones once more for each level above 1."""
+    found = {}
+    for name, metric in METRICS.items():
+        found[name] = metric
+        for level in range(2, model.levels + 1) if metric.levelled else ():
+            measure = functools.partial(metric.measure, level=level)
+            found[f"{name}_level_{level}"] = metric._replace(measure=measure)
+    return found
+
+
+def _chosen(model, dataset, metrics):
+    fitting = _fitting(model, dataset)
+    if metrics is None:
+        return {name: metric for name, metric in fitting.items() if not metric.only_asked}
+    for name in metrics:
+        if name not in _metrics_of(model):
+            raise unknown("metrics", name, _metrics_of(model))
+        if name not in fitting:
+            expected = "metrics that fit the model and its data, " + ", ".join(fitting)
+            raise ValueError(refusal("metrics", expected, name))
+    return {name: metric for name, metric in fitting.items() if name in metrics}

@@ -1,0 +1,60 @@
+"""Which metrics fit a model and its data: the conditions that several metrics share.
+
+Each is a function (model, dataset) -> bool, or returns one.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow_probability as tfp
+
+from zoo import distributions
+from zoo.data import Dataset
+from zoo.model import GenerativeModel
+
+
+def can(*verbs: str) -> Callable[[GenerativeModel, Dataset], bool]:
+    """Whether the model has all of these verbs."""
+    return lambda model, dataset: model.capabilities.issuperset(verbs)
+
+
+def samples(model: GenerativeModel, dataset: Dataset) -> bool:
+    """Whether the model samples and needs no labels for it."""
+    return "sample" in model.capabilities and not model.conditional
+
+
+def on_classes(verb: str) -> Callable[[GenerativeModel, Dataset], bool]:
+    """Whether an unconditional model has this verb and the data have classes.
+
+    The verbs of a conditional model are given the label, so they do not tell what it found; the
+    labels of a toy mixture are its modes, which have metrics of their own.
+    """
+
+    def applies(model: GenerativeModel, dataset: Dataset) -> bool:
+        labelled = dataset.num_classes is not None and dataset.modes is None
+        return verb in model.capabilities and labelled and not model.conditional
+
+    return applies
+
+
+def encodes_normally(model: GenerativeModel, dataset: Dataset | None = None) -> bool:
+    """Whether q(z|x) is Gaussian."""
+    return "encode" in model.capabilities and distributions.is_normal(posterior(model))
+
+
+def posterior(model: GenerativeModel) -> tfp.distributions.Distribution:
+    """q(z|x) of one blank example x = 0: it shows what kind of distribution the verb gives."""
+    return model.encode(np.zeros([1, *model.image_shape], np.float32), y=_label(model))
+
+
+def likelihood(model: GenerativeModel) -> tfp.distributions.Distribution:
+    """p(x|z) of one blank code z = 0."""
+    return model.decode(np.zeros([1, model.code_dim], np.float32), y=_label(model))
+
+
+def _label(model):
+    if not model.conditional:
+        return None
+    if model.num_attributes is not None:
+        return np.zeros([1, model.num_attributes], np.float32)
+    return np.zeros([1], np.int32)

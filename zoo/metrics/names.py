@@ -1,0 +1,81 @@
+"""What metrics there are and how they are read: from their sources alone, without TensorFlow."""
+
+import ast
+import functools
+import pathlib
+import re
+from typing import NamedTuple
+
+# The modules with a table METRICS, in the order in which metrics are measured and shown.
+ROOMS = (
+    "modes",
+    "reconstruction",
+    "neighbours",
+    "svm",
+    "classifier",
+    "clustering",
+    "likelihood",
+    "latents",
+    "ais",
+    "parzen",
+    "critic",
+)
+
+
+class Description(NamedTuple):
+    """How the value of a metric is read.
+
+    Attributes:
+        help: one sentence: what the value says, with its unit or range.
+        better: "higher", "lower", or None where neither is better by itself.
+        only_asked: whether it is measured only when it is asked for.
+    """
+
+    help: str
+    better: str | None = None
+    only_asked: bool = False
+
+
+@functools.cache
+def described() -> dict[str, Description]:
+    """{name: its `Description`} of every metric, in the order of `ROOMS`.
+
+    Read from the `Metric(...)` calls in the tables `METRICS`, whose keyword arguments of these
+    names are therefore constants.
+    """
+    found = {}
+    for room in ROOMS:
+        source = pathlib.Path(__file__).with_name(f"{room}.py").read_text(encoding="utf-8")
+        for name, call in _table(ast.parse(source)):
+            given = {keyword.arg: keyword.value for keyword in call.keywords}
+            read = {key: given[key] for key in Description._fields if key in given}
+            found[name] = Description(**{key: ast.literal_eval(v) for key, v in read.items()})
+    return found
+
+
+def better(name: str) -> str | None:
+    """Which values of a metric are better, "higher" or "lower"; None for neither, or unknown.
+
+    Args:
+        name: of a metric, also of a reconstruction from a deeper level, `<name>_level_<l>`.
+    """
+    found = described().get(_base(name))
+    return found and found.better
+
+
+def position(name: str) -> int:
+    """Where a metric stands in the order of all; those that are unknown stand last."""
+    order = list(described())
+    return order.index(_base(name)) if _base(name) in order else len(order)
+
+
+def _base(name):
+    return re.sub(r"_level_\d+$", "", name)
+
+
+def _table(module):
+    """(name, its call of `Metric`) of each entry of a module's METRICS."""
+    for node in module.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METRICS":
+            return [(key.value, call) for key, call in zip(node.value.keys, node.value.values)]
+    return []
