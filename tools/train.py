@@ -40,8 +40,6 @@ def run(flags):
         training.set_determinism(flags.seed)
     strategy = strategies.make(flags.strategy)
     dataset = common.load_data(flags)
-    # Made once in vain: what does not fit the data is refused while there is no run directory yet.
-    dataset.train(flags.batch_size, flags.seed, labelled_batch_size=flags.labelled_batch_size)
     attributes = dataset.num_attributes if flags.attributes else None
     if flags.attributes and attributes is None:
         raise ValueError(refusal("attributes", f"false, as {dataset.name} has none", True))

@@ -1,5 +1,6 @@
 """What the verbs accept, the same for models and their exports; the rest is refused in one line."""
 
+import operator
 import secrets
 
 import numpy as np
@@ -87,6 +88,25 @@ def count(n, argument="n"):
     if n < 1:
         raise ValueError(refusal(argument, "an int >= 1", n))
     return int(n)
+
+
+def whole(value, argument: str, least: int = 1, most: int | None = None) -> int:
+    """An int in [least, most], NumPy's too; `most` None is no bound.
+
+    Raises:
+        TypeError: no int, or a bool.
+        ValueError: out of range.
+    """
+    expected = f"an int >= {least}" if most is None else f"an int in [{least}, {most}]"
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        raise TypeError(refusal(argument, expected, value))
+    if number < least or (most is not None and number > most):
+        raise ValueError(refusal(argument, expected, value))
+    return number
 
 
 def seed(value):

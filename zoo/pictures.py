@@ -4,12 +4,11 @@ Needs NumPy, Pillow and matplotlib's Agg canvas; knows nothing of models or of T
 """
 
 import io
-import os
-import tempfile
 
 import numpy as np
 from PIL import Image
 
+from zoo import files
 from zoo.errors import refusal
 
 REPORT_BYTES = 200_000  # the largest picture that goes beside a result
@@ -183,7 +182,7 @@ def save_png(path, array, max_bytes=None):
     """Write an optimised PNG in one step: a reader sees the old file or the whole new one.
 
     Args:
-        path: file name; its directory exists.
+        path: file name.
         array: uint8 [H, W, 1 or 3] or [H, W], or float in [0, 1].
         max_bytes: None, or the largest size: fewer colours, then fewer pixels, until it fits.
     """
@@ -191,16 +190,7 @@ def save_png(path, array, max_bytes=None):
     pixels = _as_bytes(array[None] if array.ndim == 3 else array[None, ..., None])[0]
     pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
     content = _png_within(Image.fromarray(pixels), max_bytes)
-    directory, name = os.path.split(os.fspath(path))
-    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=directory or ".")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are the owner's alone
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    files.write_bytes(path, content)
 
 
 def _png_within(image, max_bytes):
@@ -219,12 +209,6 @@ def _png(image):
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 # --- scatter plots of 2-D data ----------------------------------------------------------------

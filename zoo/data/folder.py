@@ -1,5 +1,6 @@
 """Image files in a folder; its sub-folders, if there are any, are the classes."""
 
+import os
 import pathlib
 import zlib
 
@@ -13,7 +14,7 @@ _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _SHUFFLE_SEED = 8
 
 
-def open_folder(name, path, image_size):
+def open_folder(name: str, path: str | os.PathLike, image_size: int | None) -> Source:
     """PNG, JPEG, BMP and GIF (first frame) files as a `Source`.
 
     The sorted file list is shuffled by a fixed seed, so that the validation rows at its end are a
