@@ -5,6 +5,7 @@ python tools/train.py --flagfile=configs/ali/digits.cfg
 
 import pathlib
 import sys
+import types
 
 import common
 
@@ -27,7 +28,7 @@ LOOP = (
 )
 
 
-def run(flags):
+def run(flags: types.SimpleNamespace) -> None:
     """Flags to model and data set, then `zoo.training.train`."""
     common.check_run(flags)
     run_dir = training.check_writable(flags.run_dir or pathlib.Path("runs", common.run_name(flags)))
