@@ -11,7 +11,7 @@ from zoo.errors import refusal, unknown
 if TYPE_CHECKING:
     from zoo.data.dataset import Dataset
 
-__all__ = ["Dataset", "list_sources", "load"]
+__all__ = ["Dataset", "list_sources", "load", "read_images"]
 
 BINARISE = ("threshold", "static", "dynamic")
 # Sources read from TFDS: name -> (TFDS name, {our split: TFDS split}, image_size).
@@ -131,4 +131,8 @@ def __getattr__(attribute):
         from zoo.data.dataset import Dataset
 
         return Dataset
+    if attribute == "read_images":
+        from zoo.data.image_files import read
+
+        return read
     raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
