@@ -4,8 +4,11 @@ Needs NumPy, Pillow and matplotlib's Agg canvas; knows nothing of models or of T
 """
 
 import io
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from zoo import files
@@ -14,11 +17,19 @@ from zoo.errors import refusal
 REPORT_BYTES = 200_000  # the largest picture that goes beside a result
 DRAWN_POINTS = 5_000  # of a scatter plot: more hide each other and do not compress
 READABLE_PIXELS = 28  # smaller images are magnified to about this height
+LATENT = ("codes", "prior")  # titles of panels that are not in data space
+Panels = Mapping[str, ArrayLike | tuple[ArrayLike, ArrayLike]]  # points, or (points, colours)
 
 # --- grids of images --------------------------------------------------------------------------
 
 
-def image_grid(images, rows=None, columns=None, pad=2, scale=None):
+def image_grid(
+    images: ArrayLike,
+    rows: int | None = None,
+    columns: int | None = None,
+    pad: int = 2,
+    scale: int | None = None,
+) -> np.ndarray:
     """One picture of many, row by row, on white.
 
     Args:
@@ -50,7 +61,7 @@ def image_grid(images, rows=None, columns=None, pad=2, scale=None):
     return np.pad(grid, ((pad, 0), (pad, 0), (0, 0)), constant_values=255)
 
 
-def interleave(*columns):
+def interleave(*columns: ArrayLike) -> np.ndarray:
     """[a_0, b_0, ..., a_1, b_1, ...]: in a grid of that many columns row i shows example i.
 
     Args:
@@ -67,7 +78,7 @@ def interleave(*columns):
     return np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:])
 
 
-def interpolate(z_from, z_to, steps=8):
+def interpolate(z_from: ArrayLike, z_to: ArrayLike, steps: int = 8) -> np.ndarray:
     """Codes on straight lines, both ends included: (1 - t) z_from + t z_to for t = 0, ..., 1.
 
     Args:
@@ -83,7 +94,7 @@ def interpolate(z_from, z_to, steps=8):
     return lines.reshape(-1, lines.shape[-1])
 
 
-def traverse(z, dimensions, values):
+def traverse(z: ArrayLike, dimensions: Sequence[int], values: ArrayLike) -> np.ndarray:
     """Codes with one dimension moved: dimension j of z_i takes each of the values in turn.
 
     Args:
@@ -102,7 +113,13 @@ def traverse(z, dimensions, values):
     return lines.reshape(-1, lines.shape[-1])
 
 
-def interpolation_grid(decoded, x_from=None, x_to=None, rows=None, **grid_options):
+def interpolation_grid(
+    decoded: ArrayLike,
+    x_from: ArrayLike | None = None,
+    x_to: ArrayLike | None = None,
+    rows: int | None = None,
+    **grid_options: int | None,
+) -> np.ndarray:
     """A grid with one line of decoded codes a row, between the real images it connects.
 
     Args:
@@ -124,7 +141,7 @@ def interpolation_grid(decoded, x_from=None, x_to=None, rows=None, **grid_option
     return image_grid(lines.reshape(-1, *lines.shape[2:]), rows, lines.shape[1], **grid_options)
 
 
-def stack(images, max_width=600, gap=8):
+def stack(images: Iterable[np.ndarray], max_width: int = 600, gap: int = 8) -> np.ndarray:
     """Pictures one below the other on white, each at most `max_width` pixels wide.
 
     Args:
@@ -178,7 +195,7 @@ def _grid_shape(n, rows, columns):
 # --- files ------------------------------------------------------------------------------------
 
 
-def save_png(path, array, max_bytes=None):
+def save_png(path: str | os.PathLike, array: ArrayLike, max_bytes: int | None = None) -> None:
     """Write an optimised PNG in one step: a reader sees the old file or the whole new one.
 
     Args:
@@ -214,7 +231,7 @@ def _png(image):
 # --- scatter plots of 2-D data ----------------------------------------------------------------
 
 
-def planar_part(code_dim, code_classes=None):
+def planar_part(code_dim: int, code_classes: int | None = None) -> str | None:
     """The part of a code that a scatter plot shows: "z", "style", or None if none is 2-D.
 
     Args:
@@ -226,18 +243,29 @@ def planar_part(code_dim, code_classes=None):
     return "z" if code_dim == 2 else None
 
 
-def nearest_mode(points, modes):
+def nearest_mode(points: ArrayLike, modes: ArrayLike) -> np.ndarray:
     """The index of each point's nearest mode, int [N]: its colour in `scatter_panels`."""
     differences = np.asarray(points)[:, None] - np.asarray(modes)[None]
     return np.argmin(np.sum(differences**2, axis=-1), axis=1)
 
 
-def scatter_panels(path, panels, modes=None, latent=("codes", "prior"), max_bytes=REPORT_BYTES):
+def scatter_panels(
+    path: str | os.PathLike,
+    panels: Panels,
+    modes: ArrayLike | None = None,
+    latent: Collection[str] = LATENT,
+    max_bytes: int = REPORT_BYTES,
+) -> None:
     """Write the picture of `scatter_image` as a PNG of at most `max_bytes`."""
     save_png(path, scatter_image(panels, modes, latent), max_bytes)
 
 
-def scatter_image(panels, modes=None, latent=("codes", "prior"), pixels=1200):
+def scatter_image(
+    panels: Panels,
+    modes: ArrayLike | None = None,
+    latent: Collection[str] = LATENT,
+    pixels: int = 1200,
+) -> np.ndarray:
     """Scatter plots side by side: data, samples, reconstructions and codes of a model of 2-D data.
 
     A point has the colour of an integer: the mode of the data point that it came from, so a code
@@ -279,7 +307,7 @@ def scatter_image(panels, modes=None, latent=("codes", "prior"), pixels=1200):
     return _rendered(figure)
 
 
-def curves_image(lines, pixels=600):
+def curves_image(lines: Sequence[Mapping[str, float]], pixels: int = 600) -> np.ndarray:
     """Learning curves: a panel for each quantity that training logs, over its steps.
 
     The first tenth of a run may leave the panel: what comes after it sets the limits.

@@ -190,10 +190,10 @@ class Conductor(keras.callbacks.Callback):
         many_steps = Staged(model, functools.partial(graph.many_steps, model))
         return lambda iterator: many_steps(iterator, self._pace.n)
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self._began = time.perf_counter()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         pace = self._pace
         pace.advance(time.perf_counter() - self._began)
         self.logs = dict(logs)
