@@ -82,9 +82,9 @@ def sync_folder(path: str | os.PathLike) -> None:
     _sync(path)
 
 
-def sync_tree(path: str | os.PathLike) -> None:
+def sync_tree(path: str | os.PathLike[str]) -> None:
     """Syncs every file and folder below a folder, and the folder itself."""
-    for root, _, names in os.walk(path):
+    for root, _, names in os.walk(os.fspath(path)):
         for name in names:
             _sync(os.path.join(root, name))
         _sync(root)

@@ -6,9 +6,9 @@ Needs NumPy, Pillow and matplotlib's Agg canvas; knows nothing of models or of T
 import io
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from PIL import Image
 
 from zoo import files
@@ -18,13 +18,13 @@ REPORT_BYTES = 200_000  # the largest picture that goes beside a result
 DRAWN_POINTS = 5_000  # of a scatter plot: more hide each other and do not compress
 READABLE_PIXELS = 28  # smaller images are magnified to about this height
 LATENT = ("codes", "prior")  # titles of panels that are not in data space
-Panels = Mapping[str, ArrayLike | tuple[ArrayLike, ArrayLike]]  # points, or (points, colours)
+Panels = Mapping[str, np.ndarray | tuple[np.ndarray, np.ndarray]]  # points, or (points, colours)
 
 # --- grids of images --------------------------------------------------------------------------
 
 
 def image_grid(
-    images: ArrayLike,
+    images: np.ndarray,
     rows: int | None = None,
     columns: int | None = None,
     pad: int = 2,
@@ -61,7 +61,7 @@ def image_grid(
     return np.pad(grid, ((pad, 0), (pad, 0), (0, 0)), constant_values=255)
 
 
-def interleave(*columns: ArrayLike) -> np.ndarray:
+def interleave(*columns: np.ndarray) -> np.ndarray:
     """[a_0, b_0, ..., a_1, b_1, ...]: in a grid of that many columns row i shows example i.
 
     Args:
@@ -70,15 +70,15 @@ def interleave(*columns: ArrayLike) -> np.ndarray:
     Returns:
         [len(columns) * N, ...].
     """
-    columns = [np.asarray(column) for column in columns]
-    for column in columns:
-        if column.shape != columns[0].shape:
-            expected = f"the shape of the first, {columns[0].shape}"
+    first, *others = (np.asarray(column) for column in columns)
+    for column in others:
+        if column.shape != first.shape:
+            expected = f"the shape of the first, {first.shape}"
             raise ValueError(refusal("columns", expected, column.shape))
-    return np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:])
+    return np.stack([first, *others], axis=1).reshape(-1, *first.shape[1:])
 
 
-def interpolate(z_from: ArrayLike, z_to: ArrayLike, steps: int = 8) -> np.ndarray:
+def interpolate(z_from: np.ndarray, z_to: np.ndarray, steps: int = 8) -> np.ndarray:
     """Codes on straight lines, both ends included: (1 - t) z_from + t z_to for t = 0, ..., 1.
 
     Args:
@@ -94,7 +94,7 @@ def interpolate(z_from: ArrayLike, z_to: ArrayLike, steps: int = 8) -> np.ndarra
     return lines.reshape(-1, lines.shape[-1])
 
 
-def traverse(z: ArrayLike, dimensions: Sequence[int], values: ArrayLike) -> np.ndarray:
+def traverse(z: np.ndarray, dimensions: Sequence[int], values: np.ndarray) -> np.ndarray:
     """Codes with one dimension moved: dimension j of z_i takes each of the values in turn.
 
     Args:
@@ -114,11 +114,11 @@ def traverse(z: ArrayLike, dimensions: Sequence[int], values: ArrayLike) -> np.n
 
 
 def interpolation_grid(
-    decoded: ArrayLike,
-    x_from: ArrayLike | None = None,
-    x_to: ArrayLike | None = None,
+    decoded: np.ndarray,
+    x_from: np.ndarray | None = None,
+    x_to: np.ndarray | None = None,
     rows: int | None = None,
-    **grid_options: int | None,
+    **grid_options: Any,
 ) -> np.ndarray:
     """A grid with one line of decoded codes a row, between the real images it connects.
 
@@ -153,8 +153,8 @@ def stack(images: Iterable[np.ndarray], max_width: int = 600, gap: int = 8) -> n
         uint8 [sum of heights, largest width, 3].
     """
     shown = []
-    for image in images:
-        image = Image.fromarray(np.broadcast_to(image, (*image.shape[:2], 3)))
+    for pixels in images:
+        image = Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
         if image.width > max_width:
             height = max(1, round(image.height * max_width / image.width))
             image = image.resize((max_width, height), Image.Resampling.LANCZOS)
@@ -195,7 +195,7 @@ def _grid_shape(n, rows, columns):
 # --- files ------------------------------------------------------------------------------------
 
 
-def save_png(path: str | os.PathLike, array: ArrayLike, max_bytes: int | None = None) -> None:
+def save_png(path: str | os.PathLike, array: np.ndarray, max_bytes: int | None = None) -> None:
     """Write an optimised PNG in one step: a reader sees the old file or the whole new one.
 
     Args:
@@ -243,7 +243,7 @@ def planar_part(code_dim: int, code_classes: int | None = None) -> str | None:
     return "z" if code_dim == 2 else None
 
 
-def nearest_mode(points: ArrayLike, modes: ArrayLike) -> np.ndarray:
+def nearest_mode(points: np.ndarray, modes: np.ndarray) -> np.ndarray:
     """The index of each point's nearest mode, int [N]: its colour in `scatter_panels`."""
     differences = np.asarray(points)[:, None] - np.asarray(modes)[None]
     return np.argmin(np.sum(differences**2, axis=-1), axis=1)
@@ -252,7 +252,7 @@ def nearest_mode(points: ArrayLike, modes: ArrayLike) -> np.ndarray:
 def scatter_panels(
     path: str | os.PathLike,
     panels: Panels,
-    modes: ArrayLike | None = None,
+    modes: np.ndarray | None = None,
     latent: Collection[str] = LATENT,
     max_bytes: int = REPORT_BYTES,
 ) -> None:
@@ -262,7 +262,7 @@ def scatter_panels(
 
 def scatter_image(
     panels: Panels,
-    modes: ArrayLike | None = None,
+    modes: np.ndarray | None = None,
     latent: Collection[str] = LATENT,
     pixels: int = 1200,
 ) -> np.ndarray:
@@ -301,9 +301,8 @@ def scatter_image(
         box = _box(points) if is_latent else data_box
         _scatter(axes, title, points, colours, box)
         if modes is not None and not is_latent:
-            axes.scatter(
-                *np.asarray(modes).T, s=60, c="black", marker="+", linewidths=0.8, alpha=0.6
-            )
+            x, y = np.asarray(modes).T
+            axes.scatter(x, y, s=60, c="black", marker="+", linewidths=0.8, alpha=0.6)
     return _rendered(figure)
 
 

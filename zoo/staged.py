@@ -22,7 +22,7 @@ class Staged:
 
     def __init__(self, model: keras.Model, make: Callable[[], Callable]):
         self._model, self._make = model, make
-        self._made = {}
+        self._made: dict[int, Callable] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         model = self._model

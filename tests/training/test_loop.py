@@ -240,7 +240,7 @@ def test_bad_arguments_are_refused_before_the_directory_is_made(data, tmp_path, 
 
 
 def test_a_validation_metric_is_chosen_on_rows_held_out_of_training(data, tmp_path):
-    run(data, tmp_path, best_metric="val_model_loss")
+    run(data, tmp_path, best_metric="val_model_loss", checkpoint_every=15)
     assert json.loads((tmp_path / "identity.json").read_text())["validation_held_out"] is True
     best, batches = zoo.restore(tmp_path, which="best"), data.batches("validation", 500)
     score = best.evaluate(batches, verbose=0, return_dict=True)["model_loss"]

@@ -56,7 +56,8 @@ class Dataset:
         self.cache_dir, self._memory_limit = cache_dir, memory_limit
         self.labels, self._label_seed = labels, label_seed
         # One cache an instance, so that a data set goes when its last user goes.
-        self._rows, self._tensor = functools.cache(self._rows), functools.cache(self._tensor)
+        self._rows = functools.cache(self._rows)  # type: ignore[method-assign]
+        self._tensor = functools.cache(self._tensor)  # type: ignore[method-assign]
         self.name = source.name
         self.image_shape = source.shape
         self.num_classes = source.num_classes

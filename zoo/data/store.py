@@ -74,8 +74,8 @@ def collect(
     if math.prod(shape) * np.dtype(dtype).itemsize <= memory_limit:
         x = _aligned(shape, dtype)
         return Rows(x, _fill(x, split, transform))
-    key = json.dumps({**key, "shape": shape, "dtype": dtype}, sort_keys=True)
-    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    content = json.dumps({**key, "shape": shape, "dtype": dtype}, sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     final = pathlib.Path(cache_dir) / digest
     if not final.is_dir():
         _prepare(final, split, shape, dtype, transform)

@@ -21,7 +21,7 @@ def many_steps(model: "GenerativeModel") -> Callable[..., dict[str, float]]:
     Returns:
         Callable (iterator of distributed batches, int n) -> {log: float}, means over the replicas.
     """
-    strategy, names = model.distribute_strategy, []
+    strategy, names = model.distribute_strategy, list[str]()
 
     def replica_step(data):
         logs = model.train_step(data)

@@ -57,9 +57,11 @@ class Health:
 
     def __init__(self, say: "Progress", patience: int = 10, factor: float = 100.0):
         self._say, self._patience, self._factor = say, patience, factor
-        self._won = collections.Counter()
-        self._recent = collections.defaultdict(lambda: collections.deque(maxlen=20))
-        self._exploding = set()
+        self._won = collections.Counter[str]()
+        self._recent: dict[str, collections.deque[float]] = collections.defaultdict(
+            lambda: collections.deque(maxlen=20)
+        )
+        self._exploding = set[str]()
 
     def on_log(self, step: int, record: dict[str, float]) -> None:
         """One line on stderr when an episode begins."""
@@ -156,7 +158,7 @@ class Progress:
         self._steps, self._enabled, self._out = steps, enabled, out or sys.stdout
         self._terminal = enabled and self._out.isatty()
         self._open = False  # whether the cursor stands after an unfinished line
-        self._first = None  # (step, time) after the call that traced
+        self._first: tuple[int, float] | None = None  # (step, time) after the call that traced
         self._latest = ""
 
     def on_call(self, step: int, logs: dict[str, float], rate: float) -> None:

@@ -107,7 +107,7 @@ def train(
     best = None
     if best_metric is not None:
         best = listeners.Best(best_metric, best_mode, model, dataset)
-    feed = {"labelled_batch_size": labelled_batch_size}
+    feed: dict[str, Any] = {"labelled_batch_size": labelled_batch_size}
     feed["validation_held_out"] = best is not None and best.held_out
     dataset.check_training(batch_size, seed, workers=strategies.workers(strategy), **feed)
     strategies.check_batch_size(strategy, batch_size)
@@ -181,7 +181,7 @@ class Conductor(keras.callbacks.Callback):
         signals: Signals,
     ):
         super().__init__()
-        self.logs = {}
+        self.logs: dict[str, float] = {}
         self._pace, self._watching, self._batch_size = pace, watching, batch_size
         self._best, self._save, self._agree, self._signals = best, save, agree, signals
 
@@ -196,7 +196,7 @@ class Conductor(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         pace = self._pace
         pace.advance(time.perf_counter() - self._began)
-        self.logs = dict(logs)
+        self.logs = dict(logs or {})
         self._tell("on_call", pace.step, self.logs, self._images_per_second())
         self._do_what_is_due()
         pace.n, asked = self._agree(pace.next_call(), self._signals.asked)

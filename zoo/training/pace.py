@@ -42,7 +42,8 @@ class Pace:
     ):
         self.step, self.n = start, 1  # the first call traces: one step, so that it misleads nobody
         self._steps, self._cadence, self._stage_starts = steps, cadence, stage_starts
-        self._largest_call, self._seconds_per_step = largest_call, None
+        self._largest_call = largest_call
+        self._seconds_per_step: float | None = None
         self._traced = False
         self._interval = _Stopwatch()
 
@@ -95,7 +96,7 @@ class Signals:
     """
 
     def __init__(self):
-        self.asked = None
+        self.asked: int | None = None
 
     @contextlib.contextmanager
     def caught(self) -> Iterator[None]:

@@ -41,7 +41,6 @@ class Run:
         self.path = check_writable(path)
         self.identity = as_json(identity)
         self._flags_text = flags_text
-        self._lock = None
 
     @property
     def checkpoints(self) -> pathlib.Path:

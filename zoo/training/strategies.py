@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from typing import NoReturn
 
 import keras
 import tensorflow as tf
@@ -46,7 +47,7 @@ def make(name: str) -> tf.distribute.Strategy:
 def check_tf_config(text: str | None) -> None:
     """Refuses a `TF_CONFIG` that TensorFlow would misread, or wait on for ever."""
 
-    def refuse(expected):
+    def refuse(expected: str) -> NoReturn:
         raise ValueError(refusal("TF_CONFIG", expected, text))
 
     try:

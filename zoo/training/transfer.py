@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.errors import refusal
-from zoo.training import checkpoints, restore, run  # `restore`: the function, not its module
+from zoo.training import checkpoints, run
+from zoo.training.restore import restore
 
 if TYPE_CHECKING:
     from zoo.model import GenerativeModel
