@@ -1,5 +1,7 @@
 """Pictures: where each pixel of a grid comes from, and files that appear whole."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -105,7 +107,7 @@ def test_save_png_round_trip_leaves_no_other_file(tmp_path, channels):
 def test_save_png_keeps_the_old_file_when_it_fails(tmp_path, monkeypatch):
     pictures.save_png(tmp_path / "a.png", np.zeros((4, 4, 1), np.uint8))
     before = (tmp_path / "a.png").read_bytes()
-    monkeypatch.setattr(pictures.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
         pictures.save_png(tmp_path / "a.png", np.ones((4, 4, 1), np.uint8))
     assert (tmp_path / "a.png").read_bytes() == before and len(list(tmp_path.iterdir())) == 1

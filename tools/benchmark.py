@@ -16,6 +16,7 @@ backward, dead nodes left out; everything else is not counted.
 """
 
 import json
+import os
 import pathlib
 import resource
 import statistics
@@ -23,20 +24,25 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
+from typing import TYPE_CHECKING, Any
 
 import common
 
-from zoo import data
+from zoo import data, files
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 FLAGS = (
     common.flag("methods", "tuple", ("vae", "gan", "ali"), "which methods"),
     common.flag("precisions", "tuple", ("float32", "mixed_bfloat16"), "which precisions"),
     common.flag("network", "str", "ali_mnist", "table of networks, for 28x28 images"),
-    common.flag("batch_size", "int", 100, "examples a step", minimum=1),
-    common.flag("latent_dim", "int", 64, "dimensions of z", minimum=1),
-    common.flag("rounds", "int", 5, "rounds; figures are medians over them", minimum=1),
-    common.flag("seconds", "float", 1.5, "time of each measurement in a round", minimum=0.01),
-    common.flag("threads", "int", None, "threads of TensorFlow; None means one a core", minimum=1),
+    common.flag("batch_size", "int", 100, "examples a step", at_least=1),
+    common.flag("latent_dim", "int", 64, "dimensions of z", at_least=1),
+    common.flag("rounds", "int", 5, "rounds; figures are medians over them", at_least=1),
+    common.flag("seconds", "float", 1.5, "time of each measurement in a round", at_least=0.01),
+    common.flag("threads", "int", None, "threads of TensorFlow; None means one a core", at_least=1),
     common.flag("case", "str", None, "METHOD:PRECISION, measured in this process; prints JSON"),
     common.flag("sampling", "bool", False, "autoregressive sampling instead of training"),
     common.flag("write", "bool", False, "also write the table to BUILD.md"),
@@ -56,7 +62,7 @@ AUTOREGRESSIVE = (  # (method, hyper-parameters)
 )
 
 
-def run(flags):
+def run(flags: types.SimpleNamespace) -> None:
     """All cases, each in a process of its own, then the table."""
     if flags.case is not None:
         print(json.dumps(measure(flags, *flags.case.split(":"))))
@@ -90,10 +96,10 @@ def _publish(text, marks, write):
         path = common.ROOT / "BUILD.md"
         before, _, rest = path.read_text().partition(marks[0])
         _, _, after = rest.partition(marks[1])
-        path.write_text(f"{before}{marks[0]}\n{text}\n{marks[1]}{after}")
+        files.write_text(path, f"{before}{marks[0]}\n{text}\n{marks[1]}{after}")
 
 
-def measure(flags, method, precision):
+def measure(flags: types.SimpleNamespace, method: str, precision: str) -> dict[str, Any]:
     """One case: medians over interleaved rounds."""
     common.load()
     import tensorflow as tf
@@ -153,7 +159,7 @@ def measure(flags, method, precision):
     }
 
 
-def sampling_table(flags):
+def sampling_table(flags: types.SimpleNamespace) -> str:
     """What drawing costs, in calls of `log_prob`, as a Markdown table; medians over the rounds."""
     common.load()
     import numpy as np
@@ -200,8 +206,6 @@ def sampling_table(flags):
 
 
 def _cores(flags):
-    import os
-
     return flags.threads or os.cpu_count()
 
 
@@ -228,7 +232,7 @@ class _Fit:
 class Convolution:
     """A 5x5 convolution, [100, side, side, maps] -> the same shape."""
 
-    def __init__(self, side, maps, dtype):
+    def __init__(self, side: int, maps: int, dtype: str):
         import tensorflow as tf
 
         x = tf.cast(tf.random.stateless_normal([100, side, side, maps], [0, 0]), dtype)
@@ -237,7 +241,7 @@ class Convolution:
         self.operations = 2 * 100 * side**2 * 25 * maps**2
 
 
-def fastest_convolution(dtype):
+def fastest_convolution(dtype: str) -> tuple[str, Convolution]:
     """(its shape in words, the fastest `Convolution`) of `CEILING_SHAPES`, on a short trial."""
     tried = []
     for side, maps in CEILING_SHAPES:
@@ -248,7 +252,7 @@ def fastest_convolution(dtype):
     return max(tried, key=lambda each: each[0])[1:]
 
 
-def operations(graph):
+def operations(graph: "tf.Graph") -> int:
     """2 per multiply-add of the convolutions and products that the graph's results need."""
     needed, stack = set(), [t.op for t in graph.outputs] + list(graph.control_outputs)
     while stack:
@@ -298,7 +302,7 @@ def _source(flags):
         return data.load(f"npz:{path}")
 
 
-def table(cases, flags):
+def table(cases: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:
     """The cases as a Markdown table, and what it was measured on."""
     heads = ("method", "precision", "ms a step", "images/s", "GFLOP a step", "GFLOP/s")
     heads += ("of the ceiling", "`fit` / bare step", "input / consumption", "peak memory")

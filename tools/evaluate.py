@@ -20,7 +20,7 @@ from zoo.metrics import names
 # How a run is measured: the arguments of `zoo.metrics.evaluate`.
 SETTINGS = (
     *common.MEASURE_FLAGS,
-    common.flag("seed", "int", 0, "of samples, draws and pairings", minimum=0, maximum=2**31 - 1),
+    common.flag("seed", "int", 0, "of samples, draws and pairings", at_least=0, at_most=2**31 - 1),
 )
 FLAGS = (common.RUN_DIR, *SETTINGS, common.WHICH, common.DATA_DIR)
 FILE = "evaluation.json"

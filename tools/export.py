@@ -5,6 +5,7 @@ python tools/export.py --run_dir=runs/ali-digits
 
 import pathlib
 import sys
+import types
 
 import common
 
@@ -17,7 +18,7 @@ FLAGS = (
 )
 
 
-def run(flags):
+def run(flags: types.SimpleNamespace) -> None:
     """A run's checkpoint to the next version below the export directory."""
     run_dir = common.existing_run(flags)
     export_dir = flags.export_dir or pathlib.Path("exported", run_dir.resolve().name)

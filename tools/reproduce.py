@@ -13,27 +13,28 @@ digits. May be given several times; without any, those that stand in the config'
 A config with --labels and no --label_seed has other labelled examples for each seed: the seed's.
 """
 
-import dataclasses
 import importlib.metadata
-import json
-import math
 import os
 import pathlib
 import platform
-import random
-import shlex
 import signal
 import subprocess
 import sys
 import time
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import common
+import experiment
+from experiment import Config
 
-from zoo import data, fields, registry, results, training
-from zoo.errors import refusal, unknown
+from zoo import results, training
+from zoo.differences import differences
+from zoo.errors import refusal
 
 FLAGS = (
-    common.flag("seeds", "int", 3, "number of seeds, from 0", minimum=1),
+    common.flag("seeds", "int", 3, "number of seeds, from 0", at_least=1),
     common.flag("jobs", "str", "auto", "runs at a time; auto: two toys, else one"),
     common.flag(
         "draw", "str", None, "a hyper-parameter drawn for each seed (see above); repeatable"
@@ -44,215 +45,11 @@ FLAGS = (
     common.DATA_DIR,
 )
 STATE = "reproduce.json"
-# Flags that do not decide the numbers, or differ by seed: not part of a config's identity.
-_NOT_COMPARED = {
-    *(
-        "seed",
-        "run_dir",
-        "data_dir",
-        "threads",
-        "checkpoint_every",
-        "keep",
-        "sample_every",
-        "log_every",
-    ),
-}
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn")
 _TOOLS = pathlib.Path(__file__).resolve().parent
-_PICTURES = (
-    "scatter",
-    "samples",
-    "reconstructions",
-    "classes",
-    "draws",
-    "codes",
-    "levels",
-    "curves",
-)
-
-
-# --- drawn hyper-parameters -------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class Draw:
-    """A hyper-parameter that is drawn for each seed.
-
-    Attributes:
-        text: as the user wrote it.
-        described: the hyper-parameter's `HyperParameter`.
-        rule: "log", "uniform" or "choice".
-        values: (low, high), or the choices.
-    """
-
-    text: str
-    described: fields.HyperParameter
-    rule: str
-    values: tuple
-
-    @classmethod
-    def parse(cls, text, hyper_parameters):
-        """The draw that `text` describes; `ValueError` in one line otherwise."""
-        name, _, rest = text.partition(":")
-        rule, _, rest = rest.partition(":")
-        if name not in hyper_parameters:
-            raise unknown("draw", name, hyper_parameters)
-        if rule not in ("log", "uniform", "choice"):
-            raise ValueError(refusal("draw", "NAME:log|uniform:LOW:HIGH or NAME:choice:A,B", text))
-        described = hyper_parameters[name]
-        parts = rest.split("," if rule == "choice" else ":")
-        if not rest or (rule != "choice" and len(parts) != 2):
-            raise ValueError(refusal("draw", "NAME:log|uniform:LOW:HIGH or NAME:choice:A,B", text))
-        if rule != "choice" and described.kind not in ("int", "float"):
-            raise ValueError(refusal("draw", f"a choice, as {name} is {described.expected}", text))
-        values = tuple(described.parse(part) for part in parts)
-        if rule != "choice" and (None in values or not values[0] < values[1]):
-            raise ValueError(refusal("draw", "LOW < HIGH", text))
-        if rule == "log" and values[0] <= 0:
-            raise ValueError(refusal("draw", "0 < LOW", text))
-        return cls(text, described, rule, values)
-
-    def of_seed(self, seed):
-        """The value that a seed gets."""
-        share = random.Random(f"{self.described.name}:{seed}").random()  # [0, 1)
-        if self.rule == "choice":
-            return self.values[int(share * len(self.values))]
-        low, high = self.values
-        if self.rule == "log":
-            value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
-        elif self.described.kind == "int":
-            value = low + int(share * (high - low + 1))  # both ends as likely as the others
-        else:
-            value = low + share * (high - low)
-        value = round(value) if self.described.kind == "int" else float(f"{value:.6g}")
-        return min(max(value, low), high)
-
-
-# --- what is to be run ------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """A config file and all that is asked of it.
-
-    Attributes:
-        path: of the file, as given.
-        flags: namespace of its flags.
-        draws: tuple of `Draw`.
-        measure: {flag: value} of tools/evaluate.py, where it is not the default.
-        runs_dir: pathlib.Path.
-        data_dir: str or None.
-    """
-
-    path: str
-    flags: object
-    draws: tuple
-    measure: dict
-    runs_dir: pathlib.Path
-    data_dir: str | None
-
-    @property
-    def name(self):
-        """<method>-<stem>."""
-        return common.run_name(self.flags)
-
-    @property
-    def variant(self):
-        """What the stem adds to the data set's name, or None."""
-        stem, dataset = pathlib.Path(self.path).stem, self.flags.dataset
-        return stem.removeprefix(dataset).lstrip("-") or None
-
-    @property
-    def toy(self):
-        """Whether the data are vectors, so small that two runs share a machine."""
-        return self.flags.dataset in data.VECTORS
-
-    @property
-    def labels_by_seed(self):
-        """Whether each seed has other labelled examples: the config does not say which."""
-        return self.flags.labels is not None and "label_seed" not in self.flags.given
-
-    @property
-    def _excluded(self):
-        # With labels, an absent `label_seed` is no default: it is another one for each seed.
-        return _NOT_COMPARED if self.flags.labels is None else {*_NOT_COMPARED, "label_seed"}
-
-    @property
-    def compared(self):
-        """{flag: value}: what decides the numbers, but the seed."""
-        run_flags = {item.name: getattr(self.flags, item.name) for item in common.RUN_FLAGS}
-        kept = {name: value for name, value in run_flags.items() if name not in self._excluded}
-        if self.flags.labels is not None and not self.labels_by_seed:
-            kept["label_seed"] = self.flags.label_seed
-        more = {"draw": [draw.text for draw in self.draws]} if self.draws else {}
-        return json.loads(
-            json.dumps({**kept, **self.flags.hyper_parameters, **more, **self.measure})
-        )
-
-    @property
-    def defaults(self):
-        """Values of flags that an older ledger or run does not know."""
-        described = [
-            *common.RUN_FLAGS,
-            *common.MEASURE_FLAGS,
-            *registry.hyper_parameters(self.flags.method).values(),
-        ]
-        return {item.name: item.default for item in described if item.name not in self._excluded}
-
-    def run_dir(self, seed):
-        """Where a seed is trained."""
-        return self.runs_dir / f"{self.name}-seed{seed}"
-
-    def drawn(self, seed):
-        """{flag: value} that a seed has of its own."""
-        labels = {"label_seed": seed} if self.labels_by_seed else {}
-        return labels | {draw.described.name: draw.of_seed(seed) for draw in self.draws}
-
-    def command(self, seeds):
-        """The command line that reproduces it."""
-        draws = [f"--draw={draw.text}" for draw in self.draws]
-        measure = common.flags_text(self.measure).splitlines()
-        line = [f"--flagfile={self.path}", f"--seeds={seeds}", *draws, *measure]
-        return "python tools/reproduce.py " + shlex.join(line)
-
-
-def read_config(flags):
-    """The `Config` of this tool's flags, refused as tools/train.py would refuse it."""
-    if flags.flagfile is None:
-        raise ValueError(refusal("flagfile", "a config, such as configs/ali/digits.cfg", None))
-    recorded = common.parse(["train.py", f"--flagfile={flags.flagfile}"], common.RUN_FLAGS)
-    common.check_run(recorded)
-    if recorded.run_dir is not None or "seed" in recorded.given:
-        given = recorded.run_dir if recorded.run_dir is not None else f"--seed={recorded.seed}"
-        raise ValueError(refusal("flagfile", "a config without --run_dir and --seed", given))
-    path = pathlib.Path(flags.flagfile)
-    if path.is_relative_to(common.ROOT):  # the ledger holds no one's directories
-        path = path.relative_to(common.ROOT)
-    draws = flags.draw or _stated_draws(pathlib.Path(flags.flagfile).read_text())
-    draws = tuple(Draw.parse(text, _drawable(recorded.method)) for text in draws)
-    names = [draw.described.name for draw in draws]
-    if len(set(names)) < len(names):
-        raise ValueError(refusal("draw", "each hyper-parameter once", names))
-    data_dir = flags.data_dir or recorded.data_dir
-    runs_dir = pathlib.Path(flags.runs_dir)
-    values = {item.name: (getattr(flags, item.name), item.default) for item in common.MEASURE_FLAGS}
-    measure = {name: value for name, (value, default) in values.items() if value != default}
-    return Config(str(path), recorded, draws, measure, runs_dir, data_dir)
-
-
-def _stated_draws(text):
-    """The draws in a config's comments: tools/train.py, which reads it too, knows no such flag."""
-    comments = [line for line in text.splitlines() if line.startswith("#")]
-    found = [word for line in comments for word in line.split() if word.startswith("--draw=")]
-    return list(dict.fromkeys(word.removeprefix("--draw=").rstrip(".,;") for word in found))
-
-
-def _drawable(method):
-    known = registry.hyper_parameters(method)
-    return {name: item for name, item in known.items() if name != "seed"}
-
-
-# --- one seed ---------------------------------------------------------------------------------
+# Those of tools/sample.py that a result shows, from top to bottom.
+_PICTURES = ("scatter", "samples", "reconstructions", "classes")
+_PICTURES += ("draws", "codes", "levels", "curves")
 
 
 class Seed:
@@ -264,18 +61,18 @@ class Seed:
         alone: whether its output may go to the terminal.
     """
 
-    def __init__(self, config, seed, alone):
+    def __init__(self, config: Config, seed: int, alone: bool):
         self.config, self.seed, self.alone = config, seed, alone
         self.run_dir = config.run_dir(seed)
         self.state = read_state(config, seed)
         self._process, self._log = None, None
 
     @property
-    def finished(self):
+    def finished(self) -> bool:
         """Whether it is trained and measured."""
         return bool(self.state.get("trained")) and self.state.get("evaluation") is not None
 
-    def start(self):
+    def start(self) -> None:
         """Starts what comes next: training, or the measurement."""
         self._training = not self.state.get("trained")
         found = provenance()
@@ -297,7 +94,7 @@ class Seed:
             stderr=self._log,
         )
 
-    def poll(self):
+    def poll(self) -> int | None:
         """The exit code of the process, or None while it runs; its seconds are kept all along."""
         code = self._process.poll()
         if self._training:
@@ -318,7 +115,7 @@ class Seed:
             self._keep()
         return code
 
-    def stop(self):
+    def stop(self) -> None:
         """Ends the process: training writes a checkpoint first."""
         if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
@@ -350,7 +147,7 @@ class Seed:
         results.write_json(self.run_dir / STATE, self.state)
 
 
-def read_state(config, seed):
+def read_state(config: Config, seed: int) -> dict[str, Any]:
     """What a run directory knows of its seed; refused if another config made it.
 
     A run may become longer, and be measured anew; nothing else may change.
@@ -363,23 +160,18 @@ def read_state(config, seed):
             raise ValueError(refusal("runs_dir", expected, str(config.run_dir(seed))))
         return known
     state = results.read_json(path)
-    changed = results.differences(state["flags"], config.compared, config.defaults)
-    measure = {item.name for item in common.MEASURE_FLAGS}
-    names = {item.partition(":")[0] for item in changed}
-    if (
-        names
-        and names <= measure | {"steps"}
-        and state["flags"]["steps"] <= config.compared["steps"]
-    ):
-        trained = state.get("trained", False) and "steps" not in names
+    changed = differences(state["flags"], config.compared, config.defaults)
+    if not changed:
+        return state
+    may_change = {"steps", *(item.name for item in common.MEASURE_FLAGS)}
+    if changed.keys() <= may_change and state["flags"]["steps"] <= config.compared["steps"]:
+        trained = state.get("trained", False) and "steps" not in changed
         return {**state, **known, "trained": trained, "evaluation": None}
-    if changed:
-        expected = f"runs of the same config; it differs in {'; '.join(changed)}"
-        raise ValueError(refusal("runs_dir", expected, str(config.run_dir(seed))))
-    return state
+    expected = f"runs of the same config; it differs in {_words(changed)}"
+    raise ValueError(refusal("runs_dir", expected, str(config.run_dir(seed))))
 
 
-def provenance():
+def provenance() -> dict[str, Any]:
     """Where numbers come from: commit, versions, machine."""
     git = ["git", "-C", str(common.ROOT)]
     # What this tool itself writes decides no number.
@@ -395,7 +187,7 @@ def provenance():
     return {"commit": commit, "dirty": dirty, "versions": versions, "machine": machine()}
 
 
-def machine():
+def machine() -> dict[str, Any]:
     """{"cpu", "cores", "ram_gb"} of this computer."""
     cpu = platform.processor() or platform.machine()
     information = pathlib.Path("/proc/cpuinfo")
@@ -414,9 +206,9 @@ def _output(command):
 # --- all seeds --------------------------------------------------------------------------------
 
 
-def run(flags):
+def run(flags: types.SimpleNamespace) -> None:
     """What is missing of a config's seeds, then its entry in the ledger."""
-    config = read_config(flags)
+    config = experiment.read_config(flags)
     jobs = number_of_jobs(flags.jobs, config.toy)
     path = pathlib.Path(flags.results_dir) / f"{config.name}.json"
     kept = known_runs(path, config)
@@ -446,7 +238,12 @@ def run(flags):
         raise SystemExit(f"seeds that failed: {listed}; the same command continues them")
 
 
-def work(waiting, jobs, kept, finished):
+def work(
+    waiting: Iterable[Seed],
+    jobs: int,
+    kept: dict[int, dict[str, Any]],
+    finished: Callable[[], None],
+) -> dict[int, int]:
     """Runs seeds, `jobs` at a time.
 
     Args:
@@ -491,7 +288,7 @@ def work(waiting, jobs, kept, finished):
     return failed
 
 
-def number_of_jobs(text, toy):
+def number_of_jobs(text: str, toy: bool) -> int:
     """How many runs share the machine."""
     if text == "auto":
         return min(2, os.cpu_count() or 1) if toy else 1
@@ -500,20 +297,24 @@ def number_of_jobs(text, toy):
     return int(text)
 
 
-def known_runs(path, config):
+def known_runs(path: pathlib.Path, config: Config) -> dict[int, dict[str, Any]]:
     """{seed: run} of the ledger's entry, not to be run again; refused if another config made it."""
     if not path.is_file():
         return {}
     found = results.read(path)
-    changed = results.differences(found["flags"], config.compared, config.defaults)
+    changed = differences(found["flags"], config.compared, config.defaults)
     if changed:
-        hint = f"(move them away to start anew); it differs in {'; '.join(changed)}"
-        expected = f"results of the same config {hint}"
+        expected = "results of the same config (move them away to start anew)"
+        expected += f"; it differs in {_words(changed)}"
         raise ValueError(refusal("results_dir", expected, str(path)))
     return results.runs(found)
 
 
-def write_entry(path, config, kept):
+def _words(changed):
+    return "; ".join(f"{name}: {old} -> {new}" for name, (old, new) in changed.items())
+
+
+def write_entry(path: pathlib.Path, config: Config, kept: dict[int, dict[str, Any]]) -> None:
     """Writes the ledger's entry of the seeds that are done."""
     runs = [{**run, "seconds": round(run.get("seconds", 0), 1)} for run in kept.values()]
     found = results.entry(
@@ -528,7 +329,7 @@ def write_entry(path, config, kept):
     results.write(path, found)
 
 
-def make_picture(config, seed, path):
+def make_picture(config: Config, seed: int, path: pathlib.Path) -> bool:
     """Writes the picture of a seed beside the entry; False if its run directory is gone."""
     run_dir = config.run_dir(seed)
     if not (run_dir / "checkpoints").is_dir():
@@ -548,7 +349,7 @@ def make_picture(config, seed, path):
     return True
 
 
-def summary(state):
+def summary(state: dict[str, Any]) -> str:
     """The first values of a seed, for the terminal."""
     measured = list(state["evaluation"].items())[:4]
     return ", ".join(f"{name} {found['value']:.4g}" for name, found in measured)

@@ -1,6 +1,11 @@
 """Draws pictures of a trained run: grids of images or a scatter plot of 2-D data, and its curves.
 
     python tools/sample.py --run_dir=runs/ali-digits
+    python tools/sample.py --run_dir=runs/ali-digits --images=a.png,b.png
+
+With --images, instead: your own images beside their reconstructions (own-reconstructions.png), and
+lines between the codes of the first and the second, the third and the fourth, and so on
+(own-interpolations.png). Each is cropped at its centre and resized to the size of the data.
 
 Prints the paths of the pictures.
 """
@@ -8,36 +13,36 @@ Prints the paths of the pictures.
 import json
 import pathlib
 import sys
+import types
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import common
+import drawing
 import numpy as np
 
-from zoo import pictures, training
+from zoo import data, pictures, training
 from zoo.errors import refusal
+
+if TYPE_CHECKING:
+    from zoo.data import Dataset
+    from zoo.model import GenerativeModel
 
 FLAGS = (
     common.RUN_DIR,
-    common.flag("n", "int", 64, "images of a grid; a scatter plot shows 5,000 points", minimum=1),
-    common.flag("seed", "int", 0, "of the noise", minimum=0),
+    common.flag("n", "int", 64, "images of a grid; a scatter plot shows 5,000 points", at_least=1),
+    common.flag("seed", "int", 0, "of the noise", at_least=0),
     common.flag("out", "str", None, "directory of the pictures; <run_dir>/samples if None"),
-    common.flag(
-        "split", "str", "test", "split of the real data", choices=("train", "validation", "test")
-    ),
+    common.flag("split", "str", "test", "split of the real data", choices=common.SPLITS),
+    common.flag("images", "tuple", None, "image files of your own, separated by commas"),
+    common.flag("image_labels", "tuple", None, "their classes, where the model is conditional"),
     common.WHICH,
     common.DATA_DIR,
 )
-_POINTS = 5_000
-_BATCH = 500  # examples a call of `encode`
-_STEPS = 9  # images of one interpolation or traversal, both ends included
-_ROWS = 8  # images, or draws of the prior, of a picture with a row for each
-_DRAWS = 8  # of p(x|z) at one code, where it is not shown by a mean
-_TRAVERSED = 2  # images of which every dimension has a row
-_DIMENSIONS = 8  # of a code, at most, in such a block of rows
-_CLASSES = 20  # columns at most: of more classes the first ones are shown
-_ATTRIBUTES = 12  # columns at most
+_POINTS = 5_000  # of a scatter plot
 
 
-def run(flags):
+def run(flags: types.SimpleNamespace) -> None:
     """A run's checkpoint to pictures."""
     run_dir = common.existing_run(flags)
     out = pathlib.Path(flags.out or run_dir / "samples")
@@ -46,259 +51,86 @@ def run(flags):
     recorded.data_dir = flags.data_dir or recorded.data_dir
     dataset = common.load_data(recorded)
     model = training.restore(run_dir, flags.which)
-    images = len(dataset.image_shape) == 3
-    if not images and dataset.image_shape != (2,):
+    if len(dataset.image_shape) == 1 and dataset.image_shape != (2,):
         raise ValueError(refusal("run_dir", "a run on images or on 2-D data", str(run_dir)))
+    own = None
+    if flags.images is not None or flags.image_labels is not None:
+        own = own_images(model, flags.images, flags.image_labels, dataset.binary)
     out.mkdir(parents=True, exist_ok=True)
-    if images:
-        found = grids(model, dataset.arrays(flags.split, flags.n), flags.n, flags.seed)
-        if dataset.num_classes and planar_part(model):
-            found["codes"] = codes(model, dataset.arrays(flags.split, _POINTS), flags.seed)
+    if own is not None:
+        found = drawing.own(model, *own, flags.seed)
     else:
-        points = dataset.arrays(flags.split, _POINTS)
-        shown = panels(model, points, dataset.modes, flags.seed)
-        found = {"scatter": pictures.scatter_image(shown, dataset.modes)}
-    found |= curves(run_dir / "metrics.jsonl")
+        found = drawn(model, dataset, flags) | curves(run_dir / "metrics.jsonl")
+    limit = pictures.REPORT_BYTES if len(dataset.image_shape) == 1 else None
     for name, picture in found.items():
-        limit = None if images else pictures.REPORT_BYTES
         pictures.save_png(out / f"{name}.png", picture, limit)
         print(out / f"{name}.png")
 
 
-def curves(path):
-    """{"curves": picture} of a run's metrics.jsonl; nothing of one that is too short for a line."""
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-    return {"curves": pictures.curves_image(lines)} if len(lines) > 1 else {}
+def drawn(
+    model: "GenerativeModel", dataset: "Dataset", flags: types.SimpleNamespace
+) -> dict[str, np.ndarray]:
+    """{name: picture} of a model and real data."""
+    if len(dataset.image_shape) == 1:
+        points = dataset.arrays(flags.split, _POINTS)
+        shown = drawing.panels(model, points, dataset.modes, flags.seed)
+        return {"scatter": pictures.scatter_image(shown, dataset.modes)}
+    found = drawing.grids(model, dataset.arrays(flags.split, flags.n), flags.n, flags.seed)
+    if drawing.planar_part(model):
+        real = dataset.arrays(flags.split, _POINTS)
+        classes = real["y"] if dataset.num_classes else None
+        found["codes"] = drawing.codes(model, real, classes, flags.seed)
+    return found
 
 
-def grids(model, real, n, seed):
-    """{name: picture} of an image model: those that its capabilities allow.
+def own_images(
+    model: "GenerativeModel",
+    paths: Sequence[str] | None,
+    labels: Sequence[str] | None,
+    binary: bool,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """(x, y) of the user's own images as the model takes them, and their labels or None.
 
     Args:
         model: a GenerativeModel.
-        real: {"x"[, "y"]}, real examples.
-        n: images of a grid.
-        seed: of the noise.
+        paths: of image files.
+        labels: their classes as text, for a conditional model.
+        binary: whether the data are: then pixels of 1/2 and more become 1, others 0.
     """
-    x, y = real["x"], labels_of(model, real)
-    shown = x[:_ROWS], None if y is None else y[:_ROWS]
-    found = {}
-    if "sample" in model.capabilities:
-        labels = None if y is None else np.resize(y, (n, *y.shape[1:]))
-        found["samples"] = pictures.image_grid(np.asarray(model.sample(n, y=labels, seed=seed)))
-    if "reconstruct" in model.capabilities:
-        x_hat = np.asarray(model.reconstruct(x, y=y, seed=seed))
-        columns = 2 * max(1, round(len(x) ** 0.5 / 2))  # a pair never breaks over a line
-        found["reconstructions"] = pictures.image_grid(
-            pictures.interleave(x, x_hat), columns=2 * columns
-        )
-        if model.levels > 1:
-            found["levels"] = levels(model, *shown, seed)
-        if not model.conditional and hasattr(model, "inpaint"):
-            found["inpaintings"] = inpaintings(model, shown[0], seed)
-    if "decode" in model.capabilities:
-        found["interpolations"] = interpolations(model, x, y, min(_ROWS, len(x) // 2) or 1, seed)
-        if not has_mean(model, *shown, seed):
-            found["draws"] = draws(model, *shown, seed)
-        if model.code_dim > first_of_style(model):
-            found["traversals"] = traversals(model, *shown, seed)
-        if number_of_classes(model):
-            found["classes"] = classes(model, seed)
-        elif model.conditional:
-            found["classes"] = attributes(model, *shown, seed)
-    return found
+    if not paths:
+        raise ValueError(refusal("images", "image files, separated by commas", paths))
+    if len(model.image_shape) != 3:
+        raise ValueError(refusal("images", "None, as the run is not on images", paths))
+    if "reconstruct" not in model.capabilities:
+        expected = f"None, as {model.method} does not infer codes of images"
+        raise ValueError(refusal("images", expected, paths))
+    if model.num_attributes is not None:
+        expected = f"None, as {model.method} is conditional on attributes"
+        raise ValueError(refusal("images", expected, paths))
+    y = own_labels(model, labels, len(paths))
+    x = data.read_images(paths, model.image_shape)
+    return np.where(x >= 0.5, np.float32(1), np.float32(0)) if binary else x, y
 
 
-def interpolations(model, x, y, rows, seed):
-    """Lines between codes of real images; between draws of the prior if there is no encoder.
-
-    Args:
-        model: a GenerativeModel that decodes.
-        x: real images, at least 2 * rows where the model encodes (one image is taken twice).
-        y: their labels, or None.
-        rows: number of lines.
-        seed: of the noise.
-    """
-    ends = np.arange(2 * rows) % len(x)
-    labels = None if y is None else y[ends]
-    z = start_codes(model, x[ends], labels, seed)
-    z = pictures.interpolate(z[:rows], z[rows:], steps=_STEPS)
-    real = {}
-    if "encode" in model.capabilities:
-        real = {"x_from": x[ends][:rows], "x_to": x[ends][rows:]}
-    labels = None if y is None else np.repeat(labels[:rows], _STEPS, axis=0)
-    return pictures.interpolation_grid(decode_mean(model, z, labels), rows=rows, **real)
+def own_labels(
+    model: "GenerativeModel", labels: Sequence[str] | None, count: int
+) -> np.ndarray | None:
+    """int32 [count], or None of a model that takes no labels."""
+    if not model.conditional:
+        if labels is not None:
+            raise ValueError(refusal("image_labels", "None, as the run has no labels", labels))
+        return None
+    valid = [str(label) for label in range(model.num_classes)]
+    if labels is None or len(labels) != count or not set(labels) <= set(valid):
+        expected = f"{count} classes in [0, {model.num_classes}), one an image"
+        raise ValueError(refusal("image_labels", expected, labels))
+    return np.array([int(label) for label in labels], np.int32)
 
 
-def draws(model, x, y, seed):
-    """What the code leaves open: a row is a code (its image first), a column a draw of p(x|z)."""
-    z = np.repeat(start_codes(model, x, y, seed), _DRAWS, axis=0)
-    y = None if y is None else np.repeat(y, _DRAWS, axis=0)
-    drawn = np.asarray(model.decode(z, y=y).sample(seed=(seed % 2**31, 1)))
-    drawn = drawn.reshape(len(x), _DRAWS, *x.shape[1:])
-    first = x if "encode" in model.capabilities else drawn[:, 0]
-    rows = np.concatenate([np.asarray(first)[:, None], drawn], axis=1)
-    return pictures.image_grid(rows.reshape(-1, *x.shape[1:]), columns=_DRAWS + 1)
-
-
-def traversals(model, x, y, seed):
-    """A row a dimension of one image's code, moved over the prior's range; a block an image.
-
-    The range is -2 to 2, or -1 to 1 where the prior ends there. A categorical part stays.
-    """
-    n, first = min(_TRAVERSED, len(x)), first_of_style(model)
-    x, y = x[:n], None if y is None else y[:n]
-    dimensions = range(first, min(model.code_dim, first + _DIMENSIONS))
-    bounded = np.abs(draw_prior(model, 1_000, seed)[:, first:]).max() <= 1.0
-    values = np.linspace(-1.0, 1.0, _STEPS) * (1.0 if bounded else 2.0)
-    z = pictures.traverse(start_codes(model, x, y, seed), dimensions, values)
-    labels = None if y is None else np.repeat(y, len(dimensions) * _STEPS, axis=0)
-    rows = len(dimensions) * n
-    real = np.repeat(x, len(dimensions), axis=0) if "encode" in model.capabilities else None
-    return pictures.interpolation_grid(decode_mean(model, z, labels), real, rows=rows)
-
-
-def classes(model, seed):
-    """A row a draw of the prior, a column a class or a cluster; the rest of the code is fixed."""
-    count = number_of_classes(model)
-    shown = np.arange(min(count, _CLASSES))
-    z = np.repeat(draw_prior(model, _ROWS, seed), len(shown), axis=0)
-    y = np.tile(shown, _ROWS).astype(np.int32)
-    if model.conditional:
-        decoded = decode_mean(model, z, y)
-    else:
-        of_class = np.eye(count, dtype=np.float32)[y]
-        decoded = decode_mean(model, np.concatenate([of_class, z[:, count:]], axis=1))
-    return pictures.image_grid(decoded, columns=len(shown))
-
-
-def attributes(model, x, y, seed):
-    """Columns: x, its reconstruction, then with each of the attributes on, the code being fixed.
-
-    Reference: Dumoulin et al., ALI, arXiv 1606.00704, the figure of conditional generation.
-    """
-    z = start_codes(model, x, y, seed)
-    changed = [y]
-    for attribute in range(min(y.shape[1], _ATTRIBUTES)):
-        changed.append(np.array(y))
-        changed[-1][:, attribute] = 1.0
-    real = [x] if "encode" in model.capabilities else []
-    columns = [*real, *(decode_mean(model, z, each) for each in changed)]
-    return pictures.image_grid(pictures.interleave(*columns), columns=len(columns))
-
-
-def levels(model, x, y, seed):
-    """Columns: x, then its reconstructions from level 1, level 2, ..."""
-    found = [
-        np.asarray(model.reconstruct(x, y=y, level=level, seed=seed))
-        for level in range(1, model.levels + 1)
-    ]
-    return pictures.image_grid(pictures.interleave(x, *found), columns=1 + len(found))
-
-
-def inpaintings(model, x, seed):
-    """Columns: x, x with its right half hidden, inpainted."""
-    height, width, _ = x.shape[1:]
-    known = np.zeros((height, width, 1), bool)
-    known[:, : width // 2] = True
-    hidden = np.where(known, x, np.float32(0.5))
-    inpainted = np.asarray(model.inpaint(hidden, known, seed=seed))
-    return pictures.image_grid(pictures.interleave(x, hidden, inpainted), columns=3)
-
-
-def codes(model, real, seed):
-    """Draws of q(z|x) in the plane, coloured by class, beside the prior's on the same axes."""
-    found = draw_codes(model, real["x"], labels_of(model, real), seed)
-    shown = {"codes": (found, real["y"])}
-    prior = draw_prior(model, len(found), seed)[:, first_of_style(model) :]
-    if prior.shape == found.shape:  # of a hierarchy the prior is the top level's
-        shown["prior"] = prior
-    return pictures.scatter_image(shown, latent=())
-
-
-def panels(model, real, modes, seed):
-    """{title: points} of a model of 2-D data; what came from a data point has its colour."""
-    x, y = real["x"], labels_of(model, real)
-    colours = None if modes is None else pictures.nearest_mode(x, modes)
-
-    def coloured(points):
-        return points if colours is None else (points, colours)
-
-    found = {"data": coloured(x)}
-    if "sample" in model.capabilities:
-        found["samples"] = np.asarray(model.sample(len(x), y=y, seed=seed))
-    if "reconstruct" in model.capabilities:
-        found["reconstructions"] = coloured(np.asarray(model.reconstruct(x, y=y, seed=seed)))
-    if planar_part(model):
-        found["codes"] = coloured(draw_codes(model, x, y, seed))
-    return found
-
-
-# --- what the pictures share ------------------------------------------------------------------
-
-
-def labels_of(model, real):
-    """Labels for the verbs: None unless the model is conditional."""
-    return real["y"] if model.conditional else None
-
-
-def number_of_classes(model):
-    """Classes that samples can be asked for: labels, or a categorical part of the code; or None."""
-    return model.num_classes if model.conditional else model.code_classes
-
-
-def first_of_style(model):
-    """The first dimension of the code after its categorical part."""
-    return model.code_classes or 0
-
-
-def planar_part(model):
-    """The part of the code that is a point in the plane, or None."""
-    can = "encode" in model.capabilities
-    return pictures.planar_part(model.code_dim, model.code_classes) if can else None
-
-
-def start_codes(model, x, y, seed):
-    """Codes of real images, [N, code_dim]; as many draws of the prior if there is no encoder."""
-    if "encode" in model.capabilities:
-        return np.asarray(model.encode(x, y=y).mean())
-    return draw_prior(model, len(x), seed)
-
-
-def draw_codes(model, x, y, seed):
-    """A draw of q(z|x) of the part that is a point in the plane, [N, 2]."""
-    from zoo import seeds
-
-    part, drawn = planar_part(model), []
-    for start in range(0, len(x), _BATCH):
-        rows = slice(start, start + _BATCH)
-        q = model.encode(x[rows], y=None if y is None else y[rows], part=part)
-        drawn.append(np.asarray(q.sample(seed=seeds.fold(seed, "codes", start))))
-    return np.concatenate(drawn)
-
-
-def draw_prior(model, n, seed):
-    """n codes of the prior, [n, code_dim]."""
-    return np.asarray(model.prior.sample(n, seed=(seed % 2**31, 0)))
-
-
-def has_mean(model, x, y, seed):
-    """Whether p(x|z) has a mean; one without, such as an autoregressive one, is shown by draws."""
-    z = start_codes(model, x[:1], None if y is None else y[:1], seed)
-    try:
-        model.decode(z, y=None if y is None else y[:1]).mean()
-    except NotImplementedError:
-        return False
-    return True
-
-
-def decode_mean(model, z, y=None):
-    """The mean of p(x|z); a draw where the likelihood has no mean."""
-    likelihood = model.decode(z, y=y)
-    try:
-        return np.asarray(likelihood.mean())
-    except NotImplementedError:
-        return np.asarray(likelihood.sample(seed=(0, 0)))
+def curves(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """{"curves": picture} of a run's metrics.jsonl; nothing of one that is too short for a line."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    return {"curves": pictures.curves_image(lines)} if len(lines) > 1 else {}
 
 
 if __name__ == "__main__":

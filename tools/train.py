@@ -5,6 +5,7 @@ python tools/train.py --flagfile=configs/ali/digits.cfg
 
 import pathlib
 import sys
+import types
 
 import common
 
@@ -27,7 +28,7 @@ LOOP = (
 )
 
 
-def run(flags):
+def run(flags: types.SimpleNamespace) -> None:
     """Flags to model and data set, then `zoo.training.train`."""
     common.check_run(flags)
     run_dir = training.check_writable(flags.run_dir or pathlib.Path("runs", common.run_name(flags)))
@@ -40,8 +41,6 @@ def run(flags):
         training.set_determinism(flags.seed)
     strategy = strategies.make(flags.strategy)
     dataset = common.load_data(flags)
-    # Made once in vain: what does not fit the data is refused while there is no run directory yet.
-    dataset.train(flags.batch_size, flags.seed, labelled_batch_size=flags.labelled_batch_size)
     attributes = dataset.num_attributes if flags.attributes else None
     if flags.attributes and attributes is None:
         raise ValueError(refusal("attributes", f"false, as {dataset.name} has none", True))

@@ -11,14 +11,14 @@ import importlib
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_LAZY = {
     "list_methods": "zoo.registry",
     "create": "zoo.registry",
     "restore": "zoo.training",
     "export": "zoo.serving",
     "load": "zoo.serving",
 }
-_ROOMS = (
+_SUBPACKAGES = (
     "data",
     "distributions",
     "losses",
@@ -34,12 +34,12 @@ __all__ = ["create", "data", "export", "list_methods", "load", "restore"]
 
 
 def __getattr__(name):
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in _ROOMS:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _SUBPACKAGES:
         return importlib.import_module(f"zoo.{name}")
     raise AttributeError(f"module 'zoo' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted([*globals(), *_HOMES, *_ROOMS])
+    return sorted([*globals(), *_LAZY, *_SUBPACKAGES])

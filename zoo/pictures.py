@@ -5,21 +5,31 @@ Needs NumPy, Pillow and matplotlib's Agg canvas; knows nothing of models or of T
 
 import io
 import os
-import tempfile
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from zoo import files
 from zoo.errors import refusal
 
 REPORT_BYTES = 200_000  # the largest picture that goes beside a result
 DRAWN_POINTS = 5_000  # of a scatter plot: more hide each other and do not compress
 READABLE_PIXELS = 28  # smaller images are magnified to about this height
+LATENT = ("codes", "prior")  # titles of panels that are not in data space
+Panels = Mapping[str, np.ndarray | tuple[np.ndarray, np.ndarray]]  # points, or (points, colours)
 
 # --- grids of images --------------------------------------------------------------------------
 
 
-def image_grid(images, rows=None, columns=None, pad=2, scale=None):
+def image_grid(
+    images: np.ndarray,
+    rows: int | None = None,
+    columns: int | None = None,
+    pad: int = 2,
+    scale: int | None = None,
+) -> np.ndarray:
     """One picture of many, row by row, on white.
 
     Args:
@@ -51,7 +61,7 @@ def image_grid(images, rows=None, columns=None, pad=2, scale=None):
     return np.pad(grid, ((pad, 0), (pad, 0), (0, 0)), constant_values=255)
 
 
-def interleave(*columns):
+def interleave(*columns: np.ndarray) -> np.ndarray:
     """[a_0, b_0, ..., a_1, b_1, ...]: in a grid of that many columns row i shows example i.
 
     Args:
@@ -60,15 +70,15 @@ def interleave(*columns):
     Returns:
         [len(columns) * N, ...].
     """
-    columns = [np.asarray(column) for column in columns]
-    for column in columns:
-        if column.shape != columns[0].shape:
-            expected = f"the shape of the first, {columns[0].shape}"
+    first, *others = (np.asarray(column) for column in columns)
+    for column in others:
+        if column.shape != first.shape:
+            expected = f"the shape of the first, {first.shape}"
             raise ValueError(refusal("columns", expected, column.shape))
-    return np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:])
+    return np.stack([first, *others], axis=1).reshape(-1, *first.shape[1:])
 
 
-def interpolate(z_from, z_to, steps=8):
+def interpolate(z_from: np.ndarray, z_to: np.ndarray, steps: int = 8) -> np.ndarray:
     """Codes on straight lines, both ends included: (1 - t) z_from + t z_to for t = 0, ..., 1.
 
     Args:
@@ -84,7 +94,7 @@ def interpolate(z_from, z_to, steps=8):
     return lines.reshape(-1, lines.shape[-1])
 
 
-def traverse(z, dimensions, values):
+def traverse(z: np.ndarray, dimensions: Sequence[int], values: np.ndarray) -> np.ndarray:
     """Codes with one dimension moved: dimension j of z_i takes each of the values in turn.
 
     Args:
@@ -103,7 +113,13 @@ def traverse(z, dimensions, values):
     return lines.reshape(-1, lines.shape[-1])
 
 
-def interpolation_grid(decoded, x_from=None, x_to=None, rows=None, **grid_options):
+def interpolation_grid(
+    decoded: np.ndarray,
+    x_from: np.ndarray | None = None,
+    x_to: np.ndarray | None = None,
+    rows: int | None = None,
+    **grid_options: Any,
+) -> np.ndarray:
     """A grid with one line of decoded codes a row, between the real images it connects.
 
     Args:
@@ -125,7 +141,7 @@ def interpolation_grid(decoded, x_from=None, x_to=None, rows=None, **grid_option
     return image_grid(lines.reshape(-1, *lines.shape[2:]), rows, lines.shape[1], **grid_options)
 
 
-def stack(images, max_width=600, gap=8):
+def stack(images: Iterable[np.ndarray], max_width: int = 600, gap: int = 8) -> np.ndarray:
     """Pictures one below the other on white, each at most `max_width` pixels wide.
 
     Args:
@@ -137,8 +153,8 @@ def stack(images, max_width=600, gap=8):
         uint8 [sum of heights, largest width, 3].
     """
     shown = []
-    for image in images:
-        image = Image.fromarray(np.broadcast_to(image, (*image.shape[:2], 3)))
+    for pixels in images:
+        image = Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
         if image.width > max_width:
             height = max(1, round(image.height * max_width / image.width))
             image = image.resize((max_width, height), Image.Resampling.LANCZOS)
@@ -179,11 +195,11 @@ def _grid_shape(n, rows, columns):
 # --- files ------------------------------------------------------------------------------------
 
 
-def save_png(path, array, max_bytes=None):
+def save_png(path: str | os.PathLike, array: np.ndarray, max_bytes: int | None = None) -> None:
     """Write an optimised PNG in one step: a reader sees the old file or the whole new one.
 
     Args:
-        path: file name; its directory exists.
+        path: file name.
         array: uint8 [H, W, 1 or 3] or [H, W], or float in [0, 1].
         max_bytes: None, or the largest size: fewer colours, then fewer pixels, until it fits.
     """
@@ -191,16 +207,7 @@ def save_png(path, array, max_bytes=None):
     pixels = _as_bytes(array[None] if array.ndim == 3 else array[None, ..., None])[0]
     pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
     content = _png_within(Image.fromarray(pixels), max_bytes)
-    directory, name = os.path.split(os.fspath(path))
-    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=directory or ".")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are the owner's alone
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    files.write_bytes(path, content)
 
 
 def _png_within(image, max_bytes):
@@ -221,16 +228,10 @@ def _png(image):
     return buffer.getvalue()
 
 
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 # --- scatter plots of 2-D data ----------------------------------------------------------------
 
 
-def planar_part(code_dim, code_classes=None):
+def planar_part(code_dim: int, code_classes: int | None = None) -> str | None:
     """The part of a code that a scatter plot shows: "z", "style", or None if none is 2-D.
 
     Args:
@@ -242,18 +243,29 @@ def planar_part(code_dim, code_classes=None):
     return "z" if code_dim == 2 else None
 
 
-def nearest_mode(points, modes):
+def nearest_mode(points: np.ndarray, modes: np.ndarray) -> np.ndarray:
     """The index of each point's nearest mode, int [N]: its colour in `scatter_panels`."""
     differences = np.asarray(points)[:, None] - np.asarray(modes)[None]
     return np.argmin(np.sum(differences**2, axis=-1), axis=1)
 
 
-def scatter_panels(path, panels, modes=None, latent=("codes", "prior"), max_bytes=REPORT_BYTES):
+def scatter_panels(
+    path: str | os.PathLike,
+    panels: Panels,
+    modes: np.ndarray | None = None,
+    latent: Collection[str] = LATENT,
+    max_bytes: int = REPORT_BYTES,
+) -> None:
     """Write the picture of `scatter_image` as a PNG of at most `max_bytes`."""
     save_png(path, scatter_image(panels, modes, latent), max_bytes)
 
 
-def scatter_image(panels, modes=None, latent=("codes", "prior"), pixels=1200):
+def scatter_image(
+    panels: Panels,
+    modes: np.ndarray | None = None,
+    latent: Collection[str] = LATENT,
+    pixels: int = 1200,
+) -> np.ndarray:
     """Scatter plots side by side: data, samples, reconstructions and codes of a model of 2-D data.
 
     A point has the colour of an integer: the mode of the data point that it came from, so a code
@@ -289,13 +301,12 @@ def scatter_image(panels, modes=None, latent=("codes", "prior"), pixels=1200):
         box = _box(points) if is_latent else data_box
         _scatter(axes, title, points, colours, box)
         if modes is not None and not is_latent:
-            axes.scatter(
-                *np.asarray(modes).T, s=60, c="black", marker="+", linewidths=0.8, alpha=0.6
-            )
+            x, y = np.asarray(modes).T
+            axes.scatter(x, y, s=60, c="black", marker="+", linewidths=0.8, alpha=0.6)
     return _rendered(figure)
 
 
-def curves_image(lines, pixels=600):
+def curves_image(lines: Sequence[Mapping[str, float]], pixels: int = 600) -> np.ndarray:
     """Learning curves: a panel for each quantity that training logs, over its steps.
 
     The first tenth of a run may leave the panel: what comes after it sets the limits.

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import zoo.data
+from tests import helpers
 
 
 def take(dataset, count):
@@ -190,6 +191,51 @@ def test_labelled_arrays_are_the_labelled_rows_of_the_batches(numbered):
     np.testing.assert_array_equal(arrays["y"], ids(arrays) % 4)
     with pytest.raises(ValueError, match="`labels`: expected an int, given to load"):
         zoo.data.load(numbered).labelled_arrays()
+
+
+@pytest.mark.parametrize(
+    "labels, changes, words",
+    [
+        (None, {"batch_size": 121}, "`batch_size`: expected at most the 120"),
+        (None, {"batch_size": 109, "validation_held_out": True}, "at most the 108"),
+        (None, {"batch_size": 0}, "`batch_size`: expected an int >= 1"),
+        (None, {"seed": -1}, "`seed`"),
+        (None, {"seed": 2.0}, "`seed`"),
+        (None, {"workers": 7}, "`batch_size`: expected a multiple of workers=7"),
+        (None, {"labelled_batch_size": 4}, "`labelled_batch_size`: expected None"),
+        (12, {"labelled_batch_size": 13}, r"`labelled_batch_size`: expected an int in \[1, 12\]"),
+        (
+            12,
+            {"labelled_batch_size": 5, "workers": 2},
+            "`labelled_batch_size`: expected a multiple",
+        ),
+    ],
+)
+def test_what_training_refuses_is_refused_without_building(numbered, labels, changes, words):
+    dataset = zoo.data.load(numbered, labels=labels)
+    arguments = {"batch_size": 24, **changes}
+    for refusing in (dataset.check_training, dataset.train):
+        with helpers.refused(match=words):
+            refusing(**arguments)
+
+
+@pytest.mark.parametrize(
+    "labels, arguments, expected",
+    [
+        (None, {}, None),
+        (12, {}, 12),  # all there are, as they are fewer than the batch
+        (40, {}, 24),  # as many as the batch
+        (40, {"workers": 8}, 24),
+        (12, {"workers": 8}, 8),  # the largest number that eight workers share
+        (12, {"labelled_batch_size": 6}, 6),
+    ],
+)
+def test_examples_a_step_of_the_labelled_subset(numbered, labels, arguments, expected):
+    dataset = zoo.data.load(numbered, labels=labels)
+    assert dataset.check_training(24, **arguments) == expected
+    spec = dataset.train(24, **arguments).element_spec
+    share = expected and expected // arguments.get("workers", 1)
+    assert (spec["x_labelled"].shape[0] if labels else None) == share
 
 
 def test_the_same_data_with_all_labels(numbered):

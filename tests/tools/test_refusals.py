@@ -10,6 +10,7 @@ import pytest
 import reproduce
 import sample
 import train
+from PIL import Image
 
 from zoo import registry
 
@@ -50,8 +51,6 @@ def with_nan(folder):
 
 
 def ragged_folder(folder):
-    from PIL import Image
-
     (folder / "pictures").mkdir()
     for index, side in enumerate((8, 8, 9)):
         Image.new("L", (side, side)).save(folder / "pictures" / f"{index}.png")
@@ -236,6 +235,30 @@ CASES = {
     "pictures of no run": ("sample", nothing, ("--run_dir={0}",), "run_dir="),
     "no pictures": ("sample", nothing, ("--run_dir={1}", "--n=0"), "n=0"),
     "pictures into a file": ("sample", write("out", ""), ("--run_dir={1}", "--out={0}/out"), "out"),
+    "own images that are none": (
+        "sample",
+        write("a.png", "text"),
+        ("--run_dir={1}", "--images={0}/a.png"),
+        "a.png",
+    ),
+    "own images that are missing": (
+        "sample",
+        nothing,
+        ("--run_dir={1}", "--images={0}/a.png"),
+        "images=",
+    ),
+    "labels without own images": (
+        "sample",
+        nothing,
+        ("--run_dir={1}", "--image_labels=1"),
+        "images=None",
+    ),
+    "labels of own images of a model without": (
+        "sample",
+        lambda folder: Image.new("L", (9, 9)).save(folder / "a.png"),
+        ("--run_dir={1}", "--images={0}/a.png", "--image_labels=1"),
+        "image_labels=('1',)",
+    ),
     "export of no run": ("export", nothing, ("--run_dir={0}",), "run_dir="),
     "export into a file": (
         "export",
@@ -285,9 +308,8 @@ def test_malformed_cluster_is_refused(text, in_tmp_path, monkeypatch, capsys):
     assert not list(in_tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "name", ["unknown method", "unknown table", "npz with NaN", "unknown metric"]
-)
+# Before TensorFlow, of train.py after it, of a tool that restores a run.
+@pytest.mark.parametrize("name", ["unknown method", "npz with NaN", "unknown metric"])
 def test_a_process_says_only_that_line(name, run_tool, trained, tmp_path):
     tool, prepare, arguments, part = CASES[name]
     prepare(tmp_path)

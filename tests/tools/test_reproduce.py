@@ -9,6 +9,7 @@ import time
 import types
 
 import common
+import experiment
 import pytest
 import reproduce
 
@@ -221,7 +222,7 @@ def test_a_label_seed_of_the_config_is_every_seeds(workplace, capsys):
     assert entry(workplace)["draws"] == [{}, {}] and entry(workplace)["flags"]["label_seed"] == 0
     write_config(workplace, "--labels=50")
     assert reproduced("--seeds=2") == 2  # is another config
-    assert "label_seed: 0 -> None" in capsys.readouterr().err
+    assert "label_seed: 0 -> absent" in capsys.readouterr().err
 
 
 def test_configs_without_labels_are_as_they_were(workplace):
@@ -286,7 +287,7 @@ def test_sigterm_ends_the_runs_too(workplace):
 
 
 def draw(text, method=METHOD):
-    return reproduce.Draw.parse(text, registry.hyper_parameters(method))
+    return experiment.Draw.parse(text, registry.hyper_parameters(method))
 
 
 def test_a_log_draw_is_uniform_in_the_logarithm():

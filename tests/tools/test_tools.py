@@ -10,14 +10,34 @@ import sys
 import time
 
 import common
+import export
 import numpy as np
 import pytest
+import sample
+import train
 from PIL import Image
 
 from zoo import results
+from zoo.training import checkpoints
 
 TOOLS = common.ROOT / "tools"
 pytestmark = pytest.mark.slow
+
+
+def call(tool, *arguments):
+    """The exit code of a tool in this process, which has paid for TensorFlow's import already."""
+    flags = getattr(tool, "FLAGS", common.RUN_FLAGS)
+    return common.main(tool.run, flags, [f"{tool.__name__}.py", *map(str, arguments)])
+
+
+def drawn(capsys):
+    """Names of the pictures whose paths were printed."""
+    return [pathlib.Path(line).name for line in capsys.readouterr().out.splitlines()]
+
+
+def arrays(run_dir, step):
+    """{name: array} of a checkpoint."""
+    return checkpoints.read(run_dir / "checkpoints" / f"step-{step:08d}")[1]
 
 
 def test_a_run_directory_holds_what_it_should(trained):
@@ -28,43 +48,40 @@ def test_a_run_directory_holds_what_it_should(trained):
     assert [line["step"] for line in lines] == [2, 4]
 
 
-def test_a_run_is_repeated_from_its_flags_and_continued(trained, run_tool, tmp_path):
-    again = tmp_path / "again"
-    flags = (f"--flagfile={trained / 'flags.cfg'}", f"--run_dir={again}")
-    assert run_tool("train.py", *flags, "--steps=2").returncode == 0
+@pytest.fixture(scope="module")
+def continued(small, trained, run_tool, tmp_path_factory):
+    """The directory of a run of two steps from a config, continued by the flags of `trained`."""
+    folder = tmp_path_factory.mktemp("continued")
+    (folder / "digits-tiny.cfg").write_text("\n".join([*small, "--steps=2"]) + "\n")
+    done = run_tool("train.py", "--flagfile=digits-tiny.cfg", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    run_dir = folder / "runs" / "bound-digits-tiny"  # named after the config
+    assert (run_dir / "flags.cfg").is_file()
+    flags = (f"--flagfile={trained / 'flags.cfg'}", f"--run_dir={run_dir}")
     done = run_tool("train.py", *flags)
     assert done.returncode == 0, done.stderr
     assert "from step 2" in done.stdout + done.stderr
-    one, other = (
-        np.load(folder / "checkpoints" / "step-00000004" / "variables.npz")
-        for folder in (trained, again)
-    )
-    assert set(one.files) == set(other.files)
-    for name in one.files:
+    return run_dir
+
+
+def test_a_run_that_was_cut_ends_with_the_arrays_of_an_unbroken_one(trained, continued):
+    one, other = (arrays(folder, 4) for folder in (trained, continued))
+    assert set(one) == set(other)
+    for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-def test_a_run_begins_with_the_weights_of_another(trained, small, run_tool, tmp_path):
+def test_a_run_begins_with_the_weights_of_another(trained, small, tmp_path, capsys):
     run_dir = tmp_path / "run"
     flags = (*small, f"--init_from={trained}", f"--run_dir={run_dir}", "--sample_every=0")
-    done = run_tool("train.py", *flags, "--steps=1", "--learning_rate=1e-30")
-    assert done.returncode == 0, done.stderr
-    assert "weights of another run: encoder, decoder" in done.stdout
-    one, other = (
-        np.load(folder / "checkpoints" / f"step-0000000{step}" / "variables.npz")
-        for folder, step in ((trained, 4), (run_dir, 1))
-    )
+    assert call(train, *flags, "--steps=1", "--learning_rate=1e-30") == 0
+    assert "weights of another run: encoder, decoder" in capsys.readouterr().out
+    one, other = arrays(trained, 4), arrays(run_dir, 1)
     for kernel in ("networks/encoder/000", "networks/decoder/000"):  # a step too small to see
         np.testing.assert_allclose(one[kernel], other[kernel], rtol=1e-6)
     assert f"--init_from={trained}" in (run_dir / "flags.cfg").read_text()
 
 
-def test_the_default_run_directory_is_named_after_the_config(small, run_tool, tmp_path):
-    lines = [*small, "--steps=1", "--sample_every=0"]
-    (tmp_path / "digits-tiny.cfg").write_text("\n".join(lines) + "\n")
-    done = run_tool("train.py", "--flagfile=digits-tiny.cfg", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "runs" / "bound-digits-tiny" / "flags.cfg").is_file()
 
 
 def test_pictures_are_drawn_and_named(trained, run_tool, tmp_path):
@@ -84,45 +101,95 @@ def test_pictures_are_drawn_and_named(trained, run_tool, tmp_path):
         assert min(Image.open(path).size) >= 3 * 8
 
 
-def test_the_export_is_a_model_with_the_verbs(trained, run_tool, tmp_path):
+def test_the_export_is_a_model_with_the_verbs(trained, run_tool, tmp_path, capsys):
     out = tmp_path / "exported"
-    for version in (1, 2):
-        done = run_tool("export.py", f"--run_dir={trained}", f"--export_dir={out}")
-        assert done.returncode == 0, done.stderr
-        path = pathlib.Path(done.stdout.strip())
-        assert path == out / str(version)
-        assert (path / "saved_model.pb").is_file()
+    flags = (f"--run_dir={trained}", f"--export_dir={out}")
+    done = run_tool("export.py", *flags)
+    assert done.returncode == 0, done.stderr
+    assert call(export, *flags) == 0
+    for version, printed in ((1, done.stdout), (2, capsys.readouterr().out)):
+        assert printed == f"{out / str(version)}\n"
+        assert (out / str(version) / "saved_model.pb").is_file()
 
 
-def test_models_of_points_in_the_plane_are_scattered(run_tool, tmp_path):
+def test_models_of_points_in_the_plane_are_scattered(tmp_path, capsys):
     run_dir = tmp_path / "run"
     flags = ("--method=tests.small:AtOnce", "--dataset=gaussian_grid", "--latent_dim=2")
-    done = run_tool("train.py", *flags, "--steps=2", f"--run_dir={run_dir}", "--sample_every=0")
-    assert done.returncode == 0, done.stderr
-    done = run_tool("sample.py", f"--run_dir={run_dir}")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{run_dir / 'samples' / 'scatter.png'}\n"
+    assert call(train, *flags, "--steps=2", f"--run_dir={run_dir}", "--sample_every=0") == 0
+    capsys.readouterr()
+    assert call(sample, f"--run_dir={run_dir}") == 0
+    assert capsys.readouterr().out == f"{run_dir / 'samples' / 'scatter.png'}\n"
     assert (run_dir / "samples" / "scatter.png").stat().st_size <= 200_000
 
 
-def test_models_without_encoder_interpolate_between_draws(run_tool, tmp_path):
+def test_models_without_encoder_interpolate_between_draws(tmp_path, capsys):
     run_dir = tmp_path / "run"
     flags = ("--method=tests.small:InTurn", "--dataset=digits", "--latent_dim=2", "--steps=2")
-    done = run_tool("train.py", *flags, f"--run_dir={run_dir}", "--sample_every=0")
-    assert done.returncode == 0, done.stderr
-    done = run_tool("sample.py", f"--run_dir={run_dir}")
-    assert done.returncode == 0, done.stderr
-    names = [pathlib.Path(line).name for line in done.stdout.splitlines()]
-    assert names == ["samples.png", "interpolations.png", "traversals.png"]
+    assert call(train, *flags, f"--run_dir={run_dir}", "--sample_every=0") == 0
+    capsys.readouterr()
+    assert call(sample, f"--run_dir={run_dir}") == 0
+    assert drawn(capsys) == ["samples.png", "interpolations.png", "traversals.png"]
+    picture = own_picture(tmp_path, "a.png", "L")
+    assert call(sample, f"--run_dir={run_dir}", f"--images={picture}") == 2
+    assert "does not infer codes of images" in capsys.readouterr().err
 
 
-def test_what_is_not_finite_ends_the_run_with_exit_1(small, run_tool, tmp_path):
+def test_codes_of_data_without_labels_are_drawn(tmp_path, capsys):
+    x = np.random.default_rng(0).random((40, 8, 8, 1), np.float32)
+    np.savez(tmp_path / "a.npz", x=x, x_test=x)
+    run_dir, method = tmp_path / "run", ("--method=tests.small:Bound", "--latent_dim=2")
+    flags = (*method, f"--dataset=npz:{tmp_path / 'a.npz'}", "--batch_size=8", "--sample_every=0")
+    assert call(train, *flags, "--steps=1", f"--run_dir={run_dir}") == 0
+    capsys.readouterr()
+    assert call(sample, f"--run_dir={run_dir}", "--n=4") == 0
+    assert "codes.png" in drawn(capsys)
+
+
+def own_picture(folder, name, mode):
+    """A picture of no size of the data, with a bright left half."""
+    picture = Image.new(mode, (30, 20))
+    picture.paste("white", (0, 0, 15, 20))
+    picture.save(folder / name)
+    return folder / name
+
+
+def test_own_images_are_reconstructed_and_joined(trained, tmp_path, capsys):
+    paths = [own_picture(tmp_path, f"a.{kind}", "RGB") for kind in ("png", "jpg", "bmp")]
+    flags = (f"--run_dir={trained}", f"--images={','.join(map(str, paths))}")
+    assert call(sample, *flags, f"--out={tmp_path / 'three'}") == 0
+    assert drawn(capsys) == ["own-reconstructions.png", "own-interpolations.png"]
+    grid = np.asarray(Image.open(tmp_path / "three" / "own-reconstructions.png"))
+    side = (grid.shape[1] - 2) // 2  # of an image of 8 x 8, with its padding of two pixels
+    assert grid.shape == (3 * side + 2, 2 * side + 2)
+    for row in range(3):
+        shown = grid[row * side + 2 : (row + 1) * side, 2:side]
+        assert (shown[:, :8] > 240).all() and (shown[:, -8:] < 15).all()
+    assert call(sample, *flags[:1], f"--images={paths[0]}", f"--out={tmp_path / 'one'}") == 0
+    assert drawn(capsys) == ["own-reconstructions.png"]
+
+
+def test_own_images_of_a_conditional_model_need_labels(tmp_path, capsys):
+    run_dir = tmp_path / "run"
+    flags = ("--method=cvae", "--dataset=digits", "--num_classes=10", "--steps=1")
+    flags += ("--batch_size=8", "--sample_every=0", f"--run_dir={run_dir}")
+    assert call(train, *flags) == 0
+    paths = ",".join(str(own_picture(tmp_path, f"{i}.png", "L")) for i in range(2))
+    for labels in ((), ("--image_labels=3",), ("--image_labels=3,10",), ("--image_labels=3,x",)):
+        assert call(sample, f"--run_dir={run_dir}", f"--images={paths}", *labels) == 2
+        line = capsys.readouterr().err
+        assert "Invalid `image_labels`: expected 2 classes in [0, 10)" in line
+    assert not (run_dir / "samples").exists()
+    assert call(sample, f"--run_dir={run_dir}", f"--images={paths}", "--image_labels=3,9") == 0
+    assert drawn(capsys) == ["own-reconstructions.png", "own-interpolations.png"]
+
+
+def test_what_is_not_finite_ends_the_run_with_exit_1(small, tmp_path, capsys):
     flags = (*small, "--decoder_output=normal", "--learning_rate=1e30", "--steps=20")
-    done = run_tool("train.py", *flags, f"--run_dir={tmp_path / 'run'}")
-    assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
+    assert call(train, *flags, f"--run_dir={tmp_path / 'run'}") == 1
+    stderr = capsys.readouterr().err
+    last = stderr.splitlines()[-1]
     assert last.startswith("train.py: error: ") and "nan" in last.lower()
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in stderr
 
 
 def start(*arguments, **options):

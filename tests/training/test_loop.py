@@ -7,17 +7,18 @@ import os
 import pathlib
 import resource
 import signal
+import threading
 import types
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import zoo
 import zoo.data
 from tests import helpers, small
-from zoo.training import callbacks, checkpoints, loop, stops
+from zoo.training import checkpoints, listeners, loop, stops, writers
 
 HERE = pathlib.Path(__file__).parent
 
@@ -83,16 +84,53 @@ def test_a_run_leaves_logs_checkpoints_pictures_and_events(unbroken):
     ]
 
 
+def board(run_dir):
+    """What TensorBoard knows of a run: {tag: steps}, of scalars and of pictures."""
+    found = EventAccumulator(str(run_dir / "events"), {"scalars": 0, "images": 0}).Reload()
+    tags = found.Tags()
+    scalars = {tag: [e.step for e in found.Scalars(tag)] for tag in tags["scalars"]}
+    return scalars, {tag: [e.step for e in found.Images(tag)] for tag in tags["images"]}
+
+
 def test_events_are_what_tensorboard_reads(unbroken):
     run_dir, model, _ = unbroken
-    (path,) = (run_dir / "events").iterdir()
-    records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
-    events = [tf.compat.v1.Event.FromString(record) for record in records]
-    scalars = [e.step for e in events for v in e.summary.value if v.tag == "model_loss"]
-    images = [e.step for e in events for v in e.summary.value if v.tag == "panels"]
-    assert events[0].file_version == "brain.Event:2"
-    assert events[1].session_log.status == tf.compat.v1.SessionLog.START
-    assert (scalars, images) == ([5, 10, 15, 20, 25, 30], [15, 30])
+    scalars, images = board(run_dir)
+    assert set(scalars) == {"images_per_second", *model.log_names}
+    assert all(steps == [5, 10, 15, 20, 25, 30] for steps in scalars.values())
+    assert images == {"panels": [15, 30]}
+    values = EventAccumulator(str(run_dir / "events")).Reload().Scalars("model_loss")
+    logged = [record["model_loss"] for record in lines(run_dir)]
+    assert [event.value for event in values] == pytest.approx(logged, rel=1e-6)
+
+
+@pytest.mark.parametrize("restored", [0, 10])
+def test_a_continued_run_replaces_what_came_after_the_restored_step(tmp_path, restored):
+    for start, end in ((0, 25), (restored, 30)):  # the first was killed past its checkpoint
+        with writers.Events(tmp_path / "events", start) as events:
+            for step in range(start + 5, end + 1, 5):
+                events.on_log(step, {"loss": start + step / 100})
+    found = EventAccumulator(str(tmp_path / "events")).Reload().Scalars("loss")
+    assert [event.step for event in found] == [5, 10, 15, 20, 25, 30]
+    again = [event.step for event in found if event.value > 1]
+    assert again == ([15, 20, 25, 30] if restored else [])
+    assert len(list((tmp_path / "events").iterdir())) == 2
+
+
+def test_a_disk_too_full_for_a_picture_is_met_once(tmp_path, monkeypatch):
+    heard = []  # exceptions that nobody caught in the writer's thread
+    monkeypatch.setattr(threading, "excepthook", heard.append)
+    (tmp_path / "a.png").write_bytes(bytes(100_000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with (
+            pytest.raises(stops.DiskFull, match="^No space: .*File too large"),
+            writers.Events(tmp_path / "events", 0) as events,
+        ):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6000, hard))
+            events.picture(5, "samples", tmp_path / "a.png")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert heard == [] and threading.excepthook == heard.append
 
 
 def test_logs_are_means_over_their_interval(data, tmp_path, unbroken):
@@ -202,7 +240,7 @@ def test_bad_arguments_are_refused_before_the_directory_is_made(data, tmp_path, 
 
 
 def test_a_validation_metric_is_chosen_on_rows_held_out_of_training(data, tmp_path):
-    run(data, tmp_path, best_metric="val_model_loss")
+    run(data, tmp_path, best_metric="val_model_loss", checkpoint_every=15)
     assert json.loads((tmp_path / "identity.json").read_text())["validation_held_out"] is True
     best, batches = zoo.restore(tmp_path, which="best"), data.batches("validation", 500)
     score = best.evaluate(batches, verbose=0, return_dict=True)["model_loss"]
@@ -214,7 +252,7 @@ def test_a_validation_metric_is_chosen_on_rows_held_out_of_training(data, tmp_pa
 def test_a_validation_metric_needs_a_validation_split():
     bare = types.SimpleNamespace(name="bare", splits=("train",))
     with pytest.raises(ValueError, match="bare has no validation split"):
-        callbacks.Best("val_model_loss", "auto", a_model(), bare)
+        listeners.Best("val_model_loss", "auto", a_model(), bare)
 
 
 def test_another_run_is_refused(data, unbroken):
@@ -235,7 +273,7 @@ class Terminal(io.StringIO):
 
 def test_the_bar_on_a_terminal_is_one_line():
     out = Terminal()
-    bar = callbacks.Progress(6000, out=out)
+    bar = listeners.Progress(6000, out=out)
     bar.on_call(1, {"d_loss": 1.4}, 100.0)
     bar.on_call(1200, {"d_loss": 1.3123}, 12345.4)
     bar.on_log(1200, {})
@@ -248,7 +286,7 @@ def test_the_bar_on_a_terminal_is_one_line():
 
 def test_the_bar_elsewhere_is_a_line_a_log_interval():
     out = io.StringIO()
-    bar = callbacks.Progress(10, out=out)
+    bar = listeners.Progress(10, out=out)
     for step in range(1, 11):
         bar.on_call(step, {}, 1.0)
         if step % 5 == 0:
@@ -257,7 +295,7 @@ def test_the_bar_elsewhere_is_a_line_a_log_interval():
 
 
 def test_health_warns_once_an_episode(capsys):
-    health = callbacks.Health(callbacks.Progress(10, out=io.StringIO()), patience=3)
+    health = listeners.Health(listeners.Progress(10, out=io.StringIO()), patience=3)
     for step, accuracy in enumerate([1.0, 1.0, 0.9, 1.0, 1.0, 1.0, 1.0]):
         health.on_log(step, {"discriminator_accuracy_data": accuracy, "generator_loss": 2.0})
     warned = capsys.readouterr().err

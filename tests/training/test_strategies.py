@@ -1,7 +1,9 @@
 """Strategies: what TF_CONFIG may say; one replica, two devices and two processes train alike."""
 
+import contextlib
 import json
 import pathlib
+import types
 
 import numpy as np
 import pytest
@@ -41,6 +43,17 @@ def test_malformed_tf_config_is_refused_in_one_line(text, monkeypatch):
     with pytest.raises(ValueError, match="Invalid `TF_CONFIG`") as error:
         strategies.make("multi_worker")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("batch_size, fits", [(6, True), (7, False)])
+def test_a_batch_that_the_replicas_cannot_share_is_refused(batch_size, fits):
+    strategy = types.SimpleNamespace(num_replicas_in_sync=2)
+    with contextlib.nullcontext() if fits else helpers.refused(match="number of replicas, 2"):
+        strategies.check_batch_size(strategy, batch_size)
+
+
+def test_one_process_trains_without_a_cluster():
+    assert strategies.workers(strategies.make("none")) == 1
 
 
 def start(strategy, run_dir, **environment):

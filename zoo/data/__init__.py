@@ -3,9 +3,15 @@
 This module is light: TensorFlow is imported by the first call of `load`.
 """
 
+import os
+from typing import TYPE_CHECKING
+
 from zoo.errors import refusal, unknown
 
-__all__ = ["Dataset", "list_sources", "load"]
+if TYPE_CHECKING:
+    from zoo.data.dataset import Dataset
+
+__all__ = ["Dataset", "list_sources", "load", "read_images"]
 
 BINARISE = ("threshold", "static", "dynamic")
 # Sources read from TFDS: name -> (TFDS name, {our split: TFDS split}, image_size).
@@ -32,23 +38,23 @@ VECTORS = ("gaussian_grid", "gaussian_ring")
 PREFIXES = ("tfds", "npz", "folder")
 
 
-def list_sources():
+def list_sources() -> list[str]:
     """Names that `load` accepts; `NAME` and `PATH` stand for the user's own."""
     forms = ["folder:PATH", "npz:PATH", "tfds:NAME"]
     return sorted(["digits", "stacked_mnist", *VECTORS, *TFDS_SOURCES]) + forms
 
 
 def load(
-    name,
+    name: str,
     *,
-    data_dir=None,
-    binarise=None,
-    labels=None,
-    label_seed=0,
-    image_size=None,
-    cache_dir=None,
-    memory_limit=2**31,
-):
+    data_dir: str | os.PathLike | None = None,
+    binarise: str | None = None,
+    labels: int | None = None,
+    label_seed: int = 0,
+    image_size: int | None = None,
+    cache_dir: str | os.PathLike | None = None,
+    memory_limit: int = 2**31,
+) -> "Dataset":
     """A data set by name.
 
     | name | examples | splits (train / validation / test) |
@@ -86,6 +92,8 @@ def load(
     Raises:
         ValueError, TypeError, FileNotFoundError: one line that names the argument.
     """
+    from zoo import checks  # loads NumPy, without which `list_sources` and `--help` are fast
+
     if not isinstance(name, str):
         raise TypeError(refusal("name", "a str", name))
     prefix, colon, rest = name.partition(":")
@@ -98,12 +106,12 @@ def load(
         for argument, value in (("binarise", binarise), ("image_size", image_size)):
             if value is not None:
                 raise ValueError(refusal(argument, f"None: {name} holds vectors", value))
-    whole("label_seed", label_seed, 0, 2**31 - 1)
-    whole("memory_limit", memory_limit, 0)
+    checks.whole(label_seed, "label_seed", 0, 2**31 - 1)
+    checks.whole(memory_limit, "memory_limit", 0)
     if labels is not None:
-        whole("labels", labels, 1)
+        checks.whole(labels, "labels")
     if image_size is not None:
-        whole("image_size", image_size, 1)
+        checks.whole(image_size, "image_size")
 
     from zoo.data import dataset, sources
 
@@ -118,18 +126,13 @@ def load(
     )
 
 
-def whole(argument, value, low, high=None):
-    """Refuses what is not an int in [low, high]."""
-    expected = f"an int >= {low}" if high is None else f"an int in [{low}, {high}]"
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(refusal(argument, expected, value))
-    if value < low or (high is not None and value > high):
-        raise ValueError(refusal(argument, expected, value))
-
-
 def __getattr__(attribute):
     if attribute == "Dataset":
         from zoo.data.dataset import Dataset
 
         return Dataset
+    if attribute == "read_images":
+        from zoo.data.image_files import read
+
+        return read
     raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")

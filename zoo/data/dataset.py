@@ -2,12 +2,15 @@
 
 import copy
 import functools
+import pathlib
 import zlib
 
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import store, whole
+from zoo import checks
+from zoo.data import store
+from zoo.data.source import Source
 from zoo.errors import refusal, unknown
 
 _STATIC_SEED = 20_160_602  # of the one draw a pixel of binarise="static"; a constant of the splits
@@ -36,7 +39,16 @@ class Dataset:
         cache_dir: path of the directory where what is prepared once is kept.
     """
 
-    def __init__(self, source, *, binarise, labels, label_seed, cache_dir, memory_limit):
+    def __init__(
+        self,
+        source: Source,
+        *,
+        binarise: str | None,
+        labels: int | None,
+        label_seed: int,
+        cache_dir: pathlib.Path,
+        memory_limit: int,
+    ):
         """Use `zoo.data.load`."""
         if binarise is not None and len(source.shape) == 1:
             raise ValueError(refusal("binarise", f"None: {source.name} holds vectors", binarise))
@@ -44,7 +56,8 @@ class Dataset:
         self.cache_dir, self._memory_limit = cache_dir, memory_limit
         self.labels, self._label_seed = labels, label_seed
         # One cache an instance, so that a data set goes when its last user goes.
-        self._rows, self._tensor = functools.cache(self._rows), functools.cache(self._tensor)
+        self._rows = functools.cache(self._rows)  # type: ignore[method-assign]
+        self._tensor = functools.cache(self._tensor)  # type: ignore[method-assign]
         self.name = source.name
         self.image_shape = source.shape
         self.num_classes = source.num_classes
@@ -69,16 +82,16 @@ class Dataset:
         sizes = ", ".join(f"{split}={self.size(split)}" for split in self.splits)
         return f"Dataset({self.description}, image_shape={self.image_shape}, {sizes})"
 
-    def size(self, split):
+    def size(self, split: str) -> int:
         """Number of examples of a split."""
         start, stop = self._range(split)
         return stop - start
 
-    def steps_per_epoch(self, batch_size, *, validation_held_out=False):
+    def steps_per_epoch(self, batch_size: int, *, validation_held_out: bool = False) -> int:
         """Whole batches in one epoch of `train`; the tail of an epoch is dropped."""
         return self._train_size(batch_size, validation_held_out) // batch_size
 
-    def arrays(self, split, limit=None):
+    def arrays(self, split: str, limit: int | None = None) -> dict[str, np.ndarray]:
         """The first `limit` rows of a split (all of them: None).
 
         Returns:
@@ -86,7 +99,7 @@ class Dataset:
         """
         start, stop = self._range(split)
         if limit is not None:
-            whole("limit", limit, 1)
+            checks.whole(limit, "limit")
             stop = min(stop, start + limit)
         rows = self._rows(split, self._still)
         arrays = {"x": _scale(rows.x[start:stop])}
@@ -94,7 +107,7 @@ class Dataset:
             arrays["y"] = rows.y[start:stop].copy()
         return arrays
 
-    def labelled_arrays(self):
+    def labelled_arrays(self) -> dict[str, np.ndarray]:
         """The labelled subset of train, in stored order.
 
         Returns:
@@ -105,20 +118,20 @@ class Dataset:
         rows = self._rows("train", self._still)
         return {"x": _scale(rows.x[self._subset]), "y": rows.y[self._subset]}
 
-    def with_all_labels(self):
+    def with_all_labels(self) -> "Dataset":
         """This data set as it is without `labels`: a label for every example of train."""
         twin = copy.copy(self)
         twin.labels = twin._subset = None
         twin.description = self._content
         return twin
 
-    def batches(self, split, batch_size):
+    def batches(self, split: str, batch_size: int) -> tf.data.Dataset:
         """One pass over a split in stored order, the remainder kept.
 
         Returns:
             A finite `tf.data.Dataset` of {"x"[, "y"]}.
         """
-        whole("batch_size", batch_size, 1)
+        checks.whole(batch_size, "batch_size")
         first, stop = self._range(split)
         rows, x = self._rows(split, self._still), self._tensor(split, self._still)
 
@@ -136,17 +149,53 @@ class Dataset:
             dataset = tf.data.Dataset.range(first, stop, batch_size)
             return _finish(dataset.map(batch))
 
+    def check_training(
+        self,
+        batch_size: int,
+        seed: int = 0,
+        *,
+        labelled_batch_size: int | None = None,
+        workers: int = 1,
+        validation_held_out: bool = False,
+    ) -> int | None:
+        """Refuses, in one line, what `train` would refuse of these arguments; builds nothing.
+
+        Args:
+            batch_size, seed, labelled_batch_size, workers, validation_held_out: those of `train`.
+
+        Returns:
+            Examples a step of the labelled subset; None if all examples have their labels.
+
+        Raises:
+            ValueError, TypeError: naming the argument.
+        """
+        self._train_size(batch_size, validation_held_out)
+        checks.whole(seed, "seed", 0, 2**31 - 1)
+        checks.whole(workers, "workers")
+        _divisible("batch_size", batch_size, workers)
+        if self.labels is None:
+            if labelled_batch_size is not None:
+                expected = "None, because `labels` was not given to load"
+                raise ValueError(refusal("labelled_batch_size", expected, labelled_batch_size))
+            return None
+        if labelled_batch_size is None:
+            fewer = min(batch_size, self.labels)
+            labelled_batch_size = fewer - fewer % workers or workers
+        checks.whole(labelled_batch_size, "labelled_batch_size", 1, self.labels)
+        _divisible("labelled_batch_size", labelled_batch_size, workers)
+        return labelled_batch_size
+
     def train(
         self,
-        batch_size,
-        seed=0,
+        batch_size: int,
+        seed: int = 0,
         *,
-        start_step=0,
-        labelled_batch_size=None,
-        workers=1,
-        worker=0,
-        validation_held_out=False,
-    ):
+        start_step: int = 0,
+        labelled_batch_size: int | None = None,
+        workers: int = 1,
+        worker: int = 0,
+        validation_held_out: bool = False,
+    ) -> tf.data.Dataset:
         """Training batches without end; step s of a seed is always the same batch.
 
         Every epoch is a new permutation, a function of (seed, epoch), of which the last N mod
@@ -165,23 +214,20 @@ class Dataset:
         Returns:
             An infinite `tf.data.Dataset` of {"x"[, "y"]}; with `labels`, of {"x", "x_labelled",
             "y_labelled"}.
-        """
-        size = self._train_size(batch_size, validation_held_out)
-        whole("seed", seed, 0, 2**31 - 1)
-        whole("start_step", start_step, 0)
-        whole("workers", workers, 1)
-        whole("worker", worker, 0, workers - 1)
-        _divisible("batch_size", batch_size, workers)
-        if self.labels is not None:
-            if labelled_batch_size is None:
-                fewer = min(batch_size, self.labels)
-                labelled_batch_size = fewer - fewer % workers or workers
-            whole("labelled_batch_size", labelled_batch_size, 1, self.labels)
-            _divisible("labelled_batch_size", labelled_batch_size, workers)
-        elif labelled_batch_size is not None:
-            expected = "None, because `labels` was not given to load"
-            raise ValueError(refusal("labelled_batch_size", expected, labelled_batch_size))
 
+        Raises:
+            ValueError, TypeError: an argument, before anything is built (`check_training`).
+        """
+        labelled_batch_size = self.check_training(
+            batch_size,
+            seed,
+            labelled_batch_size=labelled_batch_size,
+            workers=workers,
+            validation_held_out=validation_held_out,
+        )
+        checks.whole(start_step, "start_step", 0)
+        checks.whole(worker, "worker", 0, workers - 1)
+        size = self._train_size(batch_size, validation_held_out)
         x, y = self._tensor("train", self._in_training), self._rows("train", self._in_training).y
         shape = self.image_shape
 
@@ -241,7 +287,7 @@ class Dataset:
         return stored["train"].size - self._source.validation, stored["train"].size
 
     def _train_size(self, batch_size, validation_held_out):
-        whole("batch_size", batch_size, 1)
+        checks.whole(batch_size, "batch_size")
         size = self.size("train") - (self._source.validation if validation_held_out else 0)
         if batch_size > size:
             expected = f"at most the {size} training examples of {self.name}"

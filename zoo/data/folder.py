@@ -1,19 +1,20 @@
 """Image files in a folder; its sub-folders, if there are any, are the classes."""
 
+import os
 import pathlib
 import zlib
 
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import resize
+from zoo.data import image_files, resize
 from zoo.data.source import Source, Split, bad, tail
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _SHUFFLE_SEED = 8
 
 
-def open_folder(name, path, image_size):
+def open_folder(name: str, path: str | os.PathLike, image_size: int | None) -> Source:
     """PNG, JPEG, BMP and GIF (first frame) files as a `Source`.
 
     The sorted file list is shuffled by a fixed seed, so that the validation rows at its end are a
@@ -46,7 +47,7 @@ def open_folder(name, path, image_size):
         shape = (image_size, image_size, shape[-1])
 
     def decode(file):
-        image = tf.io.decode_image(tf.io.read_file(file), expand_animations=False)
+        image = image_files.decode(file)
         if image_size is not None:
             image = resize.square(image, image_size)
         # Ragged images cannot be batched: their shape goes along, the pixels do not.
@@ -93,7 +94,7 @@ def _images(folder):
 
 def _decode_one(name, file):
     try:
-        return tf.io.decode_image(tf.io.read_file(file), expand_animations=False)
+        return image_files.decode(file)
     except tf.errors.InvalidArgumentError:
         expected = f"images that can be decoded; {pathlib.Path(file).name} cannot"
         raise bad(name, expected) from None

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 import pathlib
 import zipfile
 import zlib
@@ -14,7 +15,7 @@ _BYTES = 2**24  # read at a time
 _BROKEN = (zipfile.BadZipFile, EOFError, OSError, ValueError, zlib.error, NotImplementedError)
 
 
-def open_npz(name, path):
+def open_npz(name: str, path: str | os.PathLike) -> Source:
     """The archive's arrays `x` (or `x_train`), `y` (`y_train`), `x_test`, `y_test` as a `Source`.
 
     x is uint8 or bool, or floating point in [0, 1]; [N, H, W], [N, H, W, C], or vectors [N, D],

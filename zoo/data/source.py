@@ -59,16 +59,16 @@ class Source:
     mode_stddev: float | None = None
 
 
-def bad(name, expected, hint="", kind=ValueError):
+def bad(name: str, expected: str, hint: str = "", kind: type[Exception] = ValueError) -> Exception:
     """The error for a source that cannot be read as data."""
     return kind(refusal("name", expected, name, hint))
 
 
-def tail(size):
+def tail(size: int) -> int:
     """Number of validation rows at the end of a train split of `size`: a tenth, at most 10,000."""
     return min(10_000, size // 10)
 
 
-def array_split(x, y=None):
+def array_split(x: np.ndarray, y: np.ndarray | None = None) -> Split:
     """A `Split` over arrays that are in memory already."""
     return Split(len(x), lambda: iter([(x, y)]))

@@ -15,7 +15,7 @@ _STACKED_SEED = 1_000
 _TOY_SIZES = {"train": 100_000, "validation": 100_000, "test": 10_000}
 
 
-def open_source(name, *, data_dir, image_size):
+def open_source(name: str, *, data_dir: str | os.PathLike | None, image_size: int | None) -> Source:
     """The `Source` behind a valid name; see `zoo.data.load`."""
     prefix, _, rest = name.partition(":")
     if name in ("digits", "stacked_mnist") or prefix == "npz":
@@ -51,7 +51,9 @@ def open_source(name, *, data_dir, image_size):
     return tfds.open_tfds(name, dataset, splits, data_dir, image_size or default_size)
 
 
-def cache_directory(cache_dir, data_dir):
+def cache_directory(
+    cache_dir: str | os.PathLike | None, data_dir: str | os.PathLike | None
+) -> pathlib.Path:
     """Where prepared files live: `cache_dir`, else data_dir/zoo_cache, else ~/.cache/zoo."""
     for argument, value in (("cache_dir", cache_dir), ("data_dir", data_dir)):
         if value is not None and not isinstance(value, (str, os.PathLike)):
@@ -63,7 +65,7 @@ def cache_directory(cache_dir, data_dir):
     return pathlib.Path.home() / ".cache" / "zoo"
 
 
-def digits():
+def digits() -> Source:
     """scikit-learn's 1,797 digits, 8x8, values k/16: 1,500 and 297 by a fixed permutation."""
     from sklearn import datasets
 
@@ -83,7 +85,7 @@ def digits():
     )
 
 
-def mixture(name, modes, stddev):
+def mixture(name: str, modes: np.ndarray, stddev: float) -> Source:
     """Equal mixture of isotropic Gaussians; every split is drawn by its own fixed seed.
 
     Args:
@@ -112,7 +114,7 @@ def mixture(name, modes, stddev):
     )
 
 
-def stacked_mnist(mnist):
+def stacked_mnist(mnist: Source) -> Source:
     """Three random MNIST digits as channels; y = 100 a + 10 b + c, 1,000 classes.
 
     The validation rows are stacked from the digits of MNIST's validation rows, the others from the

@@ -6,10 +6,14 @@ import json
 import math
 import os
 import pathlib
-import shutil
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from zoo import files
+from zoo.data.source import Split
 
 _CHUNK = 1024  # rows transformed at a time: bounds the scratch memory
 
@@ -28,7 +32,7 @@ class Rows:
     y: np.ndarray | None
     path: str | None = None
 
-    def tensor(self):
+    def tensor(self) -> tf.Tensor:
         """`x` as an eager tensor on the CPU, without a copy of the data.
 
         A raw file becomes a tensor over the mapped pages, so a data set of any size is gathered
@@ -42,7 +46,16 @@ class Rows:
             )
 
 
-def collect(split, shape, dtype, *, key, cache_dir, memory_limit, transform=None):
+def collect(
+    split: Split,
+    shape: tuple[int, ...],
+    dtype: str,
+    *,
+    key: dict[str, Any],
+    cache_dir: str | os.PathLike,
+    memory_limit: int,
+    transform: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Rows:
     """Reads a `Split` once.
 
     Args:
@@ -61,8 +74,8 @@ def collect(split, shape, dtype, *, key, cache_dir, memory_limit, transform=None
     if math.prod(shape) * np.dtype(dtype).itemsize <= memory_limit:
         x = _aligned(shape, dtype)
         return Rows(x, _fill(x, split, transform))
-    key = json.dumps({**key, "shape": shape, "dtype": dtype}, sort_keys=True)
-    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    content = json.dumps({**key, "shape": shape, "dtype": dtype}, sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     final = pathlib.Path(cache_dir) / digest
     if not final.is_dir():
         _prepare(final, split, shape, dtype, transform)
@@ -75,24 +88,13 @@ def collect(split, shape, dtype, *, key, cache_dir, memory_limit, transform=None
 
 
 def _prepare(final, split, shape, dtype, transform):
-    """Writes x.raw and y.npy under a temporary name, then renames the directory once."""
+    """Writes x.raw and y.npy as a folder that appears whole."""
     temporary = final.with_name(f"{final.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        with open(temporary / "x.raw", "wb") as file:
+    with files.new_folder(final, temporary, keep=True) as folder:
+        with open(folder / "x.raw", "wb") as file:
             y = _fill(_Appender(file, dtype, shape[0]), split, transform)
-            file.flush()
-            os.fsync(file.fileno())
         if y is not None:
-            np.save(temporary / "y.npy", y)
-        try:
-            temporary.rename(final)
-        except OSError:
-            if not final.is_dir():  # otherwise another process was faster, with the same content
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            np.save(folder / "y.npy", y)
 
 
 class _Appender:

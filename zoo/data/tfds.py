@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import os
 import socket
 import urllib.request
 
@@ -13,7 +14,13 @@ from zoo.data.source import Source, Split, tail
 from zoo.errors import refusal
 
 
-def open_tfds(name, dataset, splits, data_dir, image_size):
+def open_tfds(
+    name: str,
+    dataset: str,
+    splits: dict[str, str] | None,
+    data_dir: str | os.PathLike | None,
+    image_size: int | None,
+) -> Source:
     """A TFDS image set as a `Source`.
 
     Args:

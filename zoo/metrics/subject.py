@@ -54,7 +54,7 @@ class Protocol:
         for argument in ("iwae_samples", "svm_repeats", "limit", "ais_chains", "ais_steps"):
             value = getattr(self, argument)
             if value is not None:
-                checks.count(value, argument)
+                checks.whole(value, argument)
 
 
 class Subject:

@@ -1,4 +1,4 @@
-"""The run loop: strategy, checkpoints, resume, callbacks.
+"""The run loop: strategy, checkpoints, resume, listeners.
 
 Importing this package loads no TensorFlow, so that a tool can refuse a bad run directory in a
 fraction of a second; the names below load what they need.
@@ -6,7 +6,7 @@ fraction of a second; the names below load what they need.
 
 import importlib
 
-_HOMES = {
+_LAZY = {
     "train": "loop",
     "restore": "restore",
     "Stopped": "stops",
@@ -18,12 +18,12 @@ _HOMES = {
     "set_determinism": "strategies",
     "set_threads": "strategies",
 }
-__all__ = sorted(_HOMES)
+__all__ = sorted(_LAZY)
 
 
 def __getattr__(name):
-    if name not in _HOMES:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     globals()[name] = value
     return value

@@ -1,9 +1,8 @@
 """Checkpoints that are whole or absent.
 
 A checkpoint is a directory `step-00001234` with `variables.npz` (every array of `model.state`) and
-`manifest.json` (sha256 sum of each file, step, identity, versions). It is written under a temporary
-name, synced to the disk and renamed once, so a process killed at any moment leaves either the
-checkpoint or nothing.
+`manifest.json` (sha256 sum of each file, step, identity, versions). It appears in one rename
+(`files.new_folder`), so a process killed at any moment leaves either the checkpoint or nothing.
 """
 
 import contextlib
@@ -17,11 +16,16 @@ import re
 import shutil
 import sys
 import zipfile
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo import files
 from zoo.errors import refusal
 from zoo.training import stops
+
+if TYPE_CHECKING:
+    from zoo.model import GenerativeModel
 
 MANIFEST = "manifest.json"
 VARIABLES = "variables.npz"
@@ -33,7 +37,16 @@ class Damaged(ValueError):
     """A checkpoint that cannot be read."""
 
 
-def save(model, directory, step, keep=3, extra=None, *, identity=None, prefix="step"):
+def save(
+    model: "GenerativeModel",
+    directory: str | os.PathLike,
+    step: int,
+    keep: int = 3,
+    extra: Any = None,
+    *,
+    identity: Any = None,
+    prefix: str = "step",
+) -> pathlib.Path:
     """Writes `model.state` to `directory/<prefix>-<step>`, then drops all but the newest `keep`.
 
     Args:
@@ -60,33 +73,28 @@ def save(model, directory, step, keep=3, extra=None, *, identity=None, prefix="s
     temporary = directory / f"{_TEMPORARY}{prefix}-{step:08d}-{os.getpid()}"
     final = directory / f"{prefix}-{step:08d}"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
         sweep(directory)
-        temporary.mkdir()
-        _write(temporary, arrays, {"step": step, "identity": identity, "extra": extra})
-        _publish(temporary, final)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(temporary)
-        if isinstance(error, OSError) and error.errno in stops.FULL:
-            message = f"No space for the checkpoint of step {step} in {directory}"
-            raise stops.DiskFull(
-                f"{message} ({error.strerror}). {what_stands(directory)}"
-            ) from error
-        raise
+        with files.new_folder(final, temporary) as folder:
+            _write(folder, arrays, {"step": step, "identity": identity, "extra": extra})
+    except OSError as error:
+        if error.errno not in stops.FULL:
+            raise
+        message = f"No space for the checkpoint of step {step} in {directory}"
+        message += f" ({error.strerror}). {what_stands(directory)}"
+        raise stops.DiskFull(message) from error
     for old in _all(directory, prefix)[:-keep]:
         if old != final:
             shutil.rmtree(old)
     return final
 
 
-def newest(directory, prefix="step"):
+def newest(directory: str | os.PathLike, prefix: str = "step") -> pathlib.Path | None:
     """Path of the newest checkpoint, unverified, or None."""
     found = _all(directory, prefix)
     return found[-1] if found else None
 
 
-def read(path):
+def read(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """(manifest, {name: array}) of a checkpoint, its sums verified; raises `Damaged`."""
     path = pathlib.Path(path)
     try:
@@ -107,7 +115,7 @@ def read(path):
     return manifest, arrays
 
 
-def restore(model, path):
+def restore(model: "GenerativeModel", path: str | os.PathLike) -> dict[str, Any]:
     """Assigns a checkpoint to `model.state`; returns its manifest.
 
     Raises:
@@ -121,7 +129,9 @@ def restore(model, path):
     return manifest
 
 
-def restore_newest(model, directory, prefix="step"):
+def restore_newest(
+    model: "GenerativeModel", directory: str | os.PathLike, prefix: str = "step"
+) -> dict[str, Any] | None:
     """Restores the newest readable checkpoint; names each damaged one on stderr.
 
     Returns:
@@ -142,13 +152,13 @@ def restore_newest(model, directory, prefix="step"):
     return None
 
 
-def sweep(directory):
+def sweep(directory: str | os.PathLike) -> None:
     """Removes what writers that died left under a temporary name."""
     for path in pathlib.Path(directory).glob(_TEMPORARY + "*"):
         shutil.rmtree(path, ignore_errors=True)
 
 
-def what_stands(directory):
+def what_stands(directory: str | os.PathLike) -> str:
     """A sentence on the newest checkpoint, for the message of a run that stops."""
     last = newest(directory)
     return f"The last good checkpoint is {last}." if last else "There is no checkpoint yet."
@@ -160,7 +170,6 @@ def _write(folder, arrays, manifest):
     stored = {n: a.view(np.uint16) if n in patterns else a for n, a in arrays.items()}
     with open(folder / VARIABLES, "wb") as file:
         np.savez(file, allow_pickle=False, **stored)
-        _sync(file)
     manifest |= {
         "sha256": {VARIABLES: _sha256(folder / VARIABLES)},
         "bit_patterns": patterns,
@@ -169,33 +178,6 @@ def _write(folder, arrays, manifest):
     }
     with open(folder / MANIFEST, "w") as file:
         json.dump(manifest, file, indent=1)
-        _sync(file)
-    sync_folder(folder)
-
-
-def _publish(temporary, final):
-    if final.exists():  # a damaged one that was not used, reached again
-        aside = temporary.with_name(temporary.name + "-old")
-        os.rename(final, aside)
-        os.rename(temporary, final)
-        shutil.rmtree(aside)
-    else:
-        os.rename(temporary, final)
-    sync_folder(final.parent)
-
-
-def sync_folder(path):
-    """Makes a rename in `path` outlive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync(file):
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _array(variable):

@@ -1,53 +1,59 @@
 """One run, start to end: restore or adapt, `fit`, checkpoints on the way.
 
-`fit` is given a train function that runs *n* steps in one graph call, n being read at every call.
-So Python costs nothing per step for tiny models, n can shrink to end exactly where something is
-due, and because every step is the same loop body whatever n is, the bits do not depend on the
-cadence, nor on where a run was cut.
+`fit` is given a train function that runs *n* steps in one graph call (`graph.many_steps`), n being
+chosen before every call (`pace.Pace`): so it ends exactly where something is due, and neither the
+cadence nor the place where a run was cut changes the bits.
 """
 
 import contextlib
 import functools
+import os
 import signal
-import threading
 import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.checks import whole
+from zoo.data.dataset import Dataset
 from zoo.errors import refusal
-from zoo.training import callbacks as parts
-from zoo.training import checkpoints, stops, strategies, transfer
+from zoo.staged import Staged, trained_by
+from zoo.training import checkpoints, graph, listeners, stops, strategies, transfer, writers
+from zoo.training.pace import Cadence, Pace, Signals
 from zoo.training.run import Run, describe
 
-CALL_SECONDS = 0.3  # aim for one graph call: short for signals and the bar, long beside a host trip
+if TYPE_CHECKING:
+    from zoo.model import GenerativeModel
+
 ADAPT_EXAMPLES = 500
 
 
 def train(
-    model,
-    dataset,
-    run_dir,
+    model: "GenerativeModel",
+    dataset: Dataset,
+    run_dir: str | os.PathLike,
     *,
-    steps,
-    batch_size,
-    seed=0,
-    identity=None,
-    flags_text=None,
-    init_from=None,
-    labelled_batch_size=None,
-    checkpoint_every=1000,
-    keep=3,
-    sample_every=1000,
-    log_every=100,
-    best_metric=None,
-    best_mode="auto",
-    steps_per_execution=None,
-    jit_compile="auto",
-    progress=True,
-    callbacks=(),
-):
+    steps: int,
+    batch_size: int,
+    seed: int = 0,
+    identity: dict[str, Any] | None = None,
+    flags_text: str | None = None,
+    init_from: str | os.PathLike | None = None,
+    labelled_batch_size: int | None = None,
+    checkpoint_every: int | None = 1000,
+    keep: int = 3,
+    sample_every: int | None = 1000,
+    log_every: int = 100,
+    best_metric: str | None = None,
+    best_mode: str = "auto",
+    steps_per_execution: int | None = None,
+    jit_compile: str | bool = "auto",
+    progress: bool = True,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> dict[str, float]:
     """Trains `model` up to step `steps`, continuing from the newest checkpoint in `run_dir`.
 
     Killed at any moment and started again, it ends with the bits of a run that was never killed.
@@ -85,47 +91,36 @@ def train(
         ValueError, TypeError: an argument, before any work.
         stops.Stopped: diverged, disk full, or asked to stop; carries the exit code.
     """
-    steps = _whole("steps", steps, 0)
-    batch_size = _whole("batch_size", batch_size, 1)
-    log_every = _whole("log_every", log_every, 1)
-    keep = _whole("keep", keep, 1)
-    checkpoint_every = _whole("checkpoint_every", checkpoint_every or 0, 0)
-    sample_every = _whole("sample_every", sample_every or 0, 0)
+    steps, batch_size = whole(steps, "steps", 0), whole(batch_size, "batch_size")
+    keep = whole(keep, "keep")
+    cadence = Cadence(
+        log=whole(log_every, "log_every"),
+        sample=whole(sample_every or 0, "sample_every", 0),
+        checkpoint=whole(checkpoint_every or 0, "checkpoint_every", 0),
+    )
     if steps_per_execution is not None:
-        _whole("steps_per_execution", steps_per_execution, 1)
+        steps_per_execution = whole(steps_per_execution, "steps_per_execution")
     strategy = model.distribute_strategy
     with strategy.scope():
         if not model.compiled:
             model.compile(jit_compile=jit_compile)
     best = None
     if best_metric is not None:
-        best = parts.Best(best_metric, best_mode, model, dataset)
-    held_out = best is not None and best.held_out
+        best = listeners.Best(best_metric, best_mode, model, dataset)
+    feed: dict[str, Any] = {"labelled_batch_size": labelled_batch_size}
+    feed["validation_held_out"] = best is not None and best.held_out
+    dataset.check_training(batch_size, seed, workers=strategies.workers(strategy), **feed)
+    strategies.check_batch_size(strategy, batch_size)
     origin, weights = transfer.read(init_from, model, run_dir)
     if identity is None:
-        more = {"labelled_batch_size": labelled_batch_size, "validation_held_out": held_out or None}
-        more["init_from"] = origin
+        more = {name: value or None for name, value in feed.items()} | {"init_from": origin}
         identity = describe(model, dataset.description, batch_size, seed, **more)
     chief = strategies.is_chief(strategy)
-
-    def make_data(start):
-        optional = {"labelled_batch_size": labelled_batch_size, "validation_held_out": held_out}
-        return functools.partial(
-            dataset.train,
-            batch_size,
-            seed,
-            start_step=start,
-            **{name: value for name, value in optional.items() if value},
-        )
-
-    # Refuses what the pipeline refuses, before the run directory is touched.
-    strategies.distribute(strategy, make_data(0), batch_size)
+    run = Run(run_dir, identity, flags_text)
     with contextlib.ExitStack() as stack:
         if chief:
-            run = stack.enter_context(Run(run_dir, identity, flags_text))
-        else:
-            run = Run(run_dir, identity)
-        say = parts.Progress(steps, enabled=progress and chief)
+            stack.enter_context(run)
+        say = listeners.Progress(steps, enabled=progress and chief)
         start = _begin(model, dataset, run, say, weights)
         if best is not None:
             best.resume(run.checkpoints)
@@ -133,225 +128,131 @@ def train(
         if start >= steps:
             say.line(f"Already at step {start} of {steps}: nothing to do in {run.path}.")
             return {}
-        data = strategies.distribute(strategy, make_data(start), batch_size)
-
-        def save(step, prefix="step", extra=None):
-            few = {"keep": keep if prefix == "step" else 1, "identity": run.identity}
-            checkpoints.save(model, run.checkpoints, step, extra=extra, prefix=prefix, **few)
-
-        listeners = [parts.Guard(run.checkpoints), parts.Health(say)]
+        batches = functools.partial(dataset.train, batch_size, seed, start_step=start, **feed)
+        data = strategies.distribute(strategy, batches, batch_size)
+        watching = [listeners.Guard(run.checkpoints), listeners.Health(say)]
         if chief:
-            events = stack.enter_context(parts.Events(run.events, start))
-            listeners += [parts.MetricsFile(run.metrics, start), events]
-            if sample_every:
-                listeners.append(parts.Pictures(run.samples, model, dataset, events))
+            events = stack.enter_context(writers.Events(run.events, start))
+            watching += [writers.MetricsFile(run.metrics, start), events]
+            if cadence.sample:
+                watching.append(writers.Pictures(run.samples, model, dataset, events))
+        signals = Signals()
         conductor = Conductor(
-            start=start,
-            steps=steps,
+            Pace(start, steps, cadence, model.stage_starts, steps_per_execution),
+            [*watching, say],
             batch_size=batch_size,
-            cadence={"log": log_every, "sample": sample_every, "checkpoint": checkpoint_every},
-            largest_call=steps_per_execution,
-            listeners=[*listeners, say],
             best=best,
-            save=save if chief else None,
+            save=_saver(model, run, keep) if chief else None,
+            agree=strategies.agreement(strategy),
+            signals=signals,
         )
         stack.callback(say.close)
-        stack.enter_context(conductor.signals())
-        model.train_function = conductor.train_function(model)
-        try:
-            model.fit(data, epochs=1, verbose=0, shuffle=False, callbacks=[conductor, *callbacks])
-        finally:
-            model.train_function = None  # the next `fit` makes its own
+        stack.enter_context(signals.caught())
+        stack.enter_context(trained_by(model, conductor.train_function(model)))
+        model.fit(data, epochs=1, verbose=0, shuffle=False, callbacks=[conductor, *callbacks])
         return conductor.logs
 
 
 class Conductor(keras.callbacks.Callback):
-    """Decides how many steps each graph call runs, and calls whatever is due when it ends.
+    """Runs the graph calls that a `Pace` asks for, and does what is due when each of them ends.
 
     Args:
-        start, steps: first step and the run's length.
+        pace: the run's `Pace`.
+        watching: listeners, objects with any of the methods that `zoo.training.listeners` names.
         batch_size: rows of the global batch.
-        cadence: {"log" | "sample" | "checkpoint": steps, 0 for never}.
-        largest_call: most steps a call, or None to aim for `CALL_SECONDS`.
-        listeners: objects with any of `on_call(step, logs, rate)`, `on_log(step, record)`,
-            `on_sample(step)`, `on_checkpoint(step)`.
-        best: `callbacks.Best` or None.
+        best: `listeners.Best` or None.
         save: callable (step, prefix, extra) that writes a checkpoint; None but in the chief.
+        agree: of `strategies.agreement`.
+        signals: `Signals` that may ask for an end.
+
+    Attributes:
+        logs: {log: mean since the last log line}.
     """
 
-    def __init__(self, start, steps, batch_size, cadence, largest_call, listeners, best, save):
+    def __init__(
+        self,
+        pace: Pace,
+        watching: Sequence[Any],
+        *,
+        batch_size: int,
+        best: listeners.Best | None,
+        save: Callable[..., None] | None,
+        agree: Callable[[int, int | None], tuple[int, int | None]],
+        signals: Signals,
+    ):
         super().__init__()
-        self.step, self.steps, self.batch_size, self.cadence = start, steps, batch_size, cadence
-        self.largest_call, self.listeners = largest_call, listeners
-        self.best, self.save = best, save
-        self.logs = {}
-        self._signal, self._agree = None, None
-        self._calls = 0
-        self._n = 1  # the first call traces: one step, so that its time misleads nobody
-        self._since_log = _Stopwatch()
-        self._seconds_per_step = None
+        self.logs: dict[str, float] = {}
+        self._pace, self._watching, self._batch_size = pace, watching, batch_size
+        self._best, self._save, self._agree, self._signals = best, save, agree, signals
 
-    @contextlib.contextmanager
-    def signals(self):
-        """SIGTERM and the first Ctrl-C ask for a checkpoint and an end; a second ends at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
+    def train_function(self, model: "GenerativeModel") -> Callable:
+        """What `fit` calls with its iterator: the next n steps, and their logs."""
+        many_steps = Staged(model, functools.partial(graph.many_steps, model))
+        return lambda iterator: many_steps(iterator, self._pace.n)
 
-        def ask(number, frame):
-            self._signal = number
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-        before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def train_function(self, model):
-        """What `fit` calls with its iterator: the next n steps, and their logs as Python floats."""
-        strategy, names, stages = model.distribute_strategy, [], {}
-        self._agree = strategies.agreement(strategy)
-
-        def replica_step(data):
-            logs = model.train_step(data)
-            names[:] = logs
-            # One vector, so that replicas reduce, and the host reads, once.
-            return tf.stack([tf.reshape(tf.cast(v, tf.float32), []) for v in logs.values()])
-
-        def step(data):
-            return strategy.reduce("MEAN", strategy.run(replica_step, args=(data,)), axis=None)
-
-        def traced():
-            one = step
-            if not model.run_eagerly:
-                one = tf.function(step, jit_compile=model.jit_compile, autograph=False)
-
-            def many(iterator, n):
-                # One loop body whatever n: n = 1 must not be optimised differently from n = 100.
-                def body(i, _):
-                    return i + 1, one(iterator.get_next())
-
-                start = (tf.constant(0), tf.zeros([0]))
-                shapes = (tf.TensorShape([]), tf.TensorShape([None]))
-                return tf.while_loop(lambda i, _: i < n, body, start, shape_invariants=shapes)[1]
-
-            return many if model.run_eagerly else tf.function(many, autograph=False)
-
-        def run(iterator):
-            model.stage = model.stage_at(self.step)
-            if model.stage not in stages:
-                stages[model.stage] = traced()
-            vector = stages[model.stage](iterator, tf.constant(self._n))
-            return dict(zip(names, map(float, vector.numpy())))
-
-        return run
-
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self._began = time.perf_counter()
 
-    def on_train_batch_end(self, batch, logs=None):
-        seconds = time.perf_counter() - self._began
-        traced = self._calls == 0
-        self._calls += 1
-        self.step += self._n
-        self._since_log.add(self._n, seconds, traced)
-        self.logs = dict(logs)
-        if not traced:
-            self._seconds_per_step = seconds / self._n
-        self._tell("on_call", self.step, self.logs, self.batch_size * self._since_log.rate())
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        pace = self._pace
+        pace.advance(time.perf_counter() - self._began)
+        self.logs = dict(logs or {})
+        self._tell("on_call", pace.step, self.logs, self._images_per_second())
         self._do_what_is_due()
-        self._n, asked = self._agree(self._next_call(), self._signal)
+        pace.n, asked = self._agree(pace.next_call(), self._signals.asked)
         if asked is not None:
             self._terminate(asked)
-        self.model.stop_training = self.step >= self.steps
+        self.model.stop_training = pace.ended
 
     def _do_what_is_due(self):
-        logs_due = self._due("log")
-        saving = self._due("checkpoint")
-        if logs_due:
-            images = self.batch_size * self._since_log.rate()
-            self._tell("on_log", self.step, {"images_per_second": images, **self.logs})
-        if saving:
+        pace, log_due = self._pace, self._pace.due("log")
+        if log_due:
+            record = {"images_per_second": self._images_per_second(), **self.logs}
+            self._tell("on_log", pace.step, record)
+        if pace.due("checkpoint"):
             self._checkpoint()
-        if self._due("sample"):
-            self._tell("on_sample", self.step)
-        if logs_due:
-            self._since_log = _Stopwatch()
+        if pace.due("sample"):
+            self._tell("on_sample", pace.step)
+        if log_due:
+            pace.new_interval()
             self.model.reset_metrics()
 
     def _checkpoint(self):
-        with _disk_full():
-            if self.save:
-                self.save(self.step)
-            if self.best is not None:  # in every worker: evaluation may be collective
-                score = self.best.score(self.step, self.logs)
-                if score is not None and self.save:
-                    self.save(self.step, "best", {self.best.metric: score})
-        self._tell("on_checkpoint", self.step)
+        step = self._pace.step
+        with stops.full_disk():
+            if self._save:
+                self._save(step)
+            if self._best is not None:  # in every worker: evaluation may be collective
+                score = self._best.score(step, self.logs)
+                if score is not None and self._save:
+                    self._save(step, "best", {self._best.metric: score})
+        self._tell("on_checkpoint", step)
 
     def _terminate(self, number):
-        if not self._due("checkpoint"):
+        if not self._pace.due("checkpoint"):
             self._checkpoint()
-        message = f"{signal.Signals(number).name}: stopped at step {self.step}, checkpoint written."
+        step = self._pace.step
+        message = f"{signal.Signals(number).name}: stopped at step {step}, checkpoint written."
         raise stops.Terminated(message, number)
 
-    def _due(self, what):
-        every = self.cadence[what]
-        return bool(every) and self.step % every == 0 or (self.step == self.steps)
-
-    def _next_call(self):
-        room = self.steps - self.step
-        for every in filter(None, self.cadence.values()):
-            room = min(room, every - self.step % every)
-        for start in self.model.stage_starts:  # a call is of one stage
-            room = min(room, start - self.step) if start > self.step else room
-        largest = self.largest_call
-        if largest is None and self._seconds_per_step is not None:
-            # At most ten times the last call: its time per step may still hold the fixed costs.
-            largest = min(max(1, int(CALL_SECONDS / self._seconds_per_step)), 10 * self._n)
-        return max(1, min(room, largest or 1))
+    def _images_per_second(self):
+        return self._batch_size * self._pace.rate
 
     def _tell(self, what, *arguments):
-        with _disk_full():
-            for listener in self.listeners:
+        with stops.full_disk():
+            for listener in self._watching:
                 if hasattr(listener, what):
                     getattr(listener, what)(*arguments)
 
 
-class _Stopwatch:
-    """Steps a second, without the call that traced unless there is no other."""
+def _saver(model, run, keep):
+    """Callable (step, prefix, extra) that writes a checkpoint of a run."""
 
-    def __init__(self):
-        self._steps, self._seconds, self._traced = 0, 0.0, True
+    def save(step, prefix="step", extra=None):
+        few = {"keep": keep if prefix == "step" else 1, "identity": run.identity}
+        checkpoints.save(model, run.checkpoints, step, extra=extra, prefix=prefix, **few)
 
-    def add(self, steps, seconds, traced):
-        if self._traced and not traced:
-            self._steps, self._seconds = 0, 0.0
-        self._traced = self._traced and traced
-        self._steps += steps
-        self._seconds += seconds
-
-    def rate(self):
-        return self._steps / max(self._seconds, 1e-9)
-
-
-@contextlib.contextmanager
-def _disk_full():
-    """A full disk, whoever met it, as `stops.DiskFull`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in stops.FULL:
-            raise
-        where = f" for {error.filename}" if error.filename else ""
-        raise stops.DiskFull(f"No space{where} ({error.strerror}).") from error
-    except tf.errors.OpError as error:  # TensorFlow's writers
-        reasons = ("No space left", "File too large", "Disk quota")
-        if not any(reason in error.message for reason in reasons):
-            raise
-        raise stops.DiskFull(f"No space: {' '.join(error.message.split())}.") from error
+    return save
 
 
 def _begin(model, dataset, run, say, weights):
@@ -360,14 +261,14 @@ def _begin(model, dataset, run, say, weights):
     if manifest is not None:
         say.line(f"Continues {run.path} from step {manifest['step']}.")
         return manifest["step"]
-    if int(_host(model.step)) == 0:
+    if int(model.step.value.numpy()) == 0:
         examples = dataset.arrays("train", limit=ADAPT_EXAMPLES)["x"]
         with model.distribute_strategy.scope():
             model.adapt(tf.constant(np.asarray(examples, np.float32)))
             if weights:
                 transfer.assign(weights, model)
                 say.line(f"Begins with the weights of another run: {', '.join(weights)}.")
-    return int(_host(model.step))
+    return int(model.step.value.numpy())
 
 
 def _check_agreement(strategy, start, run_dir):
@@ -382,15 +283,3 @@ def _check_agreement(strategy, start, run_dir):
     if int(sum_of_steps()) != start * strategy.num_replicas_in_sync:
         expected = "a folder that all workers share (they start at different steps)"
         raise ValueError(refusal("run_dir", expected, str(run_dir)))
-
-
-def _host(variable):
-    return variable.value.numpy()
-
-
-def _whole(name, value, least):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(refusal(name, f"an int >= {least}", value))
-    if value < least:
-        raise ValueError(refusal(name, f"an int >= {least}", value))
-    return int(value)

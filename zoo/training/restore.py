@@ -1,15 +1,20 @@
 """The model of a run, from its directory alone."""
 
+import os
 import pathlib
+from typing import TYPE_CHECKING
 
 from zoo import registry
 from zoo.errors import refusal, unknown
 from zoo.training import checkpoints, run
 
+if TYPE_CHECKING:
+    from zoo.model import GenerativeModel
+
 _WHICH = {"newest": "step", "best": "best"}
 
 
-def restore(run_dir, which="newest"):
+def restore(run_dir: str | os.PathLike, which: str = "newest") -> "GenerativeModel":
     """The trained, compiled Keras model of a run.
 
     Args:

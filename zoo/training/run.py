@@ -6,19 +6,23 @@ metrics.jsonl    one JSON object a log interval
 checkpoints/  samples/  events/
 """
 
-import contextlib
 import fcntl
 import json
 import os
 import pathlib
 import tempfile
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from zoo import registry
+from zoo import files, registry
+from zoo.differences import as_json, differences
 from zoo.errors import refusal
 from zoo.training import checkpoints, stops
 
+if TYPE_CHECKING:
+    from zoo.model import GenerativeModel
+
 IDENTITY = "identity.json"
-_ABSENT = object()
 
 
 class Run:
@@ -33,18 +37,32 @@ class Run:
         ValueError: not a writable directory, another run's, or one that another process trains.
     """
 
-    def __init__(self, path, identity, flags_text=None):
+    def __init__(self, path: str | os.PathLike, identity: dict, flags_text: str | None = None):
         self.path = check_writable(path)
-        self.identity = _as_read(identity)
+        self.identity = as_json(identity)
         self._flags_text = flags_text
-        self._lock = None
 
-    checkpoints = property(lambda self: self.path / "checkpoints")
-    samples = property(lambda self: self.path / "samples")
-    events = property(lambda self: self.path / "events")
-    metrics = property(lambda self: self.path / "metrics.jsonl")
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
 
-    def __enter__(self):
+    @property
+    def samples(self) -> pathlib.Path:
+        """The folder of pictures."""
+        return self.path / "samples"
+
+    @property
+    def events(self) -> pathlib.Path:
+        """The folder that TensorBoard reads."""
+        return self.path / "events"
+
+    @property
+    def metrics(self) -> pathlib.Path:
+        """The file of logs."""
+        return self.path / "metrics.jsonl"
+
+    def __enter__(self) -> "Run":
         check_identity(self.path, self.identity)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -59,9 +77,11 @@ class Run:
             raise ValueError(refusal("run_dir", expected, str(self.path))) from None
         try:
             check_identity(self.path, self.identity)  # again: it may have been made meanwhile
-            write_text(self.path / IDENTITY, json.dumps(self.identity, indent=1) + "\n")
-            if self._flags_text is not None:
-                write_text(self.path / "flags.cfg", self._flags_text)
+            with stops.full_disk():
+                identity = json.dumps(self.identity, indent=1) + "\n"
+                files.write_text(self.path / IDENTITY, identity)
+                if self._flags_text is not None:
+                    files.write_text(self.path / "flags.cfg", self._flags_text)
         except BaseException:
             self._lock.close()
             raise
@@ -71,7 +91,9 @@ class Run:
         self._lock.close()
 
 
-def describe(model, data, batch_size, seed, **more):
+def describe(
+    model: "GenerativeModel", data: str, batch_size: int, seed: int, **more: Any
+) -> dict[str, Any]:
     """Identity of a run: what may not change when it is continued.
 
     Args:
@@ -92,7 +114,7 @@ def describe(model, data, batch_size, seed, **more):
     }
 
 
-def check_writable(path):
+def check_writable(path: str | os.PathLike) -> pathlib.Path:
     """`path` as a `pathlib.Path` if it is, or can become, a directory to write in."""
     path = pathlib.Path(path)
     nearest = path
@@ -108,7 +130,7 @@ def check_writable(path):
     return path
 
 
-def read_identity(run_dir):
+def read_identity(run_dir: str | os.PathLike) -> dict[str, Any]:
     """The identity stored in a run directory.
 
     Raises:
@@ -125,46 +147,25 @@ def read_identity(run_dir):
         raise ValueError(refusal("run_dir", "a readable identity.json", str(run_dir))) from None
 
 
-def check_identity(run_dir, identity):
+def check_identity(run_dir: str | os.PathLike, identity: Mapping[str, Any]) -> None:
     """Refuses, in one line that names what differs, the directory of another run."""
     if not (pathlib.Path(run_dir) / IDENTITY).exists():
         if checkpoints.newest(pathlib.Path(run_dir) / "checkpoints"):
             expected = "the directory of a run (it has checkpoints, but no identity.json)"
             raise ValueError(refusal("run_dir", expected, str(run_dir)))
         return
-    old, new = read_identity(run_dir), _as_read(identity)
-    differences = list(_differences(_flat(old), _flat(new), _defaults(new.get("method"))))
-    if differences:
-        listed = "; ".join(differences[:6]) + ("; ..." if len(differences) > 6 else "")
+    old, defaults = read_identity(run_dir), _defaults(identity.get("method"))
+    changed = differences(_flat(old), _flat(as_json(identity)), defaults)
+    if changed:
+        words = [f"{name}: {old!r} in the run, {new!r} now" for name, (old, new) in changed.items()]
+        listed = "; ".join(words[:6]) + ("; ..." if len(words) > 6 else "")
         expected = f"the same run to continue, or another directory (differs in {listed})"
         raise ValueError(refusal("run_dir", expected, str(run_dir)))
-
-
-def write_text(path, text):
-    """Replaces a file in one rename."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with open(temporary, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if error.errno in stops.FULL:
-            raise stops.DiskFull(f"No space for {path} ({error.strerror}).") from error
-        raise
 
 
 def _refused(path, error):
     expected = f"a directory that can be written ({error.strerror or error})"
     return ValueError(refusal("run_dir", expected, str(path)))
-
-
-def _as_read(value):
-    """As it comes back from a JSON file: tuples are lists."""
-    return json.loads(json.dumps(value))
 
 
 def _flat(tree):
@@ -181,17 +182,8 @@ def _flat(tree):
 def _defaults(method):
     """Defaults, so that a hyper-parameter added since the run began does not make it another."""
     try:
+        fixed = registry.fixed_values(method)
         found = registry.hyper_parameters(method)
     except (ValueError, AttributeError, ImportError):
         return {}
-    return _as_read({name: entry.default for name, entry in found.items()})
-
-
-def _differences(old, new, defaults):
-    for name in sorted(old.keys() | new.keys()):
-        before = old.get(name, defaults.get(name, _ABSENT))
-        now = new.get(name, defaults.get(name, _ABSENT))
-        if before is not _ABSENT and now is not _ABSENT and before == now:
-            continue
-        shown = ["absent" if value is _ABSENT else repr(value) for value in (before, now)]
-        yield f"{name}: {shown[0]} in the run, {shown[1]} now"
+    return fixed | {name: entry.default for name, entry in found.items()}

@@ -1,6 +1,8 @@
 """Why a run stopped before its last step: one line for the user, one exit code for the shell."""
 
+import contextlib
 import errno
+from collections.abc import Iterator
 
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
@@ -22,6 +24,18 @@ class DiskFull(Stopped):
 class Terminated(Stopped):
     """A signal asked the run to stop; its checkpoint was written first."""
 
-    def __init__(self, message, signal_number):
+    def __init__(self, message: str, signal_number: int):
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """Within the block a full disk, whoever meets it, is `DiskFull`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        where = f" for {error.filename}" if error.filename else ""
+        raise DiskFull(f"No space{where} ({error.strerror}).") from error

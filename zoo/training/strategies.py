@@ -3,16 +3,19 @@
 import json
 import os
 import signal
+from collections.abc import Callable
+from typing import NoReturn
 
 import keras
 import tensorflow as tf
 
+from zoo import checks
 from zoo.errors import refusal, unknown
 
 NAMES = ("none", "mirrored", "multi_worker", "tpu")
 
 
-def make(name):
+def make(name: str) -> tf.distribute.Strategy:
     """A `tf.distribute.Strategy`; build and compile the model inside its `scope()`.
 
     Args:
@@ -41,10 +44,10 @@ def make(name):
     raise unknown("strategy", name, NAMES)
 
 
-def check_tf_config(text):
+def check_tf_config(text: str | None) -> None:
     """Refuses a `TF_CONFIG` that TensorFlow would misread, or wait on for ever."""
 
-    def refuse(expected):
+    def refuse(expected: str) -> NoReturn:
         raise ValueError(refusal("TF_CONFIG", expected, text))
 
     try:
@@ -71,12 +74,12 @@ def check_tf_config(text):
         refuse(f'"task" with "index" an int in [0, {count - 1}]')
 
 
-def is_multi_worker(strategy):
+def is_multi_worker(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is one of several that train together."""
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
-def is_chief(strategy):
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes: always, but for all workers except the first."""
     if not is_multi_worker(strategy):
         return True
@@ -85,7 +88,24 @@ def is_chief(strategy):
     return resolver.task_id == 0 and (resolver.task_type == "chief" or "chief" not in kinds)
 
 
-def agreement(strategy):
+def workers(strategy: tf.distribute.Strategy) -> int:
+    """How many processes train together."""
+    if not is_multi_worker(strategy):
+        return 1
+    return sum(map(len, strategy.cluster_resolver.cluster_spec().as_dict().values()))
+
+
+def check_batch_size(strategy: tf.distribute.Strategy, batch_size: int) -> None:
+    """Refuses a global batch that the replicas cannot share evenly."""
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        expected = f"a multiple of the number of replicas, {replicas}"
+        raise ValueError(refusal("batch_size", expected, batch_size))
+
+
+def agreement(
+    strategy: tf.distribute.Strategy,
+) -> Callable[[int, int | None], tuple[int, int | None]]:
     """Callable (n, signal_number) -> (the chief's n, a signal that some worker got or None).
 
     Collectives are matched by their iteration of the loop they are in, so workers whose graph calls
@@ -109,44 +129,42 @@ def agreement(strategy):
     return agree
 
 
-def distribute(strategy, make_dataset, batch_size):
+def distribute(
+    strategy: tf.distribute.Strategy,
+    make_dataset: Callable[..., tf.data.Dataset],
+    batch_size: int,
+) -> tf.distribute.DistributedDataset:
     """What `fit` reads: step s is the same global batch under every strategy.
 
     Args:
         strategy: of `make`.
         make_dataset: callable (workers=, worker=) -> tf.data.Dataset of one worker's rows.
-        batch_size: rows of the global batch.
-
-    Raises:
-        ValueError: the replicas cannot share the batch evenly.
+        batch_size: rows of the global batch, as `check_batch_size` accepts it.
     """
-    replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
-        expected = f"a multiple of the number of replicas, {replicas}"
-        raise ValueError(refusal("batch_size", expected, batch_size))
     if not is_multi_worker(strategy):
         dataset = _unsharded(make_dataset(workers=1, worker=0))
         return strategy.experimental_distribute_dataset(dataset)
 
+    replicas = strategy.num_replicas_in_sync
+
     def of_worker(context):
-        workers = context.num_input_pipelines
-        dataset = make_dataset(workers=workers, worker=context.input_pipeline_id)
-        local = replicas // workers
-        if local > 1:
+        pipelines = context.num_input_pipelines
+        dataset = make_dataset(workers=pipelines, worker=context.input_pipeline_id)
+        if replicas // pipelines > 1:  # several devices a worker
             dataset = dataset.rebatch(batch_size // replicas, drop_remainder=True)
         return _unsharded(dataset)
 
     return strategy.distribute_datasets_from_function(of_worker)
 
 
-def set_threads(count):
+def set_threads(count: int) -> None:
     """Intra- and inter-op threads; call before TensorFlow computes anything.
 
     Raises:
-        ValueError: not a positive int, or TensorFlow has already started.
+        TypeError: no int.
+        ValueError: not positive, or TensorFlow has already started.
     """
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise ValueError(refusal("threads", "an int >= 1", count))
+    count = checks.whole(count, "threads")
     try:
         tf.config.threading.set_intra_op_parallelism_threads(count)
         tf.config.threading.set_inter_op_parallelism_threads(count)
@@ -155,7 +173,7 @@ def set_threads(count):
         raise ValueError(refusal("threads", expected, count)) from None
 
 
-def set_determinism(seed=0):
+def set_determinism(seed: int = 0) -> None:
     """Same flags, same bits on devices whose kernels may be non-deterministic (GPUs)."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()

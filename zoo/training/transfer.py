@@ -3,15 +3,23 @@
 import hashlib
 import itertools
 import json
+import os
 import pathlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo.errors import refusal
-from zoo.training import checkpoints, restore, run  # `restore`: the function, not its module
+from zoo.training import checkpoints, run
+from zoo.training.restore import restore
+
+if TYPE_CHECKING:
+    from zoo.model import GenerativeModel
 
 
-def read(init_from, model, run_dir):
+def read(
+    init_from: str | os.PathLike | None, model: "GenerativeModel", run_dir: str | os.PathLike
+) -> tuple[dict[str, Any] | None, dict[str, list[np.ndarray]]]:
     """What the networks of `model` begin with, where the run `init_from` has them too.
 
     The weights are those of the verbs: moving averages where the run keeps them.
@@ -49,7 +57,7 @@ def read(init_from, model, run_dir):
     return origin | {"step": int(other.step)}, _in_common(other, model, init_from)
 
 
-def assign(weights, model):
+def assign(weights: dict[str, list[np.ndarray]], model: "GenerativeModel") -> None:
     """Sets what `read` returned; the moving averages of `model` begin there too."""
     for role, arrays in weights.items():
         for variable, array in zip(model.networks[role].variables, arrays, strict=True):

@@ -1,0 +1,247 @@
+"""From a command line to `run(flags)` and back to an exit code: flags, help, one-line refusals.
+
+A tool is a list of flags and a function `run(flags)`; `main` does the rest. A flag is described as
+a hyper-parameter is (`zoo.fields.HyperParameter`), so both are parsed, checked and explained by
+the same code. Nothing here loads TensorFlow: `--help` and most refusals come before it.
+
+Exit codes: 0 done; 1 what failed while running (NaN, full disk); 2 refused before any work; 130
+Ctrl-C; 143 SIGTERM.
+"""
+
+import difflib
+import errno
+import os
+import pathlib
+import shutil
+import sys
+import textwrap
+import traceback
+import types
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the tools of a clone use its own library, installed or not
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from absl import flags as absl_flags  # noqa: E402
+
+from zoo import registry  # noqa: E402
+from zoo.errors import refusal  # noqa: E402
+from zoo.fields import HyperParameter  # noqa: E402
+
+REFUSED, FAILED, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+Flags = Sequence[HyperParameter]
+
+
+def flag(name: str, kind: str, default: Any, help: str, **bounds: Any) -> HyperParameter:
+    """A tool's flag; optional where its default is None.
+
+    Args:
+        name: without dashes.
+        kind: "int", "float", "bool", "str" or "tuple" (of strings, separated by commas).
+        default: value without the flag.
+        help: its meaning.
+        **bounds: `choices` and the bounds of `HyperParameter`.
+    """
+    items = "str" if kind == "tuple" else None
+    optional = default is None
+    return HyperParameter(name, kind, default, optional=optional, items=items, help=help, **bounds)
+
+
+_SHARED = (
+    flag("flagfile", "str", None, "file with one --flag=value a line; later flags win"),
+    flag("debug", "bool", False, "show the traceback of an error"),
+    flag("help", "bool", False, "show this text; with --method=NAME also its hyper-parameters"),
+)
+
+
+def main(
+    run: Callable[[types.SimpleNamespace], None],
+    flags: Flags,
+    argv: Sequence[str] | None = None,
+    repeated: Collection[str] = (),
+    expand: bool = True,
+) -> int:
+    """Parses the command line, calls `run(flags)` and turns errors into one line.
+
+    Args:
+        run: function of a namespace: every flag by name, `hyper_parameters` (if `--method` is among
+            the flags) and `given`, the names on the command line. Its module's docstring heads
+            the help.
+        flags: list of `flag(...)`.
+        argv: command line, `sys.argv` by default.
+        repeated: names of flags that may come several times; their values are lists.
+        expand: whether the flags in a flagfile are this tool's own.
+
+    Returns:
+        The exit code.
+    """
+    argv = list(sys.argv if argv is None else argv)
+    tool = pathlib.Path(argv[0]).name
+    debug = any(item in ("--debug", "--debug=true") for item in argv)
+    try:
+        namespace = parse(argv, flags, repeated, expand)
+        if namespace.help:
+            docstring = sys.modules[run.__module__].__doc__
+            print(help_text(tool, docstring, flags, namespace.method_flags))
+            return 0
+        run(namespace)
+        sys.stdout.flush()
+        return 0
+    except KeyboardInterrupt:
+        code, line = INTERRUPTED, "interrupted"
+    except SystemExit as stop:
+        if stop.code is None or isinstance(stop.code, int):
+            return stop.code or 0
+        code, line = FAILED, str(stop.code)
+    except Exception as error:
+        code, line = _explain(error)
+        if debug:
+            traceback.print_exc()
+    print(f"{tool}: error: {line}", file=sys.stderr)
+    return code
+
+
+def parse(
+    argv: Sequence[str], flags: Flags, repeated: Collection[str] = (), expand: bool = True
+) -> types.SimpleNamespace:
+    """The namespace of flags that `run` gets; raises `ValueError` in one line.
+
+    Args: as of `main`.
+    """
+    config, plain = _without_flagfile(argv)
+    argv = list(argv) if expand else plain
+    known = {item.name: item for item in (*flags, *_SHARED)}
+    first = _read(argv, known, repeated, known_only=True)  # finds --method, in a flagfile too
+    hyper_parameters = {}
+    if "method" in known and first["method"].value is not None:
+        described = registry.hyper_parameters(first["method"].value)
+        hyper_parameters = {name: item for name, item in described.items() if name not in known}
+    asks = first["help"].value and not hyper_parameters  # of a method not given yet, perhaps
+    every = known | hyper_parameters
+    values = _read(argv, every, repeated, known_only=asks)
+    namespace = types.SimpleNamespace(**{name: values[name].value for name in known})
+    namespace.flagfile = config
+    namespace.given = {name for name in every if values[name].present}
+    namespace.method_flags = list(hyper_parameters.values())
+    namespace.hyper_parameters = {name: values[name].value for name in hyper_parameters}
+    return namespace
+
+
+def flags_text(values: Mapping[str, Any]) -> str:
+    """The text of a flagfile that gives these flags."""
+    return "".join(f"--{name}={_as_text(value)}\n" for name, value in values.items())
+
+
+def help_text(tool: str, docstring: str | None, flags: Flags, method_flags: Flags = ()) -> str:
+    """What `--help` prints."""
+    width = min(110, shutil.get_terminal_size((100, 20)).columns)
+    lines = [f"{tool}: {(docstring or '').strip()}", "", "Flags:"]
+    lines += [line for item in (*flags, *_SHARED) for line in _help_lines(item, width)]
+    if method_flags:
+        lines += ["", "Hyper-parameters of this method:"]
+        lines += [line for item in method_flags for line in _help_lines(item, width)]
+    elif any(item.name == "method" for item in flags):
+        lines += ["", f"Methods: {', '.join(registry.list_methods())}."]
+        lines += ["`--help --method=NAME` also shows the hyper-parameters of a method."]
+    return "\n".join(lines)
+
+
+def one_line(text: Any) -> str:
+    """`text` without line breaks."""
+    return " ".join(str(text).split())
+
+
+def _as_text(value):
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+class _Parser(absl_flags.ArgumentParser):
+    """Leaves the text to the flag's description."""
+
+    def __init__(self, described):
+        super().__init__()
+        self.described = described
+
+    def parse(self, argument):
+        try:
+            return self.described.parse(argument) if isinstance(argument, str) else argument
+        except TypeError as error:  # absl keeps no kind apart; on a command line everything is text
+            raise ValueError(str(error)) from None
+
+
+def _read(argv, known, repeated, known_only):
+    """absl's parse of `argv`; unknown flags and stray words are refused unless `known_only`."""
+    values = absl_flags.FlagValues()
+    for item in known.values():
+        described = _Parser(item), None, item.name, item.default, item.help
+        if item.name in repeated:
+            entry = absl_flags.MultiFlag(*described)
+        else:
+            short = "h" if item.name == "help" else None
+            entry = absl_flags.Flag(*described, short, boolean=item.kind == "bool")
+        absl_flags.DEFINE_flag(entry, values)
+    values.set_gnu_getopt(True)  # "--flag value" of a flag not known yet must not end the parse
+    try:
+        rest = values(argv, known_only=known_only)[1:]
+    except absl_flags.UnrecognizedFlagError as error:
+        near = difflib.get_close_matches(error.flagname, known, n=1, cutoff=0.5)
+        hint = f"Did you mean '--{near[0]}'?" if near else ""
+        if "method" in known and values["method"].value is None:
+            hint = f"{hint} Hyper-parameters are flags once --method is given.".strip()
+        expected, received = "a flag that --help lists", f"--{error.flagname}"
+        raise ValueError(refusal("flag", expected, received, hint)) from None
+    except absl_flags.IllegalFlagValueError as error:
+        raise error.__context__ or error from None
+    except absl_flags.CantOpenFlagFileError:
+        path = _without_flagfile(argv)[0]
+        raise FileNotFoundError(refusal("flagfile", "a readable file", path)) from None
+    except UnicodeDecodeError:
+        path = _without_flagfile(argv)[0]
+        expected = "a text file with one --flag=value a line"
+        raise ValueError(refusal("flagfile", expected, path)) from None
+    except absl_flags.Error as error:
+        raise ValueError(refusal("flag", "--name=value", one_line(error))) from None
+    if rest and not known_only:
+        raise ValueError(refusal("argument", "flags of the form --name=value only", rest[0]))
+    return values
+
+
+def _without_flagfile(argv):
+    """(the last `--flagfile` of a command line or None, the command line without any)."""
+    path, rest, words = None, [], iter(argv)
+    for word in words:
+        name, equals, value = word.lstrip("-").partition("=")
+        if word.startswith("-") and name == "flagfile":
+            path = value if equals else next(words, None)
+        else:
+            rest.append(word)
+    return path, rest
+
+
+def _help_lines(item, width):
+    default = ",".join(map(str, item.default)) if isinstance(item.default, tuple) else item.default
+    head = f"  --{item.name}={'|'.join(item.choices) if item.choices else item.kind}"
+    text = f"{one_line(item.help).rstrip('.') or 'no description'}. Default: {default}."
+    return [head, *textwrap.wrap(text, width, initial_indent="      ", subsequent_indent="      ")]
+
+
+def _explain(error):
+    """(exit code, one line) of an error."""
+    code = getattr(error, "exit_code", None)
+    if code is not None:  # zoo.training's: what failed while running
+        return code, one_line(error)
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            return FAILED, f"{error.strerror}. Received: path={error.filename!r}."
+        if error.errno is None:
+            return REFUSED, one_line(error)
+        return REFUSED, f"{error.strerror}. Received: path={error.filename!r}."
+    if isinstance(error, (ValueError, TypeError)):
+        return REFUSED, one_line(error) or type(error).__name__
+    if isinstance(error, NotImplementedError):
+        return REFUSED, one_line(error) or "not implemented by this method"
+    return FAILED, f"{type(error).__name__}: {one_line(error)} (--debug shows where)"

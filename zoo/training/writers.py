@@ -1,0 +1,221 @@
+"""What a run writes beside its checkpoints: its logs, TensorBoard's events, pictures.
+
+Listeners, as those of `zoo.training.listeners`.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from zoo import files, pictures
+from zoo.data.dataset import Dataset
+from zoo.training import stops
+
+if TYPE_CHECKING:
+    from zoo.model import GenerativeModel
+
+_SECONDS = "seconds"
+_GRID = 64  # samples in a picture
+_POINTS = 2000  # in a scatter panel
+
+
+class MetricsFile:
+    """`metrics.jsonl`: one JSON object a log interval.
+
+    {"step": 1200, "seconds": 31.4, "images_per_second": 5200.0, "discriminator_loss": 1.31, ...};
+    `seconds` counts wall time of training, those before an interruption included.
+
+    Args:
+        path: the file; lines after step `start`, which will be trained again, are dropped.
+        start: the step restored.
+    """
+
+    def __init__(self, path: pathlib.Path, start: int):
+        kept = [line for line in _records(path) if line[0]["step"] <= start]
+        if kept or path.exists():
+            files.write_text(path, "".join(text + "\n" for _, text in kept))
+        self._path = path
+        self._before = kept[-1][0].get(_SECONDS, 0.0) if kept else 0.0
+        self._began = time.perf_counter()
+
+    def on_log(self, step: int, record: dict[str, float]) -> None:
+        """Appends a line."""
+        seconds = self._before + time.perf_counter() - self._began
+        line = {"step": step, _SECONDS: round(seconds, 3)}
+        line |= {name: float(f"{value:.7g}") for name, value in record.items()}
+        with open(self._path, "a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+class Events:
+    """TensorBoard scalars and pictures.
+
+    The first event of a continued run tells TensorBoard to forget what came after the restored
+    step; `tf.summary` has no way to.
+
+    Args:
+        directory: where the event file goes.
+        start: the step restored.
+    """
+
+    def __init__(self, directory: str | os.PathLike, start: int):
+        self._directory, self._start = os.fspath(directory), start
+
+    def __enter__(self) -> "Events":
+        self._hook, threading.excepthook = threading.excepthook, self._hear
+        with _full_disk():
+            self._writer = EventFileWriter(self._directory)
+        # At a START of step s TensorBoard drops what it has of steps >= s.
+        restart = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._add(self._start + 1, session_log=restart)
+        return self
+
+    def __exit__(self, kind, error, trace):
+        try:
+            self._writer.close()
+        except tf.errors.OpError:  # a full disk, reported by whoever met it first
+            if kind is None:
+                raise
+        finally:
+            threading.excepthook = self._hook
+
+    def on_log(self, step: int, record: dict[str, float]) -> None:
+        """All logs as scalars."""
+        values = [{"tag": name, "simple_value": value} for name, value in record.items()]
+        self._add(step, summary=_summary(*values))
+
+    def picture(self, step: int, tag: str, path: pathlib.Path) -> None:
+        """A PNG file as an image."""
+        image = summary_pb2.Summary.Image(encoded_image_string=path.read_bytes())
+        self._add(step, summary=_summary({"tag": tag, "image": image}))
+
+    def _add(self, step, **what):
+        with _full_disk():
+            self._writer.add_event(event_pb2.Event(wall_time=time.time(), step=step, **what))
+            self._writer.flush()
+
+    def _hear(self, failure):
+        # The writer's own thread met a full disk: `flush` raises it again, once is enough.
+        if not issubclass(failure.exc_type, tf.errors.OpError):
+            self._hook(failure)
+
+
+class Pictures:
+    """Pictures while training: the same noise, images and labels each time, so that they compare.
+
+    Images: `samples-<step>.png`, and `reconstructions-<step>.png` (each right of its original)
+    where the model can. 2-D data: `panels-<step>.png` of data, samples, reconstructions, codes.
+
+    Args:
+        directory: where they go.
+        model: a `GenerativeModel`.
+        dataset: a `zoo.data.Dataset`; its test split is shown, or train if there is none.
+        events: an `Events` that gets a copy.
+    """
+
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        model: "GenerativeModel",
+        dataset: Dataset,
+        events: Events,
+    ):
+        self._directory, self._model, self._events = directory, model, events
+        self._modes = getattr(dataset, "modes", None)
+        self._vectors = len(model.image_shape) == 1
+        split = "test" if "test" in dataset.splits else "train"
+        shown = dataset.arrays(split, limit=_POINTS if self._vectors else _GRID // 2)
+        self._x = shown["x"]
+        self._labels, self._sampled_labels = {}, {}  # arguments of the verbs
+        if model.conditional:
+            self._labels = {"y": shown["y"]}
+            sampled = shown["y"][: self._count]
+            if model.num_classes:
+                sampled = np.arange(self._count, dtype=np.int32) % model.num_classes
+            self._sampled_labels = {"y": sampled}
+
+    @property
+    def _count(self):
+        return len(self._x) if self._vectors or self._model.num_attributes else _GRID
+
+    def on_sample(self, step: int) -> None:
+        """Draws and writes them."""
+        if self._vectors and self._model.image_shape != (2,):
+            return
+        self._directory.mkdir(exist_ok=True)
+        samples = np.asarray(self._model.sample(self._count, seed=0, **self._sampled_labels))
+        reconstructions = None
+        if "reconstruct" in self._model.capabilities:
+            reconstructions = np.asarray(self._model.reconstruct(self._x, seed=0, **self._labels))
+        if self._vectors:
+            self._panels(step, samples, reconstructions)
+            return
+        self._grid(step, "samples", samples, 8)
+        if reconstructions is not None:
+            pairs = pictures.interleave(self._x, reconstructions)
+            self._grid(step, "reconstructions", pairs, 8)
+
+    def _grid(self, step, name, images, columns):
+        grid = pictures.image_grid(images, columns=columns)
+        path = self._directory / f"{name}-{step:08d}.png"
+        pictures.save_png(path, grid)
+        self._events.picture(step, name, path)
+
+    def _panels(self, step, samples, reconstructions):
+        colours = None
+        if self._modes is not None:
+            colours = pictures.nearest_mode(self._x, self._modes)
+
+        def of_data(points):  # a code has the colour of the mode that its x came from
+            return points if colours is None else (points, colours)
+
+        panels = {"data": of_data(self._x), "samples": samples}
+        if reconstructions is not None:
+            panels["reconstructions"] = of_data(reconstructions)
+        part = pictures.planar_part(self._model.code_dim, self._model.code_classes)
+        if "encode" in self._model.capabilities and part:
+            q = self._model.encode(self._x, part=part, **self._labels)
+            panels["codes"] = of_data(np.asarray(q.sample(seed=0)))
+        path = self._directory / f"panels-{step:08d}.png"
+        pictures.scatter_panels(path, panels, modes=self._modes)
+        self._events.picture(step, "panels", path)
+
+
+def _records(path):
+    """[(record, text)] of the whole lines of a metrics file; a torn last one is left out."""
+    if not path.exists():
+        return []
+    found = []
+    for text in path.read_text().splitlines():
+        try:
+            record = json.loads(text)
+            record["step"] + 0
+        except (ValueError, KeyError, TypeError):
+            continue
+        found.append((record, text))
+    return found
+
+
+def _summary(*values):
+    return summary_pb2.Summary(value=[summary_pb2.Summary.Value(**value) for value in values])
+
+
+@contextlib.contextmanager
+def _full_disk():
+    """TensorFlow's word for a full disk as `stops.DiskFull`."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reasons = ("No space left", "File too large", "Disk quota")
+        if not any(reason in error.message for reason in reasons):
+            raise
+        raise stops.DiskFull(f"No space: {' '.join(error.message.split())}.") from error
