@@ -9,7 +9,7 @@ import sys
 
 import common
 
-from zoo import results, training
+from zoo import ledger, training
 
 FLAGS = (
     common.RUN_DIR,
@@ -33,7 +33,7 @@ def run(flags):
     chosen = {item.name: getattr(flags, item.name) for item in common.MEASURE_FLAGS}
     measured = metrics.evaluate(model, dataset, seed=flags.seed, progress=progress, **chosen)
     evaluation = {"step": int(model.step), "which": flags.which, "metrics": measured}
-    results.write_json(run_dir / "evaluation.json", evaluation)
+    ledger.write_json(run_dir / "evaluation.json", evaluation)
     print(table(measured))
 
 

@@ -29,7 +29,7 @@ import time
 
 import common
 
-from zoo import data, registry, results, training
+from zoo import data, ledger, registry, training
 from zoo.errors import refusal, unknown
 
 FLAGS = (
@@ -313,7 +313,7 @@ class Seed:
             self._log.close()
             self._log = None
         if code == 0 and not self._training:
-            evaluation = results.read_json(self.run_dir / "evaluation.json")
+            evaluation = ledger.read_json(self.run_dir / "evaluation.json")
             self.state["evaluation"] = evaluation["metrics"]
             self._keep()
         return code
@@ -347,7 +347,7 @@ class Seed:
         return [f"--data_dir={self.config.data_dir}"] if self.config.data_dir else []
 
     def _keep(self):
-        results.write_json(self.run_dir / STATE, self.state)
+        ledger.write_json(self.run_dir / STATE, self.state)
 
 
 def read_state(config, seed):
@@ -362,8 +362,8 @@ def read_state(config, seed):
             expected = f"run directories that this tool made, with {STATE}"
             raise ValueError(refusal("runs_dir", expected, str(config.run_dir(seed))))
         return known
-    state = results.read_json(path)
-    changed = results.differences(state["flags"], config.compared, config.defaults)
+    state = ledger.read_json(path)
+    changed = ledger.differences(state["flags"], config.compared, config.defaults)
     measure = {item.name for item in common.MEASURE_FLAGS}
     names = {item.partition(":")[0] for item in changed}
     if (
@@ -504,28 +504,28 @@ def known_runs(path, config):
     """{seed: run} of the ledger's entry, not to be run again; refused if another config made it."""
     if not path.is_file():
         return {}
-    found = results.read(path)
-    changed = results.differences(found["flags"], config.compared, config.defaults)
+    found = ledger.read(path)
+    changed = ledger.differences(found.flags, config.compared, config.defaults)
     if changed:
         hint = f"(move them away to start anew); it differs in {'; '.join(changed)}"
         expected = f"results of the same config {hint}"
         raise ValueError(refusal("results_dir", expected, str(path)))
-    return results.runs(found)
+    return ledger.runs(found)
 
 
 def write_entry(path, config, kept):
     """Writes the ledger's entry of the seeds that are done."""
     runs = [{**run, "seconds": round(run.get("seconds", 0), 1)} for run in kept.values()]
-    found = results.entry(
+    found = ledger.entry(
         method=config.flags.method,
         dataset=config.flags.dataset,
         variant=config.variant,
         flags=config.compared,
         runs=runs,
-        paper=results.read_paper(common.ROOT / config.path),
+        paper=ledger.read_paper(common.ROOT / config.path),
         command=config.command(max(kept) + 1),
     )
-    results.write(path, found)
+    ledger.write(path, found)
 
 
 def make_picture(config, seed, path):

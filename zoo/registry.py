@@ -165,6 +165,13 @@ def reference(method):
     return " ".join(match.group(1).split()) if match else ""
 
 
+def paragraph(method, name):
+    """What the method's docstring says after `*name*:`, on one line; "" where it does not."""
+    text = ast.get_docstring(_method_class(method)) or ""
+    match = re.search(rf"^\*{name}\*: (.*?)(?=^\*|^\s*$|\Z)", text, re.S | re.M)
+    return " ".join(match[1].split()) if match else ""
+
+
 def summary(method):
     """First line of the method's docstring."""
     return (ast.get_docstring(_method_class(method)) or "").partition("\n")[0]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo import results
+from zoo import ledger
 
 TOOLS = common.ROOT / "tools"
 FEW = ("--limit=50", "--svm_repeats=2", "--iwae_samples=2")
@@ -74,7 +74,7 @@ def test_evaluation_is_printed_and_kept(trained, run_tool):
     assert done.stderr == ""
     header, *rows = done.stdout.splitlines()
     assert header.split() == ["metric", "value", "n", "split", "protocol"]
-    evaluation = results.read_json(trained / "evaluation.json")
+    evaluation = ledger.read_json(trained / "evaluation.json")
     assert evaluation["step"] == 4
     assert [row.split()[0] for row in rows] == list(evaluation["metrics"])
     found = evaluation["metrics"]["reconstruction_mse"]
@@ -182,7 +182,7 @@ def test_reproduce_trains_measures_and_draws(run_tool, tmp_path):
     flags = ("--flagfile=gaussian_grid.cfg", "--seeds=1", "--limit=50", "--iwae_samples=2")
     done = run_tool("reproduce.py", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    entry = results.read(tmp_path / "results" / "bound-gaussian_grid.json")
+    entry = ledger.read(tmp_path / "results" / "bound-gaussian_grid.json").as_json()
     assert entry["seeds"] == [0] and entry["seconds"][0] > 0
     assert {"modes_covered", "high_quality_share", "nll"} <= set(entry["metrics"])
     picture = tmp_path / "results" / "bound-gaussian_grid.png"
