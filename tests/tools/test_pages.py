@@ -125,15 +125,25 @@ def test_a_title_ends_before_the_number():
 
 
 def test_a_row_a_method_with_its_verbs():
-    one = sources.Method("gan", "", "samples", {"sample": "", "classify": "with labels"}, VAE)
-    two = sources.Method("vae", "", "a bound", {"sample": "", "log_prob": "a lower bound"}, "")
-    three = sources.Method("flow", "", "exactness", {"sample": "", "log_prob": "exact"}, VAE)
-    lines = readme.which_method({m.name: m for m in (one, two, three)}).splitlines()
-    assert lines[0] == "| I want | method | paper | `sample` | `log_prob` | `classify` |"
-    assert lines[2] == "| samples | `gan` | [Kingma 2013][1] |✓||(✓)|"
-    assert lines[3].endswith("|✓|bound||")
-    assert lines[4] == "| exactness | `flow` | [Kingma 2013][1] |✓|exact||"
-    assert lines[5:] == ["", "[1]: https://arxiv.org/abs/1312.6114"]
+    verbs = {"sample": "", "encode": ""}
+    several = [
+        sources.Method("gan", "", "samples", {"sample": ""}, VAE),
+        sources.Method("vae", "", "a bound", verbs | {"log_prob": "a lower bound"}, ""),
+        sources.Method("flow", "", "exactness", verbs | {"log_prob": "exact"}, VAE),
+        sources.Method("aae", "", "classes", verbs | {"classify": "with `num_classes`"}, VAE),
+        sources.Method("ali", "", "codes", verbs, VAE),
+    ]
+    lines = readme.which_method({method.name: method for method in several}).splitlines()
+    assert lines[0] == "| I want | method | paper | verbs |"
+    assert lines[2:7] == [
+        "| samples | `gan` | [Kingma 2013][1] | `sample` |",
+        "| a bound | `vae` |  | basic, `log_prob` (bound) |",
+        "| exactness | `flow` | [Kingma 2013][1] | basic, `log_prob` (exact) |",
+        "| classes | `aae` | [Kingma 2013][1] | basic, `classify`* |",
+        "| codes | `ali` | [Kingma 2013][1] | basic |",
+    ]
+    assert lines[8].startswith("*basic*: `sample`, `encode`. ")
+    assert lines[9:] == ["", "[1]: https://arxiv.org/abs/1312.6114"]
 
 
 def test_only_numbers_that_a_paper_printed_and_that_were_measured_are_compared_with_it():
@@ -141,7 +151,7 @@ def test_only_numbers_that_a_paper_printed_and_that_were_measured_are_compared_w
     paper = {"nll": figure, "ais": figure}
     found = made({("vae", "digits"): an_entry(paper=paper), ("vae", "mnist"): an_entry()})
     assert readme.how_close(found).splitlines()[2:] == [
-        "| [vae](results/vae.md) | digits | nll | 2.5 | 3.0 ± 2.6 | 3 |"
+        "| `vae` | digits | nll | 2.5 | 3.0 ± 2.6 | 3 |"
     ]
 
 

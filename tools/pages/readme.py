@@ -6,8 +6,6 @@ from pages import figures, markdown
 from pages.sources import Method, Sources
 from zoo.errors import refusal
 
-YES, IF_TOLD = "✓", "(✓)"
-
 
 def splice(text: str, name: str, part: str) -> str:
     """README's text with `part` between the two marks of that name.
@@ -27,29 +25,42 @@ def which_method(methods: dict[str, Method]) -> str:
 
     The papers' addresses stand below the table, numbered, so that its lines stay short.
     """
-    counts = collections.Counter(verb for method in methods.values() for verb in method.verbs)
-    verbs = [verb for verb, _ in counts.most_common()]  # ties in the order of the docstrings
-    lines = markdown.header("I want", "method", "paper", *map(markdown.code, verbs))
+    basic = _basic(methods)
     addresses = dict.fromkeys(m.address for m in methods.values() if m.address)
     numbers = {address: number for number, address in enumerate(addresses, 1)}
+    lines = markdown.header("I want", "method", "paper", "verbs")
     for method in methods.values():
         paper = method.paper
         if method.address:
             paper = f"[{paper}][{numbers[method.address]}]"
-        ticks = [_tick(method, verb) for verb in verbs]
-        first = markdown.row(method.use, markdown.code(method.name), paper)
-        lines.append(f"{first}{'|'.join(ticks)}|")
-    return "\n".join([*lines, "", *(f"[{n}]: {address}" for address, n in numbers.items())])
+        name = markdown.code(method.name)
+        lines.append(markdown.row(method.use, name, paper, _verbs(method, basic)))
+    legend = (
+        f"*basic*: {', '.join(map(markdown.code, basic))}. "
+        "Verbs with a star need to be told the classes, see below."
+    )
+    return "\n".join([*lines, "", legend, "", *(f"[{n}]: {url}" for url, n in numbers.items())])
 
 
-def _tick(method: Method, verb: str) -> str:
-    """How a method has a verb: always, if told so, exactly, or by a bound."""
-    remark = method.verbs.get(verb)
-    if remark is None:
-        return ""
-    if verb == "log_prob":
-        return "exact" if "exact" in remark else "bound"
-    return IF_TOLD if remark.startswith("with ") else YES
+def _basic(methods: dict[str, Method]) -> list[str]:
+    """The verbs that most methods have."""
+    counts = collections.Counter(verb for method in methods.values() for verb in method.verbs)
+    return [verb for verb, count in counts.items() if 2 * count > len(methods)]
+
+
+def _verbs(method: Method, basic: list[str]) -> str:
+    """The cell of a method's verbs: the basic ones by that word where it has them all."""
+    has_basic = all(verb in method.verbs for verb in basic)
+    cells = ["basic"] if has_basic else []
+    for verb, remark in method.verbs.items():
+        if has_basic and verb in basic:
+            continue
+        star = "*" if remark.startswith("with ") else ""
+        kind = ""
+        if verb == "log_prob":
+            kind = " (exact)" if "exact" in remark else " (bound)"
+        cells.append(markdown.code(verb) + star + kind)
+    return ", ".join(cells)
 
 
 def how_close(sources: Sources) -> str:
@@ -59,7 +70,7 @@ def how_close(sources: Sources) -> str:
         for metric, figure in entry.paper.items():
             if metric in entry.metrics:
                 here = figures.reached(metric, entry.metrics[metric])
-                page = markdown.link(name, f"results/{name}.md")
                 paper = figures.published(figure)
-                lines.append(markdown.row(page, stem, metric, paper, here, len(entry.seeds)))
+                cells = markdown.code(name), stem, metric, paper, here, len(entry.seeds)
+                lines.append(markdown.row(*cells))
     return "\n".join(lines)
