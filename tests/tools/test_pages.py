@@ -268,9 +268,9 @@ def test_methods_on_one_stem_are_compared_by_what_two_of_them_have():
 
 
 def test_what_a_comparison_is_about_comes_first_and_what_few_have_comes_last():
-    few = {"reconstruction_mse": 0.1, "one_nn_accuracy": 0.5, "classification_error": 0.5}
+    few = {"reconstruction_ratio": 0.1, "one_nn_accuracy": 0.5, "classification_error": 0.5}
     columns, _ = comparisons.columns_of([(m, "d", measured(few)) for m in "ab"])
-    assert columns == ["classification_error", "one_nn_accuracy", "reconstruction_mse"]
+    assert columns == ["classification_error", "one_nn_accuracy", "reconstruction_ratio"]
     rows = [(m, "d", measured({"one_nn_accuracy": 0.5})) for m in "abc"]
     rows += [(m, "d", measured({"nll": 1.0, "one_nn_accuracy": 0.5})) for m in "de"]
     assert comparisons.columns_of(rows)[0] == ["one_nn_accuracy", "nll"]

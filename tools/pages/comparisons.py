@@ -17,7 +17,6 @@ COMPARED = {
     "svm_error": "lower",
     "label_agreement": "higher",
     "reconstruction_ratio": "lower",
-    "reconstruction_mse": "lower",
 }
 _LIKELIHOODS = ("nll", "bits_per_dim")
 _ARROWS = {"lower": "↓", "higher": "↑"}
@@ -90,15 +89,15 @@ def _comparison(stem: str, rows: list[Row]) -> list:
     if not rows:
         return []
     shared = _shared(columns, rows)
-    own = [] if "steps" in shared else ["steps"]
+    steps = [] if "steps" in shared else ["steps"]
     titles = [f"{column} {_ARROWS[COMPARED[column]]}" for column in columns]
-    lines = markdown.header("method", *titles, *own, "seconds a seed", "seeds")
-    for name, row_stem, entry in rows:
+    lines = markdown.header("method", *titles, *steps, "seconds a seed", "seeds")
+    for method, row_stem, entry in rows:
         variant = row_stem[len(stem) :].strip("-_")
-        label = f"{name}, {variant}" if variant else name
-        target = f"results/{name}.md#{name}-{row_stem}"
+        label = f"{method}, {variant}" if variant else method
+        target = f"results/{method}.md#{method}-{row_stem}"
         cells = [_cell(column, entry) for column in columns]
-        cells += [f"{entry.flags.get(setting, '')}" for setting in own]
+        cells += [f"{entry.flags[name]:,}" for name in steps]
         cells += [f"{methods.seconds(entry):,.0f}", len(entry.seeds)]
         lines.append(markdown.row(markdown.link(label, target), *cells))
     remarks = ", ".join(f"{name} {value}" for name, value in shared.items())
@@ -131,7 +130,7 @@ def _shared(columns: list[str], rows: list[Row]) -> dict[str, object]:
     measured = [e.metrics[column] for column in columns for _, _, e in rows if column in e.metrics]
     counts = {(metric.n, metric.split) for metric in measured}
     if len(counts) == 1:
-        (found["n"],) = (f"{n} ({split})" for n, split in counts)
+        (found["n"],) = (f"{n:,} ({split})" for n, split in counts)
     return found
 
 

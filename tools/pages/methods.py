@@ -59,7 +59,7 @@ def _table(entry: Entry, protocols: Protocols) -> list[str]:
         if metric is None:
             lines.append(markdown.row(name, paper, "not measured", "", "", ""))
             continue
-        how = metric.n, metric.split, protocols.reference(name, metric)
+        how = f"{metric.n:,}", metric.split, protocols.reference(name, metric)
         lines.append(markdown.row(protocols.link(name), paper, figures.reached(name, metric), *how))
     return lines
 
