@@ -9,7 +9,7 @@ import sys
 import common
 from pages import comparisons, methods, protocols, readme, sources, strip
 
-from zoo import ledger
+from zoo import files
 
 FLAGS = (
     common.flag("check", "bool", False, "write nothing; exit 1 if a generated file is outdated"),
@@ -34,7 +34,7 @@ def run(flags):
         if path.name == strip.NAME:
             strip.write(path, picture)
         else:
-            ledger.write_text(path, pages[path])
+            files.write_text(path, pages[path])
         print(path)
     for path in found:
         path.unlink()

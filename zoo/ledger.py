@@ -14,6 +14,7 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
+from zoo import files
 from zoo.errors import refusal
 
 STATUSES = ("verified", "secondary", "recalled")
@@ -182,7 +183,7 @@ def runs(found: Entry) -> dict[int, dict]:
 
 def _over_seeds(name: str, measured: list[dict]) -> Metric:
     """One metric from its measurement of each seed."""
-    described = {key: measured[0].get(key) for key in ("n", "split", "protocol")}
+    described: dict[str, Any] = {key: measured[0].get(key) for key in ("n", "split", "protocol")}
     for found in measured[1:]:
         for key, value in described.items():
             same = found.get(key) == value
@@ -259,11 +260,12 @@ def _typed(cls: type, content: Any, name: str) -> Any:
         raise TypeError(refusal(name, "a JSON object", content))
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for field in fields.values():
+        kind: Any = field.type  # a class, or a union of classes
         if field.name not in content:
             if field.default is dataclasses.MISSING:
                 raise ValueError(refusal(name, f"the field {field.name!r}", sorted(content)))
-        elif not isinstance(content[field.name], field.type):
-            expected = getattr(field.type, "__name__", str(field.type))
+        elif not isinstance(content[field.name], kind):
+            expected = getattr(kind, "__name__", str(kind))
             raise TypeError(refusal(f"{name}.{field.name}", expected, content[field.name]))
     extra = sorted(set(content) - set(fields))
     if extra:
@@ -317,20 +319,8 @@ def read_json(path: str | os.PathLike) -> Any:
 
 
 def write_json(path: str | os.PathLike, content: Any) -> None:
-    """Writes JSON under a temporary name and renames it, so that a reader finds all or nothing."""
-    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
-
-
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes a text file under a temporary name and renames it."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Writes JSON, so that a reader finds the old content or all of the new."""
+    files.write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def differences(old: dict, new: dict, defaults: dict | None = None) -> list[str]:

@@ -58,7 +58,9 @@ def compare(sources: Sources) -> dict[str, list[Row]]:
     stems: dict[str, set[str]] = {}
     for name, stem in sources.entries:
         stems.setdefault(stem, set()).add(name)
-    tables = {stem: [] for stem in sorted(stems) if len(stems[stem]) >= _FEWEST}
+    tables: dict[str, list[Row]] = {
+        stem: [] for stem in sorted(stems) if len(stems[stem]) >= _FEWEST
+    }
     for name in sources.methods:
         for stem, entry in sources.ran(name).items():
             homes = [home for home in tables if stem == home or _extends(stem, home)]
@@ -98,7 +100,7 @@ def _comparison(stem: str, rows: list[Row]) -> list:
         target = f"results/{method}.md#{method}-{row_stem}"
         cells = [_cell(column, entry) for column in columns]
         cells += [f"{entry.flags[name]:,}" for name in steps]
-        cells += [f"{methods.seconds(entry):,.0f}", len(entry.seeds)]
+        cells += [f"{methods.seconds(entry):,.0f}", f"{len(entry.seeds)}"]
         lines.append(markdown.row(markdown.link(label, target), *cells))
     remarks = ", ".join(f"{name} {value}" for name, value in shared.items())
     densities = any(_is_density(c, entry) for c in columns for _, _, entry in rows)
@@ -120,7 +122,7 @@ def _is_density(column: str, entry: Entry) -> bool:
     return images and normal and column in _LIKELIHOODS and column in entry.metrics
 
 
-def _shared(columns: list[str], rows: list[Row]) -> dict[str, object]:
+def _shared(columns: list[str], rows: list[Row]) -> dict[str, str]:
     """Settings on which all rows agree, and how many examples all figures are of."""
     found = {}
     for setting in _SETTINGS:

@@ -25,9 +25,8 @@ def uncertainty(name: str, metric: Metric) -> float | None:
     """
     if len(metric.values) > 1:
         return metric.std
-    measured = metric.standard_errors and metric.standard_errors[0]
-    if measured is not None:
-        return measured
+    if metric.standard_errors and metric.standard_errors[0] is not None:
+        return metric.standard_errors[0]
     share = metric.mean
     # None of n, or all of them, have an error too, but this formula would say 0.
     if _SHARE.fullmatch(name) and 0 < share < 1:
