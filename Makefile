@@ -48,7 +48,7 @@ format: $(stamp)  ## rewrite the code in the format that lint expects
 bench: $(stamp)  ## measure training speed and memory on this machine
 	$(python) tools/benchmark.py
 
-report: $(stamp)  ## write RESULTS.md and README's table from results/
+report: $(stamp)  ## write RESULTS.md, the pages of results/ and README's tables
 	$(python) tools/report.py
 
 clean:  ## remove caches and build files; runs/, exported/ and the environment stay

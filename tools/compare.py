@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 import common
 import evaluate
 
-from zoo import results
+from zoo import ledger
 from zoo.errors import refusal
 from zoo.metrics import names
 
@@ -43,7 +43,7 @@ def run(flags: types.SimpleNamespace) -> None:
             evaluate.measure(path, flags)
     tables: dict[str, dict] = collections.defaultdict(dict)
     for name, path in zip(titles(paths), paths):
-        found = results.read_json(path / evaluate.FILE)
+        found = ledger.read_json(path / evaluate.FILE)
         tables[measured_on(path, found)][name] = found
     if len(tables) > 1:
         print(f"{len(tables)} tables: numbers of different data or settings do not compare.\n")
@@ -60,7 +60,7 @@ def titles(paths: Sequence[pathlib.Path]) -> list[str]:
 
 def measured_on(run_dir: pathlib.Path, evaluation: Mapping) -> str:
     """A run's data and the settings of its evaluation, in words that are equal if those are."""
-    data = results.read_json(run_dir / "identity.json")["data"]
+    data = ledger.read_json(run_dir / "identity.json")["data"]
     data = re.sub(r", labels=\d+, label_seed=\d+", "", data)  # they change what is learned alone
     settings = evaluation.get("settings")
     if settings is None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import common
 
-from zoo import results, training
+from zoo import ledger, training
 from zoo.metrics import names
 
 # How a run is measured: the arguments of `zoo.metrics.evaluate`.
@@ -52,7 +52,7 @@ def measure(run_dir: pathlib.Path, flags: types.SimpleNamespace) -> tuple[dict, 
     measured = metrics.evaluate(model, dataset, progress=progress, **settings)
     del settings["metrics"]  # which ones, not how
     evaluation = {"step": int(model.step), "which": flags.which, "settings": settings}
-    results.write_json(run_dir / FILE, {**evaluation, "metrics": measured})
+    ledger.write_json(run_dir / FILE, {**evaluation, "metrics": measured})
     return measured, metrics.applicable(model, dataset)
 
 

@@ -9,7 +9,7 @@ import types
 
 import common
 
-from zoo import results, training
+from zoo import ledger, training
 
 FLAGS = (
     common.RUN_DIR,
@@ -23,7 +23,7 @@ def run(flags: types.SimpleNamespace) -> None:
     run_dir = common.existing_run(flags)
     export_dir = flags.export_dir or pathlib.Path("exported", run_dir.resolve().name)
     evaluation = run_dir / "evaluation.json"
-    metrics = results.read_json(evaluation)["metrics"] if evaluation.is_file() else None
+    metrics = ledger.read_json(evaluation)["metrics"] if evaluation.is_file() else None
     common.load()
     from zoo import serving
 

@@ -1,88 +1,68 @@
-"""Writes RESULTS.md and README's table of methods from results/*.json.
+"""Writes RESULTS.md, results/*.md and README's tables and picture from results/*.json.
 
 python tools/report.py
 """
 
 import pathlib
-import re
 import sys
 
 import common
+from pages import comparisons, methods, protocols, readme, sources, strip
 
-from zoo import registry, results
+from zoo import files
 
 FLAGS = (
-    common.flag(
-        "check", "bool", False, "write nothing; exit 1 if RESULTS.md or README is outdated"
-    ),
+    common.flag("check", "bool", False, "write nothing; exit 1 if a generated file is outdated"),
     common.flag("root", "str", str(common.ROOT), "the repository"),
 )
 
 
 def run(flags):
-    """The ledger to the two texts."""
+    """The ledger to the pages."""
     root = pathlib.Path(flags.root)
-    outdated = [
-        path for path, text in texts(root).items() if not path.is_file() or path.read_text() != text
-    ]
+    pages, picture = texts(root), strip.compose(root / "results")
+    found = stale(root, pages)
+    outdated = [path for path, text in pages.items() if _differs(path, text)]
+    if picture is not None and strip.outdated(root / "results" / strip.NAME, picture):
+        outdated.append(root / "results" / strip.NAME)
     if flags.check:
-        if outdated:
-            names = " and ".join(path.name for path in outdated)
-            raise SystemExit(f"outdated: {names}; run `python tools/report.py`")
+        if outdated or found:
+            names = ", ".join(str(path.relative_to(root)) for path in [*outdated, *found])
+            raise SystemExit(f"missing, outdated or stale: {names}; run `make report`")
         return
-    for path, text in texts(root).items():
-        if path in outdated:
-            results.write_text(path, text)
-            print(path)
+    for path in outdated:
+        if path.name == strip.NAME:
+            strip.write(path, picture)
+        else:
+            files.write_text(path, pages[path])
+        print(path)
+    for path in found:
+        path.unlink()
+        print(f"{path} (removed)")
 
 
-def texts(root):
+def texts(root: pathlib.Path) -> dict[pathlib.Path, str]:
     """{path: text} of the generated files; README only if it is there."""
-    methods = {name: registry.reference(name) for name in registry.list_methods()}
-    described = configs(root / "configs", methods)
-    entries = with_papers(ledger(root / "results"), described)
-    found = {root / "RESULTS.md": results.render_results(methods, described, entries)}
-    readme = root / "README.md"
-    if readme.is_file():
-        table = results.render_table(methods, described, entries)
-        found[readme] = results.splice(readme.read_text(), table)
-    return found
+    found = sources.read(root)
+    known = protocols.Protocols(found.entries.values())
+    pages = {root / "RESULTS.md": comparisons.render(found)}
+    pages[root / "results" / protocols.NAME] = known.page()
+    for name, method in found.methods.items():
+        pages[root / "results" / f"{name}.md"] = methods.render(method, found, known)
+    path = root / "README.md"
+    if path.is_file():
+        text = readme.splice(path.read_text(), "methods", readme.which_method(found.methods))
+        pages[path] = readme.splice(text, "papers", readme.how_close(found))
+    return pages
 
 
-def with_papers(entries, described):
-    """The entries with the paper's numbers as `paper.json` has them today, where it has any."""
-    return {
-        key: {**entry, "paper": described.get(key, {}).get("paper") or entry["paper"]}
-        for key, entry in entries.items()
-    }
+def stale(root: pathlib.Path, pages: dict[pathlib.Path, str]) -> list[pathlib.Path]:
+    """Pages below results/ of methods that are gone."""
+    return [path for path in sorted((root / "results").glob("*.md")) if path not in pages]
 
 
-def configs(folder, methods):
-    """{(method, stem): {"path", "command", "paper"}} of all config files."""
-    return {
-        (method, path.stem): {
-            "path": f"configs/{method}/{path.name}",
-            "command": command(path.read_text(), f"configs/{method}/{path.name}"),
-            "paper": results.read_paper(path),
-        }
-        for method in methods
-        for path in sorted((folder / method).glob("*.cfg"))
-    }
-
-
-def command(text, path):
-    """The line "# command: ..." of a config's header, or the plain command."""
-    named = re.search(r"^#\s*command:\s*(.+)$", text, re.I | re.M)
-    return named[1].strip() if named else f"python tools/reproduce.py --flagfile={path} --seeds=3"
-
-
-def ledger(folder):
-    """{(method, stem): entry} of all entries."""
-    found = {}
-    for path in sorted(folder.glob("*.json")):
-        entry = results.read(path)
-        found[entry["method"], path.stem.removeprefix(f"{entry['method']}-")] = entry
-    return found
+def _differs(path: pathlib.Path, text: str) -> bool:
+    return not path.is_file() or path.read_text() != text
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ import common
 import experiment
 from experiment import Config
 
-from zoo import results, training
+from zoo import ledger, training
 from zoo.differences import differences
 from zoo.errors import refusal
 
@@ -110,7 +110,7 @@ class Seed:
             self._log.close()
             self._log = None
         if code == 0 and not self._training:
-            evaluation = results.read_json(self.run_dir / "evaluation.json")
+            evaluation = ledger.read_json(self.run_dir / "evaluation.json")
             self.state["evaluation"] = evaluation["metrics"]
             self._keep()
         return code
@@ -144,7 +144,7 @@ class Seed:
         return [f"--data_dir={self.config.data_dir}"] if self.config.data_dir else []
 
     def _keep(self):
-        results.write_json(self.run_dir / STATE, self.state)
+        ledger.write_json(self.run_dir / STATE, self.state)
 
 
 def read_state(config: Config, seed: int) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def read_state(config: Config, seed: int) -> dict[str, Any]:
             expected = f"run directories that this tool made, with {STATE}"
             raise ValueError(refusal("runs_dir", expected, str(config.run_dir(seed))))
         return known
-    state = results.read_json(path)
+    state = ledger.read_json(path)
     changed = differences(state["flags"], config.compared, config.defaults)
     if not changed:
         return state
@@ -301,13 +301,13 @@ def known_runs(path: pathlib.Path, config: Config) -> dict[int, dict[str, Any]]:
     """{seed: run} of the ledger's entry, not to be run again; refused if another config made it."""
     if not path.is_file():
         return {}
-    found = results.read(path)
-    changed = differences(found["flags"], config.compared, config.defaults)
+    found = ledger.read(path)
+    changed = differences(found.flags, config.compared, config.defaults)
     if changed:
         expected = "results of the same config (move them away to start anew)"
         expected += f"; it differs in {_words(changed)}"
         raise ValueError(refusal("results_dir", expected, str(path)))
-    return results.runs(found)
+    return ledger.runs(found)
 
 
 def _words(changed):
@@ -317,16 +317,16 @@ def _words(changed):
 def write_entry(path: pathlib.Path, config: Config, kept: dict[int, dict[str, Any]]) -> None:
     """Writes the ledger's entry of the seeds that are done."""
     runs = [{**run, "seconds": round(run.get("seconds", 0), 1)} for run in kept.values()]
-    found = results.entry(
+    found = ledger.entry(
         method=config.flags.method,
         dataset=config.flags.dataset,
         variant=config.variant,
         flags=config.compared,
         runs=runs,
-        paper=results.read_paper(common.ROOT / config.path),
+        paper=ledger.read_paper(common.ROOT / config.path),
         command=config.command(max(kept) + 1),
     )
-    results.write(path, found)
+    ledger.write(path, found)
 
 
 def make_picture(config: Config, seed: int, path: pathlib.Path) -> bool:

@@ -88,6 +88,12 @@ def reference(method: str) -> str:
     return " ".join(match.group(1).split()) if match else ""
 
 
+def paragraph(method: str, name: str) -> str:
+    """What the method's docstring says after `*name*:`, on one line; "" where it does not."""
+    match = re.search(rf"^\*{name}\*: (.*?)(?=^\*|^\s*$|\Z)", docstring(method), re.S | re.M)
+    return " ".join(match[1].split()) if match else ""
+
+
 def summary(method: str) -> str:
     """First line of the method's docstring."""
     return docstring(method).partition("\n")[0]

@@ -1,38 +1,87 @@
-"""README's table and RESULTS.md come from the ledger."""
+"""The tool that writes the generated pages from the ledger."""
+
+import re
 
 import common
 import pytest
 import report
+from pages import protocols
 
 from zoo import registry
 
 METHOD = registry.list_methods()[0]
+MARKS = "".join(f"<!-- {x}:begin -->\n<!-- {x}:end -->\n" for x in ("methods", "papers"))
 
 
-def test_report_writes_both_texts_and_then_finds_them_up_to_date(tmp_path, capsys):
-    (tmp_path / "README.md").write_text("# Zoo\n<!-- methods:begin -->\n<!-- methods:end -->\n")
+@pytest.fixture
+def reported(tmp_path):
+    """Runs the tool in a repository of a README and one config; returns its exit code."""
+    (tmp_path / "README.md").write_text(f"# Zoo\n{MARKS}")
     (tmp_path / "configs" / METHOD).mkdir(parents=True)
     header = "# A header.\n# command: python tools/reproduce.py --flagfile=a --seeds=9\n"
     (tmp_path / "configs" / METHOD / "digits.cfg").write_text(f"{header}--method={METHOD}\n")
 
-    def reported(*arguments):
-        return common.main(
-            report.run, report.FLAGS, ["report.py", f"--root={tmp_path}", *arguments]
-        )
+    def run(*arguments):
+        line = ["report.py", f"--root={tmp_path}", *arguments]
+        return common.main(report.run, report.FLAGS, line)
 
+    return run
+
+
+def test_report_writes_all_pages_and_then_finds_them_up_to_date(reported, tmp_path, capsys):
     assert reported("--check") == 1
-    assert "outdated: RESULTS.md and README.md" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "RESULTS.md" in error and f"results/{METHOD}.md" in error and "README.md" in error
+    assert "run `make report`" in error
     assert not (tmp_path / "RESULTS.md").exists()
     assert reported() == 0
     assert reported("--check") == 0
-    readme = (tmp_path / "README.md").read_text()
-    assert f"| {METHOD} | " in readme and "not run" in readme
-    assert "python tools/reproduce.py --flagfile=a --seeds=9" in readme
-    assert f"### {METHOD}-digits" in (tmp_path / "RESULTS.md").read_text()
+    assert f"| `{METHOD}` |" in (tmp_path / "README.md").read_text()
+    assert (
+        f"- {METHOD}: [digits](configs/{METHOD}/digits.cfg)"
+        in (tmp_path / "RESULTS.md").read_text()
+    )
+    names = {path.stem for path in (tmp_path / "results").glob("*.md")}
+    assert names == {*registry.list_methods(), "metrics"}
 
 
-def test_the_repositorys_texts_are_generated_from_its_ledger(repository):
-    for path, text in report.texts(repository).items():
-        if not path.is_file():
-            pytest.skip(f"{path.name} is not written yet")
-        assert path.read_text() == text, f"{path.name} is outdated: run python tools/report.py"
+def test_a_page_that_was_edited_is_outdated(reported, tmp_path, capsys):
+    reported()
+    page = tmp_path / "results" / f"{METHOD}.md"
+    page.write_text(page.read_text() + "more\n")
+    assert reported("--check") == 1
+    assert f"missing, outdated or stale: results/{METHOD}.md;" in capsys.readouterr().err
+
+
+def test_a_page_of_a_method_that_is_gone_is_stale_and_removed(reported, tmp_path, capsys):
+    reported()
+    (tmp_path / "results" / "gone.md").write_text("# gone\n")
+    assert reported("--check") == 1
+    assert "results/gone.md" in capsys.readouterr().err
+    assert reported() == 0
+    assert not (tmp_path / "results" / "gone.md").exists()
+    assert reported("--check") == 0
+
+
+def test_links_and_pictures_of_the_pages_exist(repository):
+    pages = report.texts(repository)
+    for path, text in pages.items():
+        for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+            name, _, anchor = target.partition("#")
+            file = (path.parent / name).resolve() if name else path
+            assert file.exists() or file in pages, f"{path.name} leads to {target}"
+            if anchor:
+                linked = pages.get(file) or file.read_text()
+                assert anchor in headings(linked), f"{path.name} leads to {target}"
+
+
+def headings(text):
+    """The anchors that GitHub gives to a page's headings."""
+    found = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def test_each_protocol_stands_once(repository):
+    text = report.texts(repository)[repository / "results" / protocols.NAME]
+    sentences = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert len(set(sentences)) == len(sentences)

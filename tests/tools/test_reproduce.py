@@ -13,7 +13,7 @@ import experiment
 import pytest
 import reproduce
 
-from zoo import registry, results
+from zoo import ledger, registry
 
 METHOD = "tests.small:Bound"
 STAND_IN = """
@@ -65,7 +65,7 @@ def reproduced(*arguments):
 
 
 def entry(folder):
-    return results.read(folder / "results" / "bound-gaussian_grid-a.json")
+    return ledger.read(folder / "results" / "bound-gaussian_grid-a.json").as_json()
 
 
 def calls(folder):
@@ -261,7 +261,7 @@ def test_measure_flags_reach_the_measurement_and_the_ledger(workplace):
 def test_the_papers_numbers_come_along(workplace, monkeypatch):
     monkeypatch.setattr(reproduce.common, "ROOT", workplace)
     figure = {"value": 3, "source": "table 1", "status": "recalled"}
-    results.write_json(
+    ledger.write_json(
         workplace / "configs" / "bound" / "paper.json", {"gaussian_grid-a": {"nll": figure}}
     )
     assert reproduced("--seeds=1") == 0

@@ -17,7 +17,7 @@ import sample
 import train
 from PIL import Image
 
-from zoo import results
+from zoo import ledger
 from zoo.training import checkpoints
 
 TOOLS = common.ROOT / "tools"
@@ -80,8 +80,6 @@ def test_a_run_begins_with_the_weights_of_another(trained, small, tmp_path, caps
     for kernel in ("networks/encoder/000", "networks/decoder/000"):  # a step too small to see
         np.testing.assert_allclose(one[kernel], other[kernel], rtol=1e-6)
     assert f"--init_from={trained}" in (run_dir / "flags.cfg").read_text()
-
-
 
 
 def test_pictures_are_drawn_and_named(trained, run_tool, tmp_path):
@@ -234,7 +232,7 @@ def test_reproduce_trains_measures_and_draws(run_tool, tmp_path):
     flags = ("--flagfile=gaussian_grid.cfg", "--seeds=1", "--limit=50", "--iwae_samples=2")
     done = run_tool("reproduce.py", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    entry = results.read(tmp_path / "results" / "bound-gaussian_grid.json")
+    entry = ledger.read(tmp_path / "results" / "bound-gaussian_grid.json").as_json()
     assert entry["seeds"] == [0] and entry["seconds"][0] > 0
     assert {"modes_covered", "high_quality_share", "nll"} <= set(entry["metrics"])
     picture = tmp_path / "results" / "bound-gaussian_grid.png"

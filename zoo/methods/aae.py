@@ -14,6 +14,7 @@ from zoo.model.mixins import AmortisedPosterior, FamilyLikelihood
 class AAE(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
     """Adversarial autoencoder: the codes of all data are made to follow the prior by a game.
 
+    *Use*: codes that follow a prior; clusters; few labels.
     *Game*: max over encoder and decoder of  E_{q(z|x)} log p(x|z);  and, on the aggregated
         posterior q(z) = E_x q(z|x), max over D and min over the encoder of
         E_{p(z)} log D(z) + E_{q(z)} log(1 - D(z)),

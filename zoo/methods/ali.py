@@ -14,6 +14,7 @@ from zoo.model.mixins import AmortisedPosterior
 class ALI(AmortisedPosterior, GenerativeModel):
     """Adversarially learned inference: encoder and decoder against a discriminator of pairs.
 
+    *Use*: sharp samples and codes from one game; few labels.
     *Game*: min over encoder and decoder, max over D of
         E_{q(x) q(z|x)} log D(x, z) + E_{p(z) p(x|z)} log(1 - D(x, z)),
         played as in the paper with D ascending it and encoder and decoder descending it with the

@@ -14,6 +14,7 @@ from zoo.model.mixins import AmortisedPosterior
 class AlphaGAN(AmortisedPosterior, GenerativeModel):
     """Variational inference with a synthetic likelihood and an implicit KL; terms are switched.
 
+    *Use*: sharp samples and faithful reconstructions.
     *Game*: with R = -log D + log(1 - D), an estimate of log(model / data), and R_C of codes,
         encoder: min  lambda rec(x, G(z_q)) + KL,  KL = R_C(z_q) or in closed form, z_q ~ q(z|x);
         decoder: min  lambda rec(x, G(z_q)) + R(G(z_q)) + R(G(z)),  z ~ p(z);

@@ -17,6 +17,7 @@ _FLOOR = 1e-4  # of a variance: a code narrower than 0.01 would magnify rounding
 class AVB(FamilyLikelihood, GenerativeModel):
     """Adversarial variational Bayes: the VAE's bound with a posterior known by its samples alone.
 
+    *Use*: a VAE whose posterior may have any shape.
     *Game*: max over encoder and decoder of  E_{q(z|x)} [log p(x|z) - T(x, z)], where T is the
         optimum of  max over T of  E_{q(z|x)} log sigma(T) + E_{p(z)} log(1 - sigma(T)):
         T = log q(z|x) - log p(z). With adaptive contrast T compares q with its Gaussian r(z|x) of

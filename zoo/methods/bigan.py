@@ -6,6 +6,7 @@ from zoo.methods.ali import ALI
 class BiGAN(ALI):
     """Bidirectional GAN: data and codes of a deterministic encoder against samples and their codes.
 
+    *Use*: features without labels from a plain encoder.
     *Game*: min over E and G, max over D of
         E_x log D(x, E(x)) + E_z log(1 - D(G(z), z)), z ~ U(-1, 1), played as ALI's.
     *Players*: discriminator; generator (encoder and decoder), both updated at once.

@@ -6,6 +6,7 @@ from zoo.methods.vae import VAE
 class CVAE(VAE):
     """Conditional variational auto-encoder: p(x|y) of images given labels or attributes y.
 
+    *Use*: images of a given class or attributes.
     *Game*: max over encoder and decoder of
         E_{q(z|x, y)} log p(x|z, y) - beta KL(q(z|x, y) || p(z)).
     *Players*: model (encoder and decoder).

@@ -13,6 +13,7 @@ from zoo.model import Distribution, GenerativeModel, Losses
 class GAN(GenerativeModel):
     """Generative adversarial network: a discriminator, then a generator, in turn.
 
+    *Use*: samples alone, by the simplest game.
     *Game*: min over G, max over D of  E_x log D(x) + E_z log(1 - D(G(z))).
     *Players*: discriminator and generator (the decoder), updated one after the other, each on noise
         of its own.

@@ -13,6 +13,7 @@ from zoo.model.mixins import Pretrained
 class GANInverse(Pretrained, GAN):
     """A GAN, then an encoder that maps its samples back to their codes.
 
+    *Use*: codes for a GAN, learned from its own samples.
     *Game*: the GAN's for `pretrain_steps`; then, the GAN frozen,
         min over E of  E_{p(z)} |z - E(G(z))|^2.
     *Players*: discriminator and generator (the decoder) in the first stage, encoder in the second.

@@ -13,6 +13,7 @@ from zoo.model.mixins import AmortisedPosterior, Pretrained
 class GANPosthoc(Pretrained, AmortisedPosterior, GAN):
     """A GAN, then an encoder that ALI's discriminator of pairs teaches.
 
+    *Use*: codes for a GAN, taught by a game of pairs.
     *Game*: the GAN's for `pretrain_steps`; then, the GAN frozen, min over the encoder, max over D_2
         of  E_{q(x) q(z|x)} log D_2(x, z) + E_{p(z)} log(1 - D_2(G(z), z)),
         the encoder with the label swapped.

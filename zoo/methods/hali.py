@@ -17,6 +17,7 @@ Draw = Callable[[Distribution, str], tf.Tensor]  # (distribution, place) -> its 
 class HALI(GenerativeModel):
     """ALI's game on a hierarchy of latent variables z_1, ..., z_L, z_1 nearest to x.
 
+    *Use*: codes of several levels; few labels.
     *Game*: min over encoders and decoders, max over D of  E_q log D + E_p log(1 - D)  on joints
         q = q(x) q(z_1|x) prod_l q(z_l|z_{l-1})  and  p = p(z_L) prod_l p(z_{l-1}|z_l) p(x|z_1),
         D seeing (x, z_1, ..., z_L); encoders and decoders with the labels swapped, as ALI.

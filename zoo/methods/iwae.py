@@ -15,6 +15,7 @@ from zoo.model import Losses
 class IWAE(VAE):
     """Importance-weighted auto-encoder: k draws of q(z|x), weighted, for each example.
 
+    *Use*: a tighter bound on log p(x) than the VAE's.
     *Game*: max over encoder and decoder of  E log 1/k sum_i w_i,  w_i = p(x, z_i) / q(z_i|x),
         z_1 ... z_k ~ q(z|x).
     *Players*: model (encoder and decoder).

@@ -11,6 +11,7 @@ from zoo.model.pixels import PixelDecoder
 class PixelVAE(PixelDecoder, VAE):
     """Variational auto-encoder with an autoregressive decoder: z tells what pixels cannot.
 
+    *Use*: a likelihood near PixelCNN's, with codes.
     *Game*: VAE's, with p(x|z) = prod_i p(x_i | x_1, ..., x_{i-1}, z).
     *Players*: model (encoder, masked network; with location-dependent conditioning the decoder that
         spreads z over the image).

@@ -14,6 +14,7 @@ class PixelGAN(PixelDecoder, AAE):
     With a Gaussian prior z is global and the pixels are local; with a categorical one y is the
     cluster or the label and the pixels are the style.
 
+    *Use*: codes of what pixels leave open; clusters.
     *Game*: AAE's, with p(x|z) = prod_i p(x_i | x_1, ..., x_{i-1}, z).
     *Players*: AAE's: encoder, decoder (the masked network and, with location-dependent
         conditioning, the decoder that spreads the code), code_discriminator, class_discriminator,

@@ -21,6 +21,7 @@ _ALPHA = 0.05  # of the logit (Real NVP, section 4.1)
 class RealNVP(GenerativeModel):
     """Real NVP: an invertible z = f(x) whose density is exact; f^-1 generates.
 
+    *Use*: an exact likelihood and invertible codes.
     *Game*: by likelihood, max over f of  E_x log p(f(x)) + log |det df/dx|;  as a WGAN, min over f,
         max over critics C of slope at most 1 of  E_x C(x) - E_{p(z)} C(f^-1(z));  or the sum.
     *Players*: critic, unless trained by likelihood alone; generator (the flow), after

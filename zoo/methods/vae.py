@@ -15,6 +15,7 @@ from zoo.model.mixins import FamilyLikelihood
 class VAE(FamilyLikelihood, GenerativeModel):
     """Variational auto-encoder with a Gaussian posterior.
 
+    *Use*: codes and a likelihood bound, fast and stable.
     *Game*: max over encoder and decoder of  E_{q(z|x)} log p(x|z) - beta KL(q(z|x) || p(z)).
     *Players*: model (encoder and decoder).
     *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound: ELBO with one

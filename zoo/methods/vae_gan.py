@@ -13,6 +13,7 @@ from zoo.model import Distribution, GenerativeModel, Losses
 class VAEGAN(GenerativeModel):
     """A VAE and a GAN that share the decoder; likeness is learned by the discriminator.
 
+    *Use*: a VAE with sharp samples and reconstructions.
     *Game*: with D_l the features of a hidden layer of D, z_q ~ q(z|x), z ~ p(z),
         encoder: min  KL(q(z|x) || p(z)) - E log N(D_l(x); D_l(G(z_q)), I);
         decoder: min  -gamma E log N(D_l(x); D_l(G(z_q)), I) - log D(G(z_q)) - log D(G(z));

@@ -10,6 +10,7 @@ from zoo.networks import MADE
 class VLAE(PixelVAE):
     """PixelVAE with a near-sighted decoder and a learned prior: z keeps what is not local.
 
+    *Use*: codes that keep global structure; a likelihood.
     *Game*: PixelVAE's, with p(z) an autoregressive flow of Gaussian noise,
         e_i = (z_i - m_i(z_1, ..., z_{i-1})) / s_i(z_1, ..., z_{i-1}), and p(x_i | z, a window).
     *Players*: model (encoder, masked network, the decoder that spreads z, the flow's networks).

@@ -1,0 +1,341 @@
+"""The generated pages, from entries made by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from pages import comparisons, figures, methods, protocols, readme, sources, strip
+
+from tests.entries import a_run, an_entry
+from zoo.ledger import Metric
+
+VAE = "Kingma, Welling: Auto-encoding variational Bayes, arXiv 1312.6114, equation 3."
+
+
+def a_method(name, reference="", **changes):
+    return sources.Method(name, "A summary.", "a use", {"sample": ""}, reference, **changes)
+
+
+def made(entries, paper=None, **configs):
+    """Sources with these entries; every entry has its config, and `configs` have no entry."""
+    keys = [*entries, *((name, stem) for name, stem in configs.items())]
+    found = {
+        key: sources.Config(f"configs/{key[0]}/{key[1]}.cfg", f"run {key[1]}", paper or {})
+        for key in keys
+    }
+    names = dict.fromkeys(name for name, _ in keys)
+    return sources.Sources({name: a_method(name, VAE) for name in names}, found, entries)
+
+
+def measured(values, n=9, protocol="by hand", **changes):
+    """An entry of one seed with these metrics."""
+    how = {"n": n, "split": "test", "protocol": protocol, "seed": 0}
+    evaluation = {name: {"value": value, **how} for name, value in values.items()}
+    return an_entry(runs=[a_run(0, evaluation=evaluation)], **changes)
+
+
+def page_of(entries, method="vae", **more):
+    found = made(entries, **more)
+    known = protocols.Protocols(found.entries.values())
+    return methods.render(found.methods[method], found, known)
+
+
+# --- a figure ---------------------------------------------------------------------------------
+
+
+def test_seeds_have_their_deviation():
+    metric = Metric([1.0, 2.0, 6.0], 100, "test", "by hand", [0.1, 0.1, 0.1])
+    assert figures.reached("nll", metric) == "3.0 ± 2.6"  # sqrt((4 + 1 + 9) / 2) = 2.6458
+
+
+def test_seeds_that_agree_say_so():
+    assert figures.reached("modes_covered", Metric([25.0, 25.0], 9, "test", "by hand")) == "25 ± 0"
+
+
+def test_one_seed_has_its_measured_error_before_the_binomial_one():
+    assert figures.reached("nll", Metric([82.018], 9, "test", "by hand", [0.13])) == "82.02 ± 0.13"
+    metric = Metric([0.25], 300, "test", "by hand", [0.5])
+    assert figures.uncertainty("svm_error", metric) == 0.5
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "classification_error",
+        "clustering_error_hungarian",
+        "one_nn_accuracy",
+        "high_quality_share",
+        "label_agreement_level_2",
+    ],
+)
+def test_a_share_of_one_seed_has_the_binomial_error(name):
+    metric = Metric([0.25], 300, "test", "by hand")
+    assert figures.uncertainty(name, metric) == pytest.approx(math.sqrt(0.25 * 0.75 / 300))
+    assert figures.reached(name, metric) == "0.250 ± 0.025"
+
+
+@pytest.mark.parametrize("name", ["nll", "reconstruction_mse", "reconstruction_ratio", "nmi"])
+def test_other_figures_of_one_seed_have_no_error(name):
+    assert figures.reached(name, Metric([0.25], 300, "test", "by hand")) == "0.25"
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_none_or_all_of_n_claim_no_error(share):
+    metric = Metric([share], 300, "test", "by hand")
+    assert figures.uncertainty("label_agreement", metric) is None
+
+
+def test_a_papers_number_tells_whether_it_was_read_in_the_paper():
+    figure = {"value": "2.5 +- 0.1", "source": "table 1", "status": "verified"}
+    assert figures.published(figure) == "2.5 ± 0.1"
+    assert figures.published(figure | {"status": "recalled"}) == "*2.5 ± 0.1 (recalled)*"
+    assert figures.published(figure | {"value": 79.03, "status": "secondary"}) == (
+        "*79.03 (secondary)*"
+    )
+
+
+# --- what a docstring says --------------------------------------------------------------------
+
+
+def test_verbs_and_remarks():
+    found = sources.verbs("sample, log_prob (a bound of log p(x|y), tight), all of them given y.")
+    assert found == {"sample": "", "log_prob": "a bound of log p(x|y), tight"}
+
+
+@pytest.mark.parametrize(
+    ("reference", "paper", "address"),
+    [
+        (VAE, "Kingma 2013", "https://arxiv.org/abs/1312.6114"),
+        ("van den Oord and Vinyals: VQ, arXiv 1711.00937.", "van den Oord 2017", "1711.00937"),
+        ("Dumoulin et al., ALI, arXiv 1606.00704.", "Dumoulin 2016", "1606.00704"),
+        ("Sohn, Lee, Yan: Structured output, NIPS 2015, equation 4.", "Sohn 2015", None),
+    ],
+)
+def test_first_author_year_and_address(reference, paper, address):
+    method = a_method("vae", reference)
+    assert method.paper == paper
+    assert method.address is None if address is None else method.address.endswith(address)
+
+
+def test_a_title_ends_before_the_number():
+    assert a_method("vae", VAE).title == "Kingma, Welling: Auto-encoding variational Bayes"
+
+
+# --- README -----------------------------------------------------------------------------------
+
+
+def test_a_row_a_method_with_its_verbs():
+    verbs = {"sample": "", "encode": ""}
+    several = [
+        sources.Method("gan", "", "samples", {"sample": ""}, VAE),
+        sources.Method("vae", "", "a bound", verbs | {"log_prob": "a lower bound"}, ""),
+        sources.Method("flow", "", "exactness", verbs | {"log_prob": "exact"}, VAE),
+        sources.Method("aae", "", "classes", verbs | {"classify": "with `num_classes`"}, VAE),
+        sources.Method("ali", "", "codes", verbs, VAE),
+    ]
+    lines = readme.which_method({method.name: method for method in several}).splitlines()
+    assert lines[0] == "| I want | method | paper | verbs |"
+    assert lines[2:7] == [
+        "| samples | `gan` | [Kingma 2013][1] | `sample` |",
+        "| a bound | `vae` |  | basic, `log_prob` (bound) |",
+        "| exactness | `flow` | [Kingma 2013][1] | basic, `log_prob` (exact) |",
+        "| classes | `aae` | [Kingma 2013][1] | basic, `classify`* |",
+        "| codes | `ali` | [Kingma 2013][1] | basic |",
+    ]
+    assert lines[8].startswith("*basic*: `sample`, `encode`. ")
+    assert lines[9:] == ["", "[1]: https://arxiv.org/abs/1312.6114"]
+
+
+def test_only_numbers_that_a_paper_printed_and_that_were_measured_are_compared_with_it():
+    figure = {"value": 2.5, "source": "table 1", "status": "verified"}
+    paper = {"nll": figure, "ais": figure}
+    found = made({("vae", "digits"): an_entry(paper=paper), ("vae", "mnist"): an_entry()})
+    assert readme.how_close(found).splitlines()[2:] == [
+        "| `vae` | digits | nll | 2.5 | 3.0 ± 2.6 | 3 |"
+    ]
+
+
+def test_splice_replaces_only_what_lies_between_the_marks():
+    text = "# Zoo\n<!-- methods:begin -->\nold\n<!-- methods:end -->\nrest\n"
+    expected = "# Zoo\n<!-- methods:begin -->\n| a |\n<!-- methods:end -->\nrest\n"
+    assert readme.splice(text, "methods", "| a |") == expected
+    assert readme.splice(expected, "methods", "| a |") == expected
+
+
+def test_splice_refuses_a_readme_without_marks():
+    with pytest.raises(ValueError, match="papers:begin"):
+        readme.splice("# Zoo\n<!-- methods:begin -->\n<!-- methods:end -->\n", "papers", "| a |")
+
+
+# --- a method's page --------------------------------------------------------------------------
+
+
+def test_a_page_shows_every_figure_its_protocol_and_where_it_comes_from():
+    figure = {"value": 2.5, "source": "table 1", "status": "verified"}
+    page = page_of({("vae", "digits"): an_entry(paper={"nll": figure, "ais": figure})})
+    assert "Paper: [Kingma, Welling: Auto-encoding variational Bayes](https://arxiv.org" in page
+    assert "| [nll](metrics.md#nll) | 2.5 | 3.0 ± 2.6 | 100 | test |  |" in page
+    assert "| ais | 2.5 | not measured |" in page
+    assert "![vae-digits](vae-digits.png)" in page
+    assert "3 seeds (0, 1, 2), commit 0123456.\n60 s of training a seed on a CPU, 2 cores" in page
+    assert "keras 3.15.1" in page and "The paper's numbers: table 1." in page
+    assert "[configs/vae/digits.cfg](../configs/vae/digits.cfg): `python tools/repro" in page
+    assert "## Not run" not in page
+
+
+def test_a_page_names_what_was_not_run():
+    page = page_of({("vae", "digits"): an_entry()}, vae="mnist")
+    assert page.endswith("## Not run\n\n[mnist](../configs/vae/mnist.cfg).\n")
+
+
+def test_a_later_measurement_names_its_own_commit():
+    assert methods.commits(an_entry(runs=[a_run(0, measured_at="fedcba98")])) == (
+        "commit 0123456, measured at fedcba9"
+    )
+    assert methods.commits(an_entry(runs=[a_run(0, measured_at=None)])) == "commit 0123456"
+
+
+def test_uncommitted_changes_are_told():
+    dirty = an_entry(runs=[a_run(0, dirty=True)])
+    assert methods.commits(dirty) == "commit 0123456 with uncommitted changes"
+
+
+def test_a_page_shows_what_the_seeds_drew():
+    runs = [a_run(0, draws={"beta": 0.1}), a_run(1, draws={"beta": 0.7})]
+    page = page_of({("vae", "digits"): an_entry(runs=runs)})
+    assert "Drawn: seed 0: beta=0.1; seed 1: beta=0.7." in page
+
+
+# --- protocols --------------------------------------------------------------------------------
+
+
+def test_a_protocol_is_said_once_with_its_numbers_apart():
+    texts = ("exact, of 28 pixels", "a bound from 100 draws", "a bound from 10 draws")
+    entries = [measured({"nll": 1.0}, protocol=text) for text in texts]
+    known = protocols.Protocols(entries)
+    page = known.page()
+    assert page.count("## nll") == 1
+    assert "- **a**: Exact, of 28 pixels.\n- **b**: A bound from # draws (`#`: 10, 100)." in page
+    references = [known.reference("nll", entry.metrics["nll"]) for entry in entries]
+    assert references == ["a", "b 100", "b 10"]
+
+
+def test_a_protocol_that_never_differs_needs_no_reference():
+    entries = [measured({"nll": 1.0}, protocol="exact, of 28 pixels")] * 2
+    known = protocols.Protocols(entries)
+    assert "Exact, of 28 pixels.\n" in known.page()
+    assert known.reference("nll", entries[0].metrics["nll"]) == ""
+
+
+def test_levels_share_the_protocol_of_the_first():
+    first, second = "by hand of 9", "by hand of 9; reconstructed from level 2"
+    entries = [
+        measured({"feature_mse": 1.0}, protocol=first),
+        measured({"feature_mse_level_2": 2.0}, protocol=second),
+    ]
+    known = protocols.Protocols(entries)
+    assert "## feature_mse_level_2" not in known.page()
+    assert known.link("feature_mse_level_2") == "[feature_mse_level_2](metrics.md#feature_mse)"
+    assert known.reference("feature_mse_level_2", entries[1].metrics["feature_mse_level_2"]) == ""
+
+
+# --- RESULTS.md -------------------------------------------------------------------------------
+
+
+def lines_of(entries, **more):
+    return comparisons.render(made(entries, **more)).splitlines()
+
+
+def test_methods_on_one_stem_are_compared_by_what_two_of_them_have():
+    lines = lines_of(
+        {
+            ("wgan", "mnist"): measured({"nll": 2.0}, flags={"steps": 200}),
+            ("ali", "mnist"): measured({"label_agreement": 0.5, "nll": 3.0, "elbo": 1.0}),
+            ("vae", "mnist"): measured({"one_nn_accuracy": 0.9, "label_agreement": 0.25}),
+            ("gan", "mnist"): measured({"elbo": 1.0}),
+        }
+    )
+    place = lines.index("## mnist")
+    assert lines[place + 2 : place + 9] == [
+        "All: n 9 (test).",
+        "",
+        "| method | nll ↓ | label_agreement ↑ | steps | seconds a seed | seeds |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| [wgan](results/wgan.md#wgan-mnist) | 2 |  | 200 | 60 | 1 |",
+        "| [ali](results/ali.md#ali-mnist) | 3 | 0.50 ± 0.17 | 10 | 60 | 1 |",  # 0.5 / sqrt(9)
+        "| [vae](results/vae.md#vae-mnist) |  | 0.25 ± 0.14 | 10 | 60 | 1 |",
+    ]
+
+
+def test_what_a_comparison_is_about_comes_first_and_what_few_have_comes_last():
+    few = {"reconstruction_ratio": 0.1, "one_nn_accuracy": 0.5, "classification_error": 0.5}
+    columns, _ = comparisons.columns_of([(m, "d", measured(few)) for m in "ab"])
+    assert columns == ["classification_error", "one_nn_accuracy", "reconstruction_ratio"]
+    rows = [(m, "d", measured({"one_nn_accuracy": 0.5})) for m in "abc"]
+    rows += [(m, "d", measured({"nll": 1.0, "one_nn_accuracy": 0.5})) for m in "de"]
+    assert comparisons.columns_of(rows)[0] == ["one_nn_accuracy", "nll"]
+
+
+def test_settings_that_all_share_stand_above():
+    flags = {"steps": 10, "labels": 50, "binarise": None}
+    lines = lines_of({(m, "d"): measured({"nll": 1.0}, flags=flags) for m in ("a", "b")})
+    assert "All: labels 50, steps 10, n 9 (test)." in lines
+    assert "| method | nll ↓ | seconds a seed | seeds |" in lines
+
+
+def test_a_variant_of_one_method_joins_the_comparison_of_its_data():
+    entries = {(m, "mnist"): measured({"nll": 1.0}) for m in ("a", "b")}
+    entries |= {(m, "mnist-budget"): measured({"nll": 1.0}) for m in ("a", "b")}
+    entries["a", "mnist-2d"] = measured({"nll": 2.0})
+    entries["a", "mnist-budget_long"] = measured({"nll": 2.0})
+    entries["a", "mnistlike"] = measured({"nll": 2.0})
+    tables = comparisons.compare(made(entries))
+    assert {stem: len(rows) for stem, rows in tables.items()} == {"mnist": 3, "mnist-budget": 3}
+    lines = lines_of(entries)
+    assert any(line.startswith("| [a, 2d](results/a.md#a-mnist-2d) | 2 |") for line in lines)
+    assert any(line.startswith("| [a, long](results/a.md#a-mnist-budget_long)") for line in lines)
+
+
+def test_one_method_makes_no_comparison():
+    lines = lines_of({("ali", "digits"): measured({"nll": 1.0})})
+    assert "## digits" not in lines
+    index = "| [ali](results/ali.md) | [Kingma 2013](https://arxiv.org/abs/1312.6114) | [digits]("
+    assert any(line.startswith(index) for line in lines)
+
+
+def test_densities_of_pixels_are_told_from_masses():
+    flags = {"steps": 10, "decoder_output": "normal"}
+    lines = lines_of(
+        {
+            ("vae", "digits"): measured({"nll": -39.0, "one_nn_accuracy": 0.5}, flags=flags),
+            ("pixel_cnn", "digits"): measured({"nll": 157.0}),
+            ("a", "gaussian_grid"): measured({"nll": 1.0}, flags=flags, dataset="gaussian_grid"),
+            ("b", "gaussian_grid"): measured({"nll": 1.0}, flags=flags, dataset="gaussian_grid"),
+        }
+    )
+    text = "\n".join(lines)
+    assert "| -39 *density* |" in text and "| 157 |" in text and "| 1 |" in text
+    assert text.count("*density*: of a normal p(x|z)") == 1
+
+
+def test_what_was_not_run_is_listed_with_the_papers_number():
+    figure = {"nll": {"value": 79.03, "source": "table 1", "status": "recalled"}}
+    lines = lines_of({("vae", "digits"): an_entry()}, paper=figure, vae="mnist")
+    assert lines[-1] == "- vae: [mnist](configs/vae/mnist.cfg) [nll *79.03 (recalled)*]"
+
+
+# --- the strip --------------------------------------------------------------------------------
+
+
+def test_the_strip_is_of_the_ledgers_pictures_and_small(repository, tmp_path):
+    picture = strip.compose(repository / "results")
+    assert picture.shape[0] < picture.shape[1] <= 800
+    strip.write(tmp_path / strip.NAME, picture)
+    assert (tmp_path / strip.NAME).stat().st_size <= 200_000
+    assert not strip.outdated(tmp_path / strip.NAME, picture)
+    assert strip.outdated(tmp_path / strip.NAME, picture[::-1])
+
+
+def test_without_its_pictures_there_is_no_strip(tmp_path):
+    assert strip.compose(tmp_path) is None
+    assert strip.outdated(tmp_path / strip.NAME, np.zeros((2, 2, 3), np.uint8))

@@ -1,0 +1,76 @@
+"""README's two tables: which method for what, and how close to the papers."""
+
+import collections
+
+from pages import figures, markdown
+from pages.sources import Method, Sources
+from zoo.errors import refusal
+
+
+def splice(text: str, name: str, part: str) -> str:
+    """README's text with `part` between the two marks of that name.
+
+    Raises:
+        ValueError: a mark is missing or stands there twice.
+    """
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(refusal("README.md", f"one {begin} and one {end}", text[:40]))
+    head, rest = text.split(begin)
+    return f"{head}{begin}\n{part}\n{end}{rest.split(end)[1]}"
+
+
+def which_method(methods: dict[str, Method]) -> str:
+    """A row a method: what it is for, its paper, its verbs.
+
+    The papers' addresses stand below the table, numbered, so that its lines stay short.
+    """
+    basic = _basic(methods)
+    addresses = dict.fromkeys(m.address for m in methods.values() if m.address)
+    numbers = {address: number for number, address in enumerate(addresses, 1)}
+    lines = markdown.header("I want", "method", "paper", "verbs")
+    for method in methods.values():
+        paper = method.paper
+        if method.address:
+            paper = f"[{paper}][{numbers[method.address]}]"
+        name = markdown.code(method.name)
+        lines.append(markdown.row(method.use, name, paper, _verbs(method, basic)))
+    legend = (
+        f"*basic*: {', '.join(map(markdown.code, basic))}. "
+        "Verbs with a star need to be told the classes, see below."
+    )
+    return "\n".join([*lines, "", legend, "", *(f"[{n}]: {url}" for url, n in numbers.items())])
+
+
+def _basic(methods: dict[str, Method]) -> list[str]:
+    """The verbs that most methods have."""
+    counts = collections.Counter(verb for method in methods.values() for verb in method.verbs)
+    return [verb for verb, count in counts.items() if 2 * count > len(methods)]
+
+
+def _verbs(method: Method, basic: list[str]) -> str:
+    """The cell of a method's verbs: the basic ones by that word where it has them all."""
+    has_basic = all(verb in method.verbs for verb in basic)
+    cells = ["basic"] if has_basic else []
+    for verb, remark in method.verbs.items():
+        if has_basic and verb in basic:
+            continue
+        star = "*" if remark.startswith("with ") else ""
+        kind = ""
+        if verb == "log_prob":
+            kind = " (exact)" if "exact" in remark else " (bound)"
+        cells.append(markdown.code(verb) + star + kind)
+    return ", ".join(cells)
+
+
+def how_close(sources: Sources) -> str:
+    """A row for each number of a paper that was measured here too."""
+    lines = markdown.header("method", "data", "metric", "paper", "here", "seeds")
+    for (name, stem), entry in sources.entries.items():
+        for metric, figure in entry.paper.items():
+            if metric in entry.metrics:
+                here = figures.reached(metric, entry.metrics[metric])
+                paper = figures.published(figure)
+                cells = markdown.code(name), stem, metric, paper, here, len(entry.seeds)
+                lines.append(markdown.row(*cells))
+    return "\n".join(lines)
