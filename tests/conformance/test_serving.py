@@ -89,6 +89,7 @@ def test_rows_depend_on_their_own_inputs_alone(model, served):
             helpers.assert_close(part[output], value.numpy()[order], 1e-4, f"{name}/{output}")
 
 
+@pytest.mark.costly
 def test_cpp_loader_gives_the_outputs_of_keras(model, served, tmp_path):
     fed = cases.inputs(model)
     rows, x, z = (tf.constant(fed[k]) for k in ("seed", "x", "z"))

@@ -12,7 +12,10 @@ from zoo.methods.gan_posthoc import GANPosthoc
 from zoo.networks.stack import Stack, dense
 
 # Both stages within the four steps of the conformance tests.
-CONFORMANCE = {"images": {"pretrain_steps": 2}, "vectors": {"pretrain_steps": 2}}
+CONFORMANCE = {
+    "images": {"pretrain_steps": 2, "encoder_output": "implicit"},
+    "vectors": {"pretrain_steps": 2},
+}
 
 
 def make(**options):
