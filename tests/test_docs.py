@@ -36,7 +36,6 @@ def table_after(text, header):
     return table
 
 
-@pytest.mark.slow
 def test_quick_start_runs_as_printed(repository, in_tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", read(repository, "README.md"), re.S)
     assert len([line for line in code.splitlines() if line.strip()]) == 10

@@ -1,6 +1,6 @@
 """Another process for the properties that need one. The import of TensorFlow is paid once.
 
-    python another.py      # reads lines "TASK METHOD FOLDER", answers each with a line
+    python another.py      # reads lines "TASK FOLDER METHOD ...", answers each with a line
 
 The process imports everything and starts nothing of TensorFlow; each life of a task is a forked
 child, as fresh as a new process. What a child prints is in its log.
@@ -32,6 +32,12 @@ class Process:
     def __init__(self, folder):
         self._folder = folder
 
+    def folder(self, *words):
+        """Where a task leaves what it makes, and finds what is put there."""
+        folder = self._folder / "-".join(words)
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def __enter__(self):
         with open(self._folder / "stderr", "w") as stderr:
             # Sets in another order, too: nothing that is computed may depend on it.
@@ -46,18 +52,15 @@ class Process:
         self._process.stdout.close()
         seconds.add_elsewhere(-self._seconds)
 
-    def ask(self, task, method, **files):
-        """Runs a task; returns its folder. Fails with what its lives printed.
+    def ask(self, task, *case):
+        """Runs a task in its folder, which it returns. Fails with what its lives printed.
 
         Args:
-            task, method: strings.
-            files: {name: path}: links that the task finds in its folder.
+            task: one of `TASKS`.
+            case: a method, and where the task takes one a family of data.
         """
-        folder = self._folder / f"{method}-{task}"
-        folder.mkdir()
-        for name, path in files.items():
-            (folder / name).symlink_to(path)
-        print(task, method, folder, file=self._process.stdin, flush=True)
+        folder = self.folder(task, *case)
+        print(task, folder, *case, file=self._process.stdin, flush=True)
         ready, _, _ = select.select([self._process.stdout], [], [], SECONDS)
         answer = self._process.stdout.readline() if ready else "no answer"
         logs = [*sorted(folder.glob("*.log")), self._folder / "stderr"]
@@ -100,7 +103,7 @@ def wait(*children):
         raise RuntimeError(f"children exit with {codes}")
 
 
-def load(method, folder):
+def load(folder, method):
     """Loads `model.keras`; leaves its arrays in `loaded.npz`."""
 
     def life():
@@ -116,7 +119,7 @@ def load(method, folder):
     wait(fork(life, folder, "load"))
 
 
-def kill(method, folder):
+def kill(folder, method):
     """The run of the fixture `trained`, but killed and continued, at another cadence; in `run`.
 
     The kill is SIGKILL at a random moment after a random number of lines, so it falls between
@@ -143,7 +146,7 @@ def kill(method, folder):
     wait(fork(lambda: life(**seldom), folder, "continued"))
 
 
-def replicate(method, folder):
+def replicate(folder, method):
     """Ten steps of SGD on one device, on two, and in two processes; in `one`, `two_devices`, ..."""
     from tests.conformance import cases
     from zoo.training import strategies
@@ -172,7 +175,39 @@ def replicate(method, folder):
     wait(*children)
 
 
-TASKS = {task.__name__: task for task in (load, kill, replicate)}
+def compile(folder, method, family):
+    """One step operation by operation, one through XLA, which keeps what it compiled for good.
+
+    Leaves `eager.npz` and `xla.npz`: {log or path: array}.
+    """
+
+    def wave(shape, seed):
+        """Stands for noise: XLA makes other normals than the kernels from the same random bits."""
+        import tensorflow as tf
+
+        size = tf.cast(tf.reduce_prod(tf.stack(shape)), tf.float32)
+        return tf.reshape(0.5 + 0.5 * tf.sin(1.7 * tf.range(size)), shape)
+
+    def life():
+        import numpy as np
+        import tensorflow as tf
+
+        from tests.conformance import cases
+        from zoo import distributions
+
+        distributions._NOISE.update(dict.fromkeys(distributions._NOISE, wave))
+        (batch,) = cases.batches(method, family)
+        for name in ("eager", "xla"):
+            model = cases.sgd(cases.make(method, family))
+            step = model.train_step
+            logs = (step if name == "eager" else tf.function(step, jit_compile=True))(batch)
+            logs = {log: value.numpy() for log, value in logs.items()}
+            np.savez(folder / f"{name}.npz", **logs, **helpers.arrays(model))
+
+    wait(fork(life, folder, "compile"))
+
+
+TASKS = {task.__name__: task for task in (load, kill, replicate, compile)}
 
 
 def main():
@@ -184,13 +219,13 @@ def main():
     for method in cases.METHODS:
         zoo.registry.get(method)
     for line in sys.stdin:
-        task, method, folder = line.split()
+        task, folder, *case = line.split()
         with contextlib.redirect_stdout(sys.stderr):
             try:
-                TASKS[task](method, pathlib.Path(folder))
+                TASKS[task](pathlib.Path(folder), *case)
                 answer = f"done {seconds.core_seconds()}"
             except Exception as error:
-                answer = " ".join(f"{task} {method}: {error}".split())
+                answer = " ".join(f"{task} {case}: {error}".split())
         print(answer, flush=True)
 
 

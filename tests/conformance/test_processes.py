@@ -17,9 +17,9 @@ def last_checkpoint(run_dir):
     return checkpoints.read(checkpoints.newest(run_dir / "checkpoints"))[1]
 
 
-def test_keras_file_loads_in_a_fresh_process(model, method, helper, tmp_path):
-    model.save(tmp_path / "model.keras")
-    folder = helper.ask("load", method, **{"model.keras": tmp_path / "model.keras"})
+def test_keras_file_loads_in_a_fresh_process(model, method, helper):
+    model.save(helper.folder("load", method) / "model.keras")
+    folder = helper.ask("load", method)
     with np.load(folder / "loaded.npz") as loaded:
         helpers.assert_same_bits(dict(loaded), helpers.arrays(model))
 

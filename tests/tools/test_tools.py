@@ -18,7 +18,6 @@ from zoo import results
 
 TOOLS = common.ROOT / "tools"
 FEW = ("--limit=50", "--svm_repeats=2", "--iwae_samples=2")
-pytestmark = pytest.mark.slow
 
 
 def test_a_run_directory_holds_what_it_should(trained):
