@@ -11,7 +11,7 @@ CONFIG ?= configs/ali/digits.cfg
 method := $(notdir $(patsubst %/,%,$(dir $(CONFIG))))
 run := $(method)-$(basename $(notdir $(CONFIG)))
 python := $(VENV)/bin/python
-pytest := $(python) -m pytest -n $(JOBS) --dist=loadgroup --seconds
+pytest := $(python) -m pytest -n $(JOBS) --dist=loadgroup --no-loadscope-reorder --seconds
 # A change of versions or extras is another stamp, so it installs again; a touched file does not.
 stamp := $(VENV)/.installed-$(shell cat setup.cfg pyproject.toml constraints.txt | cksum | cut -d' ' -f1)-$(subst $(comma),-,$(EXTRAS))
 

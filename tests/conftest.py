@@ -25,6 +25,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     ):
         os.environ.setdefault(_variable, "1")
 
+_WAITS = {"tools", "training"}  # folders
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -39,12 +40,15 @@ def pytest_configure(config):
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Tests of one group go to one worker (`--dist=loadgroup`), one after the other."""
+    """Tests of one group go to one worker (`--dist=loadgroup`), one after the other.
+
+    Files whose few tests wait for processes come first, so that no worker ends alone with them.
+    """
     for item in items:
         item.add_marker(pytest.mark.xdist_group(seconds.group_of(item)[0]))
     yield
     order = {}
-    for item in items:
+    for item in sorted(items, key=lambda item: not _WAITS & set(item.path.parts)):
         order.setdefault(seconds.group_of(item)[0], len(order))
     items.sort(key=lambda item: order[seconds.group_of(item)[0]])
 
