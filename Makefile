@@ -11,11 +11,12 @@ CONFIG ?= configs/ali/digits.cfg
 method := $(notdir $(patsubst %/,%,$(dir $(CONFIG))))
 run := $(method)-$(basename $(notdir $(CONFIG)))
 python := $(VENV)/bin/python
+pytest := $(python) -m pytest -n $(JOBS) --dist=loadgroup --no-loadscope-reorder --seconds
 # A change of versions or extras is another stamp, so it installs again; a touched file does not.
 stamp := $(VENV)/.installed-$(shell cat setup.cfg pyproject.toml constraints.txt | cksum | cut -d' ' -f1)-$(subst $(comma),-,$(EXTRAS))
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-fast lint format bench report clean distclean
+.PHONY: help train test test-all lint format bench report clean distclean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,16 +31,17 @@ train: $(stamp)  ## train CONFIG (ALI on handwritten digits), then evaluate, sam
 	@echo "numbers     runs/$(run)/evaluation.json"
 	@echo "SavedModel  exported/$(run)/"
 
-test: $(stamp)  ## run all tests
-	$(python) -m pytest -n $(JOBS) --dist=loadfile --durations=15
+test: $(stamp)  ## run the tests, the costly ones for a covering set of methods
+	$(pytest) -m "not every"
 
-test-fast: $(stamp)  ## run the tests that are not marked slow
-	$(python) -m pytest -n $(JOBS) --dist=loadfile --durations=15 -m "not slow"
+test-all: $(stamp)  ## run every test for every method
+	$(pytest)
 
-lint: $(stamp)  ## check style, format and who imports whom
+lint: $(stamp)  ## check style, format, who imports whom and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/mypy
 
 format: $(stamp)  ## rewrite the code in the format that lint expects
 	$(VENV)/bin/ruff check --fix .
@@ -52,7 +54,7 @@ report: $(stamp)  ## write RESULTS.md, the pages of results/ and README's tables
 	$(python) tools/report.py
 
 clean:  ## remove caches and build files; runs/, exported/ and the environment stay
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .mypy_cache
 	find zoo tools tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the virtual environment too

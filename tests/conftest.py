@@ -1,12 +1,16 @@
 """What every test may use, and the settings that must come before TensorFlow is imported."""
 
+import ctypes
 import gc
 import os
 import pathlib
+import signal
 import sys
 import zlib
 
 import pytest
+
+from tests import helpers, seconds
 
 # TensorFlow and the numerical libraries read these once, at import. Each worker of pytest-xdist
 # takes one thread, so that `-n N` uses N cores; tools started by a test inherit the settings.
@@ -21,15 +25,32 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     ):
         os.environ.setdefault(_variable, "1")
 
+_WAITS = {"tools", "training"}  # folders
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def _split_cpu():
-    """Splits the CPU into two logical devices; fails if TensorFlow has started with one already."""
-    import tensorflow as tf
+def pytest_addoption(parser):
+    parser.addoption("--seconds", action="store_true", help="print core seconds and peak memory")
 
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+def pytest_configure(config):
+    if config.getoption("seconds"):
+        config.pluginmanager.register(seconds.Costs())
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests of one group go to one worker (`--dist=loadgroup`), one after the other.
+
+    Files whose few tests wait for processes come first, so that no worker ends alone with them.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(seconds.group_of(item)[0]))
+    yield
+    order = {}
+    for item in sorted(items, key=lambda item: not _WAITS & set(item.path.parts)):
+        order.setdefault(seconds.group_of(item)[0], len(order))
+    items.sort(key=lambda item: order[seconds.group_of(item)[0]])
 
 
 def pytest_collection_finish(session):
@@ -37,7 +58,7 @@ def pytest_collection_finish(session):
     # it. TensorFlow is loaded for this only when a collected test asks for the devices by name.
     wanted = any("two_cpus" in getattr(item, "fixturenames", ()) for item in session.items)
     if wanted or "tensorflow" in sys.modules:
-        _split_cpu()
+        helpers.split_cpu()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -46,16 +67,36 @@ def pytest_runtest_setup(item):
     if "tensorflow" in sys.modules:
         import keras
 
-        keras.utils.set_random_seed(zlib.crc32(item.nodeid.encode()))
+        name = item.nodeid.partition("@")[0]  # xdist appends the group
+        keras.utils.set_random_seed(zlib.crc32(name.encode()))
 
 
-@pytest.fixture(autouse=True)
-def _collected():
-    """Collects each test's graphs at once: a late pass over those of many tests takes minutes."""
-    yield
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Ends pytest where SIGTERM ended a run: the run loop takes the signal while it trains."""
+    report = yield
+    stopped = getattr(call.excinfo, "value", None)
+    if getattr(stopped, "exit_code", None) == 128 + signal.SIGTERM:
+        pytest.exit(f"SIGTERM in {item.nodeid}", returncode=stopped.exit_code)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Collects each test's graphs at once: a late pass over those of many tests takes minutes.
+
+    What lives on is frozen, so that the next pass does not walk it again. What a group's fixtures
+    held is garbage after its last test, when it is thawed and memory goes back to the system.
+    """
+    result = yield
     if "tensorflow" in sys.modules:
+        if nextitem is None or seconds.group_of(nextitem)[0] != seconds.group_of(item)[0]:
+            gc.unfreeze()
+            gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)
         gc.collect()
         gc.freeze()
+    return result
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +104,7 @@ def two_cpus():
     """Names of two logical CPUs, for `tf.distribute.MirroredStrategy(two_cpus)`."""
     import tensorflow as tf
 
-    _split_cpu()
+    helpers.split_cpu()
     names = [device.name for device in tf.config.list_logical_devices("CPU")]
     assert len(names) == 2, f"expected two logical CPUs. Received: {names}"
     return names

@@ -48,14 +48,23 @@ def refused(*kinds, match=None):
     assert "\n" not in str(error.value)
 
 
-def start_python(script, *arguments, **environment):
+def split_cpu():
+    """Splits the CPU into two logical devices; fails if TensorFlow has started with one already."""
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+def start_python(script, *arguments, stdin=None, stderr=subprocess.STDOUT, **environment):
     """Starts a script in a process of its own that finds the repository's packages."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, str(script), *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": path, **environment},
+        stdin=stdin,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
         text=True,
     )
 

@@ -46,7 +46,6 @@ def blocks(repository):
     return re.findall(r"```python\n(.*?)```", read(repository, "README.md"), re.S)
 
 
-@pytest.mark.slow
 def test_python_in_readme_runs_as_printed(blocks, in_tmp_path, monkeypatch):
     for name in ("cats", "dogs"):
         (in_tmp_path / "my_images" / name).mkdir(parents=True)

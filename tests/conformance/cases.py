@@ -13,13 +13,16 @@ its own test, `tests/methods/test_<method>.py`, says so in a literal that is rea
 
 import ast
 import functools
+import re
 
 import zoo
 from tests.helpers import ROOT
 
 METHODS = zoo.list_methods()
 SOURCES = {"images": "digits", "vectors": "gaussian_ring"}
+BUILT_IN = ("digits", "gaussian_grid", "gaussian_ring")
 SMALL = {"latent_dim": 3}
+STEPS = 12  # of the run that every property looks at
 # Everything that leaves a trace in a model's state.
 ALL = {
     "ema_decay": 0.5,
@@ -28,6 +31,43 @@ ALL = {
     "decay_from": 1,
     "decay_steps": 8,
 }
+
+
+@functools.cache
+def tiny_networks():
+    """Registers `network="tiny_images"` and `"tiny_vectors"`, and returns their names by family.
+
+    Two rows a network: traced in no time. They are smooth, as rounding decides on which side of a
+    kink an input falls, so that sums in another order would take another path. The tables of the
+    papers have their tests in tests/networks and tests/conformance/test_configs.py.
+    """
+    from zoo.networks import tables
+    from zoo.networks.stack import Reshape, conv, deconv, dense
+
+    bent, linear, maps = {"activation": "tanh"}, dense(None, activation="linear"), (4, 4, 4)
+    rows = dense(8, norm=True, **bent), linear
+    codes = {f"code_{role}": rows for role in ("encoder", "decoder")}
+    codes["code_discriminator"] = (dense(8, **bent), linear)
+
+    def table(encoder, decoder, trunk):
+        discriminator = {"x": trunk, "z": (), "joint": (dense(8, **bent), linear)}
+        roles = {"encoder": encoder, "decoder": decoder, "discriminator": discriminator}
+        return tables.Table({**roles, **codes})
+
+    convolution = {"padding": "same", **bent}
+    up = (
+        dense(64, norm=True, **bent),
+        Reshape(maps),
+        deconv(None, 4, 2, size=(8, 8), padding="same", activation="linear"),
+    )
+    found = {
+        "tiny_images": table(
+            (conv(4, 4, 2, norm=True, **convolution), linear), up, (conv(4, 4, 2, **convolution),)
+        ),
+        "tiny_vectors": table(rows, rows, ()),
+    }
+    tables.TABLES.update(found)
+    return {name.removeprefix("tiny_"): name for name in found}
 
 
 def test_file(method):
@@ -56,6 +96,17 @@ def families(method):
 CASES = [(method, family) for method in METHODS for family in families(method)]
 
 
+def configs(method, built_in=False):
+    """Paths of a method's configs, the plainest first; those on data that need no files alone."""
+    found = (ROOT / "configs" / method).glob("*.cfg")
+    own = [p for p in found if not built_in or _dataset(p) in BUILT_IN]
+    return sorted(own, key=lambda path: (len(path.stem), path.stem))
+
+
+def _dataset(config):
+    return re.search(r"^--dataset=(.*)$", config.read_text(), re.M)[1]
+
+
 @functools.cache
 def data(method, family=None):
     """The case's `zoo.data.Dataset`."""
@@ -67,15 +118,17 @@ def data(method, family=None):
 def make(method, family=None, **changes):
     """A new model for the case's data."""
     family = family or families(method)[0]
-    own = descriptor(method).get(family, {})
+    own = {"network": tiny_networks()[family], **descriptor(method).get(family, {})}
     shape = data(method, family).image_shape
-    return zoo.create(method, image_shape=shape, **{**SMALL, **own, **changes})
+    fixed = zoo.registry.fixed_values(method)
+    small = {name: value for name, value in SMALL.items() if name not in fixed}
+    return zoo.create(method, image_shape=shape, **{**small, **own, **changes})
 
 
-def train(model, run_dir, steps=4, **changes):
+def train(model, run_dir, steps=STEPS, **changes):
     """Trains on the case's data; returns the last logs."""
     family = "images" if len(model.image_shape) == 3 else "vectors"
-    settings = {"batch_size": 8, "checkpoint_every": 2, "log_every": 2, "sample_every": 0}
+    settings = {"batch_size": 8, "checkpoint_every": 6, "log_every": 4, "sample_every": 0}
     settings["progress"] = False
     own = descriptor(model.method).get("train", {}) if family == "images" else {}
     return zoo.training.train(
@@ -111,7 +164,7 @@ def inputs(model, rows=5):
     random = np.random.default_rng(1)
     fed = {
         "x": random.integers(0, 2, size=(rows, *model.image_shape)).astype(np.float32),
-        "z": random.normal(size=(rows, model.code_dim)).astype(np.float32),
+        "z": random.normal(size=(rows, model.code_dim or 1)).astype(np.float32),
         "seed": seeds.row_seeds(rows, 7).numpy(),
     }
     if model.conditional and model.num_attributes is not None:

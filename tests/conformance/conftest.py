@@ -6,34 +6,43 @@ import types
 import pytest
 
 import zoo
-from tests.conformance import cases
+from tests.conformance import another, cases, cover
 
 
 def pytest_generate_tests(metafunc):
-    if "family" in metafunc.fixturenames:
-        ids = [f"{method}-{family}" for method, family in cases.CASES]
-        metafunc.parametrize("method, family", cases.CASES, ids=ids, scope="session")
-    elif "method" in metafunc.fixturenames:
-        metafunc.parametrize("method", cases.METHODS, scope="session")
+    """Each test for every method; with `family`, `config` or `built_in`, for every one of these.
+
+    Marks with `every` what `make test` leaves out: methods outside the covering set where a test is
+    `costly`, and configs on built-in data but the first.
+    """
+    if "method" not in metafunc.fixturenames:
+        return
+    kinds = {
+        "family": cases.families,
+        "config": cases.configs,
+        "built_in": functools.partial(cases.configs, built_in=True),
+    }
+    kind = next((name for name in kinds if name in metafunc.fixturenames), None)
+    costly = any(mark.name == "costly" for mark in metafunc.definition.iter_markers())
+    found = []
+    for method in cases.METHODS:
+        for i, value in enumerate(kinds[kind](method) if kind else [None]):
+            left_out = costly and method not in cover.methods() or kind == "built_in" and i
+            of_kind = [value] if kind else []
+            words = [method, *(getattr(value, "stem", value) for value in of_kind)]
+            marks = [pytest.mark.every] if left_out else []
+            found.append(pytest.param(method, *of_kind, marks=marks, id="-".join(words)))
+    names = ("method", kind) if kind else ("method",)
+    metafunc.parametrize(names, found, scope="session")
 
 
 @pytest.fixture(scope="session")
-def train_once(tmp_path_factory):
-    """`train_once(method)` -> model, run_dir, logs of a run of four steps."""
-
-    @functools.cache
-    def train(method):
-        run_dir = tmp_path_factory.mktemp("conformance") / method
-        model = cases.make(method, **cases.ALL)
-        logs = cases.train(model, run_dir)
-        return types.SimpleNamespace(model=model, run_dir=run_dir, logs=logs)
-
-    return train
-
-
-@pytest.fixture(scope="session")
-def trained(train_once, method):
-    return train_once(method)
+def trained(method, tmp_path_factory):
+    """model, run_dir, logs: of the method's one run in this process."""
+    run_dir = tmp_path_factory.mktemp("conformance") / method
+    model = cases.make(method, **cases.ALL)
+    logs = cases.train(model, run_dir)
+    return types.SimpleNamespace(model=model, run_dir=run_dir, logs=logs)
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +54,10 @@ def model(trained):
 def served(model, method, tmp_path_factory):
     """The method's export in Python."""
     return zoo.load(zoo.export(model, tmp_path_factory.mktemp("exported") / method))
+
+
+@pytest.fixture(scope="session")
+def helper(tmp_path_factory):
+    """Another process, with TensorFlow imported and nothing made: see `another`."""
+    with another.Process(tmp_path_factory.mktemp("another")) as process:
+        yield process

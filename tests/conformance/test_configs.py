@@ -9,15 +9,15 @@ import pytest
 
 import zoo
 from tests import helpers
-from tests.conformance import cases
 
 sys.path.insert(0, str(helpers.ROOT / "tools"))  # a tool finds `common` beside it
 import common
 
-CONFIGS = sorted((helpers.ROOT / "configs").glob("*/*.cfg"))
-BUILT_IN = ("digits", "gaussian_grid", "gaussian_ring")
 # What zoo.data.load would say, without the data.
-IMAGE_SHAPES = {
+SHAPES = {
+    "digits": (8, 8, 1),
+    "gaussian_grid": (2,),
+    "gaussian_ring": (2,),
     "mnist": (28, 28, 1),
     "fashion_mnist": (28, 28, 1),
     "binarized_mnist": (28, 28, 1),
@@ -30,10 +30,7 @@ IMAGE_SHAPES = {
 }
 
 
-def name(path):
-    return f"{path.parent.name}-{path.stem}"
-
-
+@functools.cache
 def parse(path):
     """The flags of a config; `common.parse` refuses names that it does not know."""
     return common.parse(["train.py", f"--flagfile={path}"], common.RUN_FLAGS)
@@ -48,11 +45,10 @@ def build(flags, image_shape):
     return zoo.create(flags.method, image_shape=image_shape, **flags.hyper_parameters)
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=name)
-def test_parses(path):
-    flags, text = parse(path), path.read_text()
+def test_parses(method, config):
+    path, flags, text = config, parse(config), config.read_text()
     common.check_run(flags)
-    assert flags.method == path.parent.name and flags.method in cases.METHODS
+    assert flags.method == method
     assert path.stem.split("-")[0] == flags.dataset.split(":")[0]
     assert not flags.given & {"run_dir", "seed", "data_dir"}
     header = text[: text.index("\n--")]
@@ -65,13 +61,12 @@ def test_parses(path):
         assert flags.best_metric.removeprefix("val_") in logs
 
 
-@pytest.mark.parametrize("path", [p for p in CONFIGS if parse(p).dataset not in BUILT_IN], ids=name)
-def test_builds_for_its_data(path):
-    flags = parse(path)
+def test_builds_for_its_data(method, config):
+    flags = parse(config)
     prefix, _, _ = flags.dataset.partition(":")
-    if prefix not in IMAGE_SHAPES:
+    if prefix not in SHAPES:
         pytest.skip(f"the shape of {flags.dataset} is not known without the data")
-    shape = IMAGE_SHAPES[prefix]
+    shape = SHAPES[prefix]
     if flags.image_size is not None:
         shape = (flags.image_size, flags.image_size, shape[-1])
     model = build(flags, shape)
@@ -79,9 +74,9 @@ def test_builds_for_its_data(path):
     assert all(model.player_variables.values())
 
 
-@pytest.mark.parametrize("path", [p for p in CONFIGS if parse(p).dataset in BUILT_IN], ids=name)
-def test_trains_two_steps(path):
-    flags = parse(path)
+def test_trains_two_steps(method, built_in):
+    """In `make test` the plainest config of a method, in `make test-all` every one."""
+    flags = parse(built_in)
     dataset = load(flags.dataset, flags.binarise, flags.labels, flags.label_seed)
     model = build(flags, dataset.image_shape)
     model.compile(run_eagerly=True)  # traced by the other properties

@@ -9,7 +9,7 @@ from tests import helpers
 from tests.conformance import cases
 from zoo import registry
 
-VERBS = {"sample", "encode", "decode", "reconstruct", "log_prob", "classify"}
+VERBS = {"sample", "encode", "decode", "reconstruct", "log_prob", "classify", "read"}
 
 
 def paragraph(text, name):
@@ -35,6 +35,7 @@ def test_docstring(method):
     cls = registry.get(method)
     text = inspect.getdoc(cls)
     assert paragraph(text, "Game")
+    assert 0 < len(paragraph(text, "Use")) <= 51  # a cell of README's table, and a full stop
     for player in cls.PLAYERS:
         assert player in paragraph(text, "Players")
     assert f"results/{method}-" in paragraph(text, "Result")
@@ -66,8 +67,8 @@ def test_hyper_parameters_rebuild_a_twin(method):
     twin = zoo.create(model.method, **json.loads(json.dumps(found)))
     assert model.method == method and twin.hyper_parameters == found
     helpers.assert_same_bits(helpers.arrays(twin), helpers.arrays(model))
-    with helpers.refused(ValueError, match="Did you mean 'latent_dim'"):
-        cases.make(method, latent_dims=3)
+    with helpers.refused(ValueError, match="Did you mean 'learning_rate'"):
+        cases.make(method, learning_rates=3)
 
 
 def test_another_seed_is_another_model(method):

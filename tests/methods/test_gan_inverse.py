@@ -8,7 +8,7 @@ from tests.methods.tiny import linear, phase
 from tests.small import D, batch, sgd
 from zoo.methods.gan_inverse import GANInverse
 
-# Both stages within the four steps of the conformance tests.
+# Both stages within the twelve steps of the conformance tests.
 CONFORMANCE = {"images": {"pretrain_steps": 2}, "vectors": {"pretrain_steps": 2}}
 
 

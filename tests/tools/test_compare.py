@@ -135,7 +135,6 @@ def test_no_runs_and_no_run_are_refused(tmp_path, capsys):
         assert part in said.err and said.err.count("\n") == 1 and said.out == ""
 
 
-@pytest.mark.slow
 def test_runs_are_measured_first_and_once(trained, run_tool, tmp_path):
     paths = [tmp_path / name for name in ("one", "two")]
     for path in paths:

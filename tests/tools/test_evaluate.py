@@ -13,7 +13,6 @@ from zoo.metrics import names
 FEW = ("--limit=50", "--svm_repeats=2", "--iwae_samples=2")
 
 
-@pytest.mark.slow
 def test_evaluation_is_printed_and_kept(trained, run_tool):
     done = run_tool("evaluate.py", f"--run_dir={trained}", *FEW, COLUMNS="80")
     assert done.returncode == 0, done.stderr
@@ -46,7 +45,6 @@ def test_evaluation_is_printed_and_kept(trained, run_tool):
     assert max(map(len, protocols.splitlines())) <= 80
 
 
-@pytest.mark.slow
 def test_a_gan_of_images_is_told_what_can_be_asked_for(in_tmp_path, capsys):
     arguments = ["--method=tests.small:InTurn", "--dataset=digits", "--steps=1", "--run_dir=run"]
     assert (

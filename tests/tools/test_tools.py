@@ -21,7 +21,6 @@ from zoo import ledger
 from zoo.training import checkpoints
 
 TOOLS = common.ROOT / "tools"
-pytestmark = pytest.mark.slow
 
 
 def call(tool, *arguments):

@@ -6,21 +6,16 @@ python replicas.py STRATEGY RUN_DIR
 import sys
 
 import keras
-import tensorflow as tf
 
 import zoo
-from tests import small
+from tests import helpers, small
 from zoo.training import strategies
 
 
 def main(strategy, run_dir):
     """Trains; the result is the checkpoint of step 10."""
     if strategy == "mirrored":
-        cpu, two = (
-            tf.config.list_physical_devices("CPU")[0],
-            [tf.config.LogicalDeviceConfiguration()] * 2,
-        )
-        tf.config.set_logical_device_configuration(cpu, two)
+        helpers.split_cpu()
     chosen = strategies.make(strategy)
     assert chosen.num_replicas_in_sync == (1 if strategy == "none" else 2)
     data = zoo.data.load("digits")

@@ -138,9 +138,10 @@ def _specs(model):
     """{input: TensorSpec} of all inputs that signatures may have."""
     found = {
         "x": tf.TensorSpec([None, *model.image_shape], tf.float32, "x"),
-        "z": tf.TensorSpec([None, model.code_dim], tf.float32, "z"),
         "seed": tf.TensorSpec([None], tf.int64, "seed"),
     }
+    if "decode" in model.capabilities:
+        found["z"] = tf.TensorSpec([None, model.code_dim], tf.float32, "z")
     if model.conditional and model.num_attributes is not None:
         found["y"] = tf.TensorSpec([None, model.num_attributes], tf.float32, "y")
     elif model.conditional:

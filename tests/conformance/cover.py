@@ -1,0 +1,101 @@
+"""A small set of methods that covers what methods do: `make test` takes costly properties of these.
+
+A property that costs much a method (SIGKILL, two processes, XLA, the C++ loader) can only fail
+where a method does something that others do not: play in turn, change its game at a stage, share a
+network. So `make test` asks it of methods that together do all of these, and `make test-all` of
+every method. What a method does is read from its class and from the options of its case, without
+making a model.
+"""
+
+import ast
+import functools
+import inspect
+import textwrap
+
+import zoo
+from tests.conformance import cases
+
+
+@functools.cache
+def features(method):
+    """Names of what the first case of a method does, a frozenset."""
+    from zoo.model import GenerativeModel
+
+    cls, family = zoo.registry.get(method), cases.families(method)[0]
+    defaults = {name: item.default for name, item in zoo.registry.hyper_parameters(method).items()}
+    values = defaults | cases.descriptor(method).get(family, {})
+    labels = bool(values.get("num_classes") or values.get("num_attributes"))
+    few = "labels" in cases.descriptor(method).get("data", {})
+    names = [name for part in _own_classes(cls, GenerativeModel) for name in _names(part)]
+    plays = _names(cls.train_step).count("play")
+
+    def overrides(name):
+        return getattr(cls, name) is not getattr(GenerativeModel, name)
+
+    found = {
+        family: True,
+        "one player": len(cls.PLAYERS) == 1,
+        "players at once": len(cls.PLAYERS) > 1 and plays == 1,
+        "players in turn": plays > 1,
+        "stages": overrides("stage_starts"),
+        "a network of several players": bool(cls.SHARED),
+        "an implicit encoder": "implicit" in values.values(),
+        "noise that replicas share": "shared_noise" in names,
+        "conditional on labels": labels and not few,
+        "few labels": few,
+        "levels": overrides("levels"),
+        "parts": overrides("parts"),
+        "pixels in turn": any(name.startswith("pixel_") for name in values),
+        "dropout": bool(values.get("pixel_dropout")),
+        "gradients of gradients": "gradient_penalty" in names,
+        "networks of its own": "add_network" in names,
+        "codes with standardised moments": "standard" in names,
+        "a frozen network": "frozen" in names,
+        "features of a network": "trace" in names,
+        "reads x by another network": hasattr(cls, "reading"),
+        "weights changed after a play": "after" in names,
+        "a prior of its own": overrides("prior"),
+        "initialised by data": cls.OUTPUT_BIAS or overrides("adapt"),
+        f"density: {cls.DENSITY}": True,
+    }
+    return frozenset(name for name, has in found.items() if has)
+
+
+def cover(sets):
+    """Keys of few sets that together hold every element of all: greedy, then none too many.
+
+    Args:
+        sets: {key: set}.
+
+    Returns:
+        A sorted list.
+    """
+    missing, chosen = frozenset().union(*sets.values()), []
+    while missing:
+        best = max(sorted(sets), key=lambda key: len(missing & sets[key]))
+        chosen.append(best)
+        missing -= sets[best]
+    for key in list(chosen):  # a later one may have made an earlier one needless
+        others = frozenset().union(*(sets[other] for other in chosen if other != key))
+        if sets[key] <= others:
+            chosen.remove(key)
+    return sorted(chosen)
+
+
+@functools.cache
+def methods():
+    """The methods of which `make test` asks the costly properties."""
+    return cover({method: features(method) for method in cases.METHODS})
+
+
+def _own_classes(cls, base):
+    """The class and its bases, without what every method has."""
+    return [c for c in cls.__mro__ if c not in base.__mro__]
+
+
+@functools.cache
+def _names(part):
+    """All names, attributes and keywords in the source of a class or function, as often as used."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(part)))
+    found = [getattr(n, "attr", None) or getattr(n, "id", None) for n in ast.walk(tree)]
+    return [*filter(None, found), *(n.arg for n in ast.walk(tree) if isinstance(n, ast.keyword))]
