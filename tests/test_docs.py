@@ -147,7 +147,7 @@ def test_tools_in_readme_explain_themselves(repository, help_of):
     assert tools == {
         path.relative_to(repository).as_posix()
         for path in (repository / "tools").glob("*.py")
-        if "__main__" in path.read_text()
+        if "__main__" in path.read_text()  # the others are what the tools share
     }
     for tool in sorted(tools):
         assert "--flagfile" in help_of(tool)

@@ -1,12 +1,14 @@
 """The run loop: exact resume and cadence, and every way a run can stop."""
 
 import io
+import itertools
 import json
 import math
 import os
 import resource
 import signal
 import threading
+import time
 import types
 
 import keras
@@ -101,7 +103,11 @@ def test_events_are_what_tensorboard_reads(unbroken):
 
 
 @pytest.mark.parametrize("restored", [0, 10])
-def test_a_continued_run_replaces_what_came_after_the_restored_step(tmp_path, restored):
+def test_a_continued_run_replaces_what_came_after_the_restored_step(
+    tmp_path, monkeypatch, restored
+):
+    clock = itertools.count(1_700_000_000)  # TensorBoard reads files by the second in their names
+    monkeypatch.setattr(time, "time", lambda: float(next(clock)))
     for start, end in ((0, 25), (restored, 30)):  # the first was killed past its checkpoint
         with writers.Events(tmp_path / "events", start) as events:
             for step in range(start + 5, end + 1, 5):
@@ -157,6 +163,11 @@ def test_restore_gives_the_model_of_a_run(unbroken):
         zoo.restore(run_dir, which="best")
     with pytest.raises(ValueError, match="one of best, newest"):
         zoo.restore(run_dir, which="bets")
+
+
+def test_the_package_names_functions_whatever_was_imported_before():
+    assert callable(zoo.restore) and zoo.restore is zoo.training.restore
+    assert zoo.training.train is loop.train
 
 
 def test_nothing_to_do_at_the_end(data, unbroken, capsys):

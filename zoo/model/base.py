@@ -16,6 +16,7 @@ from zoo.model.building import Building
 from zoo.model.game import Game
 from zoo.model.rows import Rows
 from zoo.optimizers import FusedAdam
+from zoo.staged import Staged, keras_step
 
 _NUM_ATTRIBUTES = HyperParameter("num_attributes", "int", None, optional=True, at_least=1)
 
@@ -320,22 +321,15 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, keras.Model):
 
     def make_train_function(self, force: bool = False) -> Any:
         """Keras' traced step, one for each stage, chosen before each call."""
-        traced = {}
-        if any(start % self.steps_per_execution for start in self.stage_starts):
-            expected = f"a divisor of the steps {self.stage_starts} where stages begin"
-            raise ValueError(refusal("steps_per_execution", expected, self.steps_per_execution))
-
-        def train_function(iterator):
-            self.stage = self.stage_at(int(tf.convert_to_tensor(self.step.value)))
-            if self.stage not in traced:
-                super(GenerativeModel, self).make_train_function(force=True)
-                traced[self.stage], self.train_function = self.train_function, train_function
-            return traced[self.stage](iterator)
-
+        for start in self.stage_starts:
+            if start % self.steps_per_execution:
+                expected = f"a divisor of the steps {self.stage_starts} where stages begin"
+                received = self.steps_per_execution
+                raise ValueError(refusal("steps_per_execution", expected, received))
         if not self.stage_starts or (self.train_function and not force):
             return super().make_train_function(force)
-        self.train_function = train_function
-        return train_function
+        self.train_function = Staged(self, lambda: keras_step(self))
+        return self.train_function
 
     # --- batches ----------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import importlib
 
 _LAZY = {
     "train": "loop",
-    "restore": "restore",
+    "restore": "restoration",
     "Stopped": "stops",
     "Diverged": "stops",
     "DiskFull": "stops",

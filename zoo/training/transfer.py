@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo.errors import refusal
 from zoo.training import checkpoints, run
-from zoo.training.restore import restore
+from zoo.training.restoration import restore
 
 if TYPE_CHECKING:
     from zoo.model import GenerativeModel
