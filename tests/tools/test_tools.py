@@ -11,7 +11,6 @@ import time
 
 import common
 import numpy as np
-import pytest
 from PIL import Image
 
 from zoo import results
