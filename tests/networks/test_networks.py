@@ -82,6 +82,15 @@ def test_batch_norm_against_numpy(shape, synchronised):
     np.testing.assert_array_equal(layer.moving_mean, before)
 
 
+def test_the_variance_over_replicas_does_not_cancel():
+    """E x^2 - mean^2 would be off by 100^2 u = 6e-4, six times this variance."""
+    x = (100.0 + 0.01 * np.random.default_rng(0).normal(size=(64, 3))).astype(np.float32)
+    layer = BatchNorm()
+    layer.build(x.shape)
+    _, _, variance = layer._synchronised(tf.constant(x), tf.ones(3), tf.zeros(3))
+    np.testing.assert_allclose(variance, x.astype(np.float64).var(axis=0), rtol=1e-3)
+
+
 def test_batch_norm_without_scale_and_shift_learns_nothing():
     layer = BatchNorm(epsilon=1e-2, affine=False)
     layer.build((16, 3))
