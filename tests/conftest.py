@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import pathlib
+import resource
 import signal
 import sys
 import zlib
@@ -26,6 +27,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(_variable, "1")
 
 _WAITS = {"tools", "training"}  # folders
+_ROOM = 256 * 2**20  # bytes by which a process may grow before what was frozen is collected
+_after_thaw = [0]  # bytes that it held then
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -59,6 +62,7 @@ def pytest_collection_finish(session):
     wanted = any("two_cpus" in getattr(item, "fixturenames", ()) for item in session.items)
     if wanted or "tensorflow" in sys.modules:
         helpers.split_cpu()
+    _after_thaw[0] = _resident()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -85,18 +89,25 @@ def pytest_runtest_makereport(item, call):
 def pytest_runtest_teardown(item, nextitem):
     """Collects each test's graphs at once: a late pass over those of many tests takes minutes.
 
-    What lives on is frozen, so that the next pass does not walk it again. What a group's fixtures
-    held is garbage after its last test, when it is thawed and memory goes back to the system.
+    What lives on is frozen, so that the next pass need not walk it. Of that, what the fixtures of
+    ended groups held is garbage: once it may be much, it is thawed, collected and given back.
     """
     result = yield
     if "tensorflow" in sys.modules:
-        if nextitem is None or seconds.group_of(nextitem)[0] != seconds.group_of(item)[0]:
+        gc.collect()
+        if _resident() > _ROOM + _after_thaw[0]:
             gc.unfreeze()
             gc.collect()
             ctypes.CDLL(None).malloc_trim(0)
-        gc.collect()
+            _after_thaw[0] = _resident()
         gc.freeze()
     return result
+
+
+def _resident():
+    """Bytes of memory that this process holds now."""
+    pages = pathlib.Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * resource.getpagesize()
 
 
 @pytest.fixture(scope="session")
