@@ -3,12 +3,13 @@
 import os
 import pathlib
 import zlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from zoo.data import image_files, resize
-from zoo.data.source import Source, Split, bad, tail
+from zoo.data.source import Chunk, Source, Split, bad, tail
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _SHUFFLE_SEED = 8
@@ -46,7 +47,7 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None) -> S
     if image_size is not None:
         shape = (image_size, image_size, shape[-1])
 
-    def decode(file):
+    def decode(file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image = image_files.decode(file)
         if image_size is not None:
             image = resize.square(image, image_size)
@@ -55,7 +56,7 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None) -> S
         same = tf.reduce_all(tf.equal(found, shape))
         return tf.cond(same, lambda: image, lambda: tf.zeros(shape, tf.uint8)), found
 
-    def chunks():
+    def chunks() -> Iterator[Chunk]:
         dataset = tf.data.Dataset.from_tensor_slices(files).map(
             decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
@@ -88,11 +89,11 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None) -> S
     )
 
 
-def _images(folder):
+def _images(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in _SUFFIXES)
 
 
-def _decode_one(name, file):
+def _decode_one(name: str, file: str) -> tf.Tensor:
     try:
         return image_files.decode(file)
     except tf.errors.InvalidArgumentError:
@@ -100,7 +101,7 @@ def _decode_one(name, file):
         raise bad(name, expected) from None
 
 
-def _ragged(name, file, found, shape):
+def _ragged(name: str, file: str, found: np.ndarray, shape: Sequence[int]) -> Exception:
     file, found = pathlib.Path(file).name, list(map(int, found))
     expected = f"images of one shape; {file} is {found}, not {list(map(int, shape))}"
     return bad(name, expected, "Give image_size to resize all of them.")

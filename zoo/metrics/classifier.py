@@ -22,6 +22,7 @@ from zoo.data import Dataset
 from zoo.errors import refusal
 from zoo.metrics.measure import Measure, Metric, mean_of
 from zoo.metrics.subject import Subject
+from zoo.model import GenerativeModel
 
 RECIPE = 1  # part of the name of a kept judge: to be raised when the recipe changes
 EPOCHS, LEAST_STEPS, BATCH, LEARNING_RATE = 3, 1_500, 100, 2e-3
@@ -52,7 +53,7 @@ class Classifier:
         *,
         seed: int = SEED,
         dropout: float = 0.0,
-    ):
+    ) -> None:
         self.network = _network(image_shape, num_classes, seed, dropout)
         self.test_error = None
 
@@ -125,7 +126,9 @@ def supervised_error(dataset: Dataset, x: np.ndarray, y: np.ndarray, seed: int =
     return mean_of(classifier.predict(x) != y, protocol)
 
 
-def _network(image_shape, num_classes, seed, dropout):
+def _network(
+    image_shape: tuple[int, ...], num_classes: int, seed: int, dropout: float
+) -> keras.Sequential:
     options = {"dtype": "float32", "kernel_initializer": keras.initializers.GlorotUniform(seed)}
     hidden = {"activation": "relu", **options}
     layers, widths = [], (256, 256)
@@ -145,7 +148,7 @@ def _network(image_shape, num_classes, seed, dropout):
     return keras.Sequential([keras.Input(image_shape), *layers])
 
 
-def _train(classifier, dataset):
+def _train(classifier: Classifier, dataset: Dataset) -> None:
     measured = dataset.splits[-1]  # test, if there is one
     held_out = {"validation_held_out": measured == "validation"}
     rows = min(BATCH, dataset.steps_per_epoch(1, **held_out))
@@ -158,7 +161,7 @@ def _train(classifier, dataset):
     classifier.test_error = float(np.concatenate(wrong).mean())
 
 
-def _read(path, classifier):
+def _read(path: pathlib.Path, classifier: Classifier) -> bool:
     """Whether the file held a whole classifier of this shape, which it then is."""
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -175,7 +178,7 @@ def _read(path, classifier):
     return True
 
 
-def _write(path, classifier):
+def _write(path: pathlib.Path, classifier: Classifier) -> None:
     """Under a temporary name, then renamed once."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     arrays = {f"weight_{i}": w for i, w in enumerate(classifier.network.get_weights())}
@@ -201,11 +204,11 @@ def _classification_error(s: Subject) -> Measure:
     return mean_of(wrong, "share of examples whose largest logit is wrong")
 
 
-def _classifies(model, dataset):
+def _classifies(model: GenerativeModel, dataset: Dataset) -> bool:
     return "classify" in model.capabilities and dataset.num_classes is not None
 
 
-def _learns_few_labels(model, dataset):
+def _learns_few_labels(model: GenerativeModel, dataset: Dataset) -> bool:
     return _classifies(model, dataset) and dataset.labels is not None
 
 

@@ -69,11 +69,11 @@ def position(name: str) -> int:
     return order.index(_base(name)) if _base(name) in order else len(order)
 
 
-def _base(name):
+def _base(name: str) -> str:
     return re.sub(r"_level_\d+$", "", name)
 
 
-def _table(module):
+def _table(module: ast.Module) -> list[tuple[str, ast.Call]]:
     """(name, its call of `Metric`) of each entry of a module's METRICS."""
     for node in module.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METRICS":

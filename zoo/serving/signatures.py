@@ -14,6 +14,7 @@ model is conditional.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -79,14 +80,16 @@ def recipe(name: str, family: str, shapes: dict[str, Any]) -> dict[str, Any]:
     return {"family": family, "signature": signature, "parameters": parameters}
 
 
-def _encodings(model):
+def _encodings(model: Any) -> dict[str, dict[str, Any]]:
     """{signature: what `encode` is told} of each level and each part."""
     wheres = [{"level": level} for level in range(1, model.levels + 1)]
     wheres += [{"part": part} for part in model.parts if part != "z"]
     return {encoding(**where): where for where in wheres}
 
 
-def _bodies(model, family):
+def _bodies(
+    model: Any, family: str | None
+) -> dict[str, tuple[tuple[str, ...], Callable[..., dict[str, tf.Tensor]]]]:
     """{signature: (its inputs but y, function of them all -> {output: tensor})}.
 
     Args:
@@ -94,10 +97,12 @@ def _bodies(model, family):
         family: of p(x|z).
     """
 
-    def named(output, function):
+    def named(
+        output: str, function: Callable[..., tf.Tensor]
+    ) -> Callable[..., dict[str, tf.Tensor]]:
         return lambda *inputs: {output: function(*inputs)}
 
-    def by_level(function):
+    def by_level(function: Callable[..., tf.Tensor]) -> Callable[..., dict[str, tf.Tensor]]:
         levels = range(1, model.levels + 1)
         return lambda *inputs: {f"level_{k}": function(*inputs, level=k) for k in levels}
 
@@ -123,7 +128,9 @@ def _bodies(model, family):
     return found
 
 
-def _behind_decode(model, family):
+def _behind_decode(
+    model: Any, family: str | None
+) -> dict[str, tuple[tuple[str, ...], Callable[..., dict[str, tf.Tensor]]]]:
     """What `Served.decode` rebuilds a p(x|z) of this family from."""
     if family == IMPLICIT:
         return {}
@@ -134,7 +141,7 @@ def _behind_decode(model, family):
     return {"decode_parameters": (("z",), parameters)}
 
 
-def _specs(model):
+def _specs(model: Any) -> dict[str, tf.TensorSpec]:
     """{input: TensorSpec} of all inputs that signatures may have."""
     found = {
         "x": tf.TensorSpec([None, *model.image_shape], tf.float32, "x"),
@@ -149,12 +156,12 @@ def _specs(model):
     return found
 
 
-def _traced(body, specs):
+def _traced(body: Callable[..., dict[str, tf.Tensor]], specs: list[tf.TensorSpec]) -> Any:
     """The ConcreteFunction of a body that returns {name: tensor}."""
 
     # No jit_compile: TensorFlow Serving on a CPU has no XLA to run it with.
     @tf.function(input_signature=specs, autograph=False)
-    def signature(*inputs):
+    def signature(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         with pixels.without_xla():
             outputs = body(*inputs)
         return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
@@ -162,5 +169,5 @@ def _traced(body, specs):
     return signature.get_concrete_function()
 
 
-def _facts(tensors):
+def _facts(tensors: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {k: {"dtype": t.dtype.name, "shape": t.shape.as_list()} for k, t in tensors.items()}

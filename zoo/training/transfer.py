@@ -68,7 +68,9 @@ def assign(weights: dict[str, list[np.ndarray]], model: "GenerativeModel") -> No
         average.assign(variable)
 
 
-def _in_common(other, model, init_from):
+def _in_common(
+    other: "GenerativeModel", model: "GenerativeModel", init_from: str | os.PathLike
+) -> dict[str, list[np.ndarray]]:
     """{role: [array]} of the networks that both models have."""
     roles = [role for role in model.networks if role in other.networks]
     if not roles:
@@ -87,9 +89,9 @@ def _in_common(other, model, init_from):
         }
 
 
-def _shapes(network):
+def _shapes(network: Any) -> list[tuple[int, ...]]:
     return [tuple(variable.shape) for variable in network.variables]
 
 
-def _hash(identity):
+def _hash(identity: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
