@@ -171,7 +171,7 @@ def stack(images: Iterable[np.ndarray], max_width: int = 600, gap: int = 8) -> n
     return np.concatenate(padded)
 
 
-def _as_bytes(images: npt.ArrayLike) -> np.ndarray:
+def _as_bytes(images: Any) -> np.ndarray:
     """uint8 [N, H, W, 1 or 3]."""
     images = np.asarray(images)
     if images.ndim == 3:
@@ -365,7 +365,7 @@ def _coloured(panel: Any, modes: np.ndarray | None) -> tuple[np.ndarray, np.ndar
 
 
 def _scatter(
-    axes: Any, title: str, points: np.ndarray, colours: np.ndarray | None, box: Box
+    axes: Any, title: str, points: np.ndarray, colours: np.ndarray | None, box: Any
 ) -> None:
     (left, right), (bottom, top) = box
     inside = (points >= [left, bottom]).all(axis=1) & (points <= [right, top]).all(axis=1)
@@ -381,7 +381,7 @@ def _scatter(
     axes.tick_params(labelsize=11)
 
 
-def _box(points: npt.ArrayLike) -> Box:
+def _box(points: Any) -> list[tuple[float, float]]:
     """A square around the points, three tenths wider: ((left, right), (bottom, top))."""
     points = np.asarray(points)[np.isfinite(points).all(axis=1)]
     low, high = (

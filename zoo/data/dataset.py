@@ -5,6 +5,7 @@ import functools
 import pathlib
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf

@@ -13,6 +13,8 @@ import numpy as np
 
 from zoo.data.source import Chunk, Source, Split, bad, tail
 
+Header = tuple[tuple[int, ...], np.dtype, bool]  # shape, dtype, Fortran order
+
 _BYTES = 2**24  # read at a time
 _BROKEN = (zipfile.BadZipFile, EOFError, OSError, ValueError, zlib.error, NotImplementedError)
 

@@ -192,7 +192,7 @@ FAMILIES = (
 )
 
 
-def _widest(cls):
+def _widest(cls: type) -> type:
     """The class of all that `cls(...)` returns: TFP has `_X` below X, for parts of one's own."""
     return next((base for base in cls.__mro__ if base.__name__ == f"_{cls.__name__}"), cls)
 

@@ -170,14 +170,7 @@ def _words(chains: int, steps: int, start: Start, found: dict[str, np.ndarray]) 
 
 
 def _bounds(
-    model: GenerativeModel,
-    x: npt.ArrayLike,
-    y: npt.ArrayLike | None,
-    z: tf.Tensor | None,
-    chains: int,
-    steps: int,
-    start: Start,
-    seed: int,
+    model: GenerativeModel, x: Any, y: Any, z: Any, chains: int, steps: int, start: Start, seed: int
 ) -> dict[str, np.ndarray]:
     """{"lower", "acceptance"[, "upper"]}, float64 [N] each, `upper` if z is given."""
     chains, betas = checks.whole(chains, "chains"), schedule(steps)

@@ -21,6 +21,9 @@ import tensorflow as tf
 
 from zoo.distributions import pixels
 
+Outputs = dict[str, tf.Tensor]
+Body = tuple[tuple[str, ...], Callable[..., Outputs]]  # inputs but y, function of them all
+
 # Families without parameters: known by samples alone, or by samples and scores.
 IMPLICIT, AUTOREGRESSIVE = "implicit", "autoregressive"
 
@@ -87,9 +90,7 @@ def _encodings(model: Any) -> dict[str, dict[str, Any]]:
     return {encoding(**where): where for where in wheres}
 
 
-def _bodies(
-    model: Any, family: str | None
-) -> dict[str, tuple[tuple[str, ...], Callable[..., dict[str, tf.Tensor]]]]:
+def _bodies(model: Any, family: str | None) -> dict[str, Body]:
     """{signature: (its inputs but y, function of them all -> {output: tensor})}.
 
     Args:
@@ -97,12 +98,10 @@ def _bodies(
         family: of p(x|z).
     """
 
-    def named(
-        output: str, function: Callable[..., tf.Tensor]
-    ) -> Callable[..., dict[str, tf.Tensor]]:
+    def named(output: str, function: Callable[..., tf.Tensor]) -> Callable[..., Outputs]:
         return lambda *inputs: {output: function(*inputs)}
 
-    def by_level(function: Callable[..., tf.Tensor]) -> Callable[..., dict[str, tf.Tensor]]:
+    def by_level(function: Callable[..., tf.Tensor]) -> Callable[..., Outputs]:
         levels = range(1, model.levels + 1)
         return lambda *inputs: {f"level_{k}": function(*inputs, level=k) for k in levels}
 
@@ -128,9 +127,7 @@ def _bodies(
     return found
 
 
-def _behind_decode(
-    model: Any, family: str | None
-) -> dict[str, tuple[tuple[str, ...], Callable[..., dict[str, tf.Tensor]]]]:
+def _behind_decode(model: Any, family: str | None) -> dict[str, Body]:
     """What `Served.decode` rebuilds a p(x|z) of this family from."""
     if family == IMPLICIT:
         return {}
@@ -156,12 +153,12 @@ def _specs(model: Any) -> dict[str, tf.TensorSpec]:
     return found
 
 
-def _traced(body: Callable[..., dict[str, tf.Tensor]], specs: list[tf.TensorSpec]) -> Any:
+def _traced(body: Callable[..., Outputs], specs: list[tf.TensorSpec]) -> Any:
     """The ConcreteFunction of a body that returns {name: tensor}."""
 
     # No jit_compile: TensorFlow Serving on a CPU has no XLA to run it with.
     @tf.function(input_signature=specs, autograph=False)
-    def signature(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def signature(*inputs: tf.Tensor) -> Outputs:
         with pixels.without_xla():
             outputs = body(*inputs)
         return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}

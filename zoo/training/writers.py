@@ -182,11 +182,8 @@ class Pictures:
         if self._modes is not None:
             colours = pictures.nearest_mode(self._x, self._modes)
 
-        def of_data(
-            points: np.ndarray,
-        ) -> (
-            np.ndarray | tuple[np.ndarray, np.ndarray]
-        ):  # a code has the colour of the mode that its x came from
+        def of_data(points: np.ndarray) -> Any:
+            # A code has the colour of the mode that its x came from.
             return points if colours is None else (points, colours)
 
         panels = {"data": of_data(self._x), "samples": samples}
