@@ -289,13 +289,13 @@ def scatter_image(
 
     rows, columns = _grid_shape(len(panels), None, None)
     figure = Figure(figsize=(6.0 * columns, 6.0 * rows), dpi=pixels / 12.0, layout="tight")
-    panels = {
+    coloured = {
         title: _coloured(panel, None if title in latent else modes)
         for title, panel in panels.items()
     }
-    in_data_space = [points for title, (points, _) in panels.items() if title not in latent]
+    in_data_space = [points for title, (points, _) in coloured.items() if title not in latent]
     data_box = _box(in_data_space[0] if modes is None else modes) if in_data_space else None
-    for index, (title, (points, colours)) in enumerate(panels.items()):
+    for index, (title, (points, colours)) in enumerate(coloured.items()):
         axes = figure.add_subplot(rows, columns, index + 1)
         is_latent = title in latent
         box = _box(points) if is_latent else data_box

@@ -77,7 +77,7 @@ class Dataset:
             self.description += f", binarise={binarise}"
         self._content, self._subset = self.description, None
         if labels is not None:
-            self._subset = self._choose_labelled()
+            self._subset = self._choose_labelled(labels)
             self.description += f", labels={labels}, label_seed={label_seed}"
 
     def __repr__(self) -> str:
@@ -118,7 +118,8 @@ class Dataset:
         if self.labels is None:
             raise ValueError(refusal("labels", "an int, given to load", None))
         rows = self._rows("train", self._still)
-        return {"x": _scale(rows.x[self._subset]), "y": rows.y[self._subset]}
+        y: Any = rows.y  # a data set with a labelled subset has labels
+        return {"x": _scale(rows.x[self._subset]), "y": y[self._subset]}
 
     def with_all_labels(self) -> "Dataset":
         """This data set as it is without `labels`: a label for every example of train."""
@@ -140,7 +141,7 @@ class Dataset:
         def batch(start: tf.Tensor) -> dict[str, tf.Tensor]:
             part = slice(start, tf.minimum(start + batch_size, stop))
             out = {"x": _scale(x[part])}
-            if rows.y is not None:
+            if labels is not None:
                 out["y"] = labels[part]
             return {
                 key: tf.ensure_shape(value, [None, *value.shape[1:]]) for key, value in out.items()
@@ -257,7 +258,8 @@ class Dataset:
             out = {"x": images}
             if subset is not None:
                 # ~seed is negative: no user's seed draws the same order.
-                images, rows = stream(~seed, step, labelled_batch_size, self.labels, subset)
+                few: Any = labelled_batch_size  # an int, as there is a subset
+                images, rows = stream(~seed, step, few, self.labels or 0, subset)
                 out |= {"x_labelled": images, "y_labelled": tf.gather(labels, rows)}
             elif labels is not None:
                 out["y"] = tf.gather(labels, rows)
@@ -328,9 +330,9 @@ class Dataset:
             return self._tensor("train", binarise)
         return self._rows(split, binarise).tensor()
 
-    def _choose_labelled(self) -> np.ndarray:
+    def _choose_labelled(self, labels: int) -> np.ndarray:
         """Rows of the labelled subset, int64 [labels], equally many of every class."""
-        labels, classes = self.labels, self.num_classes
+        classes = self.num_classes
         if classes is None:
             raise ValueError(refusal("labels", f"None: {self.name} has no class labels", labels))
         if labels % classes:
@@ -340,7 +342,7 @@ class Dataset:
         if labels > size:
             expected = f"at most the {size} training examples of {self.name} outside of validation"
             raise ValueError(refusal("labels", expected, labels))
-        y = self._rows("train", self._in_training).y[:size]
+        y = np.asarray(self._rows("train", self._in_training).y)[:size]
         generator = np.random.Generator(np.random.Philox([_LABEL_SEED, self._label_seed]))
         order, each = generator.permutation(size), labels // classes
         chosen = [order[y[order] == k][:each] for k in range(classes)]

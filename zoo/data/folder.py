@@ -32,10 +32,10 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None) -> S
         raise bad(name, expected)
     listed = [(file, -1) for file in flat]
     for label, folder in enumerate(folders):
-        files = _images(folder)
-        if not files:
+        images = _images(folder)
+        if not images:
             raise bad(name, f"images in every sub-folder; {folder.name}/ has none")
-        listed += [(file, label) for file in files]
+        listed += [(file, label) for file in images]
     if not listed:
         expected = f"a folder with images ({', '.join(_SUFFIXES)}) in it or in its sub-folders"
         raise bad(name, expected)
@@ -102,6 +102,6 @@ def _decode_one(name: str, file: str) -> tf.Tensor:
 
 
 def _ragged(name: str, file: str, found: np.ndarray, shape: Sequence[int]) -> Exception:
-    file, found = pathlib.Path(file).name, list(map(int, found))
-    expected = f"images of one shape; {file} is {found}, not {list(map(int, shape))}"
+    other, one = list(map(int, found)), list(map(int, shape))
+    expected = f"images of one shape; {pathlib.Path(file).name} is {other}, not {one}"
     return bad(name, expected, "Give image_size to resize all of them.")

@@ -56,7 +56,7 @@ def open_tfds(
     def example(features: dict[str, Any]) -> tuple[tf.Tensor, ...]:
         x = features["image"]
         x = x if image_size is None else resize.square(x, image_size)
-        return (x, read(features)) if names else (x,)
+        return (x, read(features)) if names else (x,)  # type: ignore[misc]  # names: with a reader
 
     def chunks(split: str) -> Iterator[Chunk]:
         parallel = decoded(split).map(example, num_parallel_calls=tf.data.AUTOTUNE)

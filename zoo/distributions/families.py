@@ -215,7 +215,7 @@ def _known(
 ) -> tuple[Family, Any]:
     """`_found`, or a `TypeError` that names the families."""
     family, p = _found(distribution)
-    if family not in families:
+    if family is None or family not in families:
         names = ", ".join(sorted(family.name for family in families))
         raise TypeError(refusal("distribution", f"one of the families {names}", distribution))
     return family, p

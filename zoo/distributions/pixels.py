@@ -99,7 +99,7 @@ class Autoregressive(Implicit):
         each = self.family.log_prob(tf.cast(self.outputs(x), tf.float32), x)  # [B, H, W]
         return tf.reduce_sum(each, axis=[1, 2])
 
-    def _mean(self, **kwargs: Any) -> NoReturn:
+    def _mean(self, **kwargs: Any) -> NoReturn:  # type: ignore[override]  # takes no draws
         raise NotImplementedError("An autoregressive distribution is known by samples, not means.")
 
 

@@ -176,9 +176,7 @@ def _bounds(
     chains, betas = checks.whole(chains, "chains"), schedule(steps)
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def traced(
-        x: tf.Tensor, y: tf.Tensor | None, z: tf.Tensor | None, seed: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
+    def traced(x: tf.Tensor, y: Any, z: Any, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         pilots, path = (_Path(model, x, y, k, start) for k in (PILOTS, chains))
         _, step_sizes, _ = _anneal(pilots, pilots.draw(seed, "pilots"), betas, seed, "pilots")
         log_weights, _, acceptance = _anneal(
@@ -292,7 +290,7 @@ def _anneal(
         used: tf.TensorArray,
         accepted: tf.Tensor,
     ) -> tuple[Any, ...]:
-        if not adapts:
+        if step_sizes is not None:
             step = step_sizes[t - 1]
         used = used.write(t - 1, step)
         point, chance = _hmc(
@@ -336,9 +334,7 @@ def _hmc(
     step = (step * jitter)[:, None] * path.scale
     momentum = distributions.noise("normal", tf.shape(point.z), seeds.fold(seed, "momentum"))
 
-    def leap(
-        i: tf.Tensor, proposal: _Point, velocity: tf.Tensor
-    ) -> tuple[tf.Tensor, _Point, tf.Tensor]:
+    def leap(i: tf.Tensor, proposal: _Point, velocity: tf.Tensor) -> tuple[Any, ...]:
         proposal = path.at(proposal.z + step * velocity)
         return i + 1, proposal, velocity + step * proposal.slope(beta)
 
@@ -365,7 +361,7 @@ def _first(s: Subject) -> tuple[np.ndarray, np.ndarray | None]:
     return s.x[:EXAMPLES], None if y is None else y[:EXAMPLES]
 
 
-def _chains(s: Subject) -> dict[str, int]:
+def _chains(s: Subject) -> dict[str, Any]:
     return {"chains": s.protocol.ais_chains, "steps": s.protocol.ais_steps, "seed": s.seed}
 
 

@@ -13,6 +13,7 @@ import math
 import os
 import pathlib
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -44,8 +45,6 @@ class Classifier:
         test_error: share of wrong labels on the data's test split, None until it is measured.
     """
 
-    test_error: float | None
-
     def __init__(
         self,
         image_shape: tuple[int, ...],
@@ -55,7 +54,7 @@ class Classifier:
         dropout: float = 0.0,
     ) -> None:
         self.network = _network(image_shape, num_classes, seed, dropout)
-        self.test_error = None
+        self.test_error: float | None = None
 
     def fit(self, batches: tf.data.Dataset, steps_per_epoch: int) -> "Classifier":
         """Trains by the recipe.
@@ -94,11 +93,11 @@ def judge(dataset: Dataset) -> Classifier:
     """
     if dataset.num_classes is None:
         raise ValueError(refusal("dataset", "data with class labels", dataset.name))
-    dataset = dataset.with_all_labels()
+    num_classes, dataset = dataset.num_classes, dataset.with_all_labels()
     key = f"{dataset.description}, recipe {RECIPE}"
     name = f"judge-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
     path = pathlib.Path(dataset.cache_dir) / name
-    classifier = Classifier(dataset.image_shape, dataset.num_classes)
+    classifier = Classifier(dataset.image_shape, num_classes)
     if not _read(path, classifier):
         _train(classifier, dataset)
         _write(path, classifier)
@@ -114,14 +113,16 @@ def supervised_error(dataset: Dataset, x: np.ndarray, y: np.ndarray, seed: int =
         y: int [N].
         seed: of initial weights, dropout and the order of examples.
     """
-    rows = min(BATCH, dataset.labels)
+    labels: Any = dataset.labels  # an int, as are the classes that they are of
+    classes: Any = dataset.num_classes
+    rows = min(BATCH, labels)
     stream = dataset.train(1, seed, labelled_batch_size=rows)  # x, without labels, is not used
     stream = stream.map(lambda batch: (batch["x_labelled"], batch["y_labelled"]))
-    classifier = Classifier(dataset.image_shape, dataset.num_classes, seed=seed, dropout=DROPOUT)
-    classifier.fit(stream, dataset.labels // rows)
+    classifier = Classifier(dataset.image_shape, classes, seed=seed, dropout=DROPOUT)
+    classifier.fit(stream, labels // rows)
     protocol = (
         f"share of wrong labels of the zoo's classifier, dropout {DROPOUT:g}, trained on the "
-        f"{dataset.labels} labelled examples alone"
+        f"{labels} labelled examples alone"
     )
     return mean_of(classifier.predict(x) != y, protocol)
 
@@ -129,9 +130,11 @@ def supervised_error(dataset: Dataset, x: np.ndarray, y: np.ndarray, seed: int =
 def _network(
     image_shape: tuple[int, ...], num_classes: int, seed: int, dropout: float
 ) -> keras.Sequential:
-    options = {"dtype": "float32", "kernel_initializer": keras.initializers.GlorotUniform(seed)}
+    initial = keras.initializers.GlorotUniform(seed)
+    options: dict[str, Any] = {"dtype": "float32", "kernel_initializer": initial}
     hidden = {"activation": "relu", **options}
-    layers, widths = [], (256, 256)
+    layers: list[Any] = []
+    widths: tuple[int, ...] = (256, 256)
     if len(image_shape) == 1:
         standardise = {"momentum": 0.9, "center": False, "scale": False, "dtype": "float32"}
         layers.append(keras.layers.BatchNormalization(**standardise))
@@ -185,7 +188,7 @@ def _write(path: pathlib.Path, classifier: Classifier) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
-            np.savez(file, test_error=classifier.test_error, **arrays)
+            np.savez(file, test_error=classifier.test_error, **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -146,7 +146,7 @@ def _distance(of_data: np.ndarray, of_samples: np.ndarray, protocol: str) -> Mea
 
 
 def _network(shape: tuple[int, ...], seed: int) -> keras.Sequential:
-    layers = []
+    layers: list[Any] = []
 
     def add(kind: type[keras.layers.Layer], *arguments: Any, **options: Any) -> None:
         initial = keras.initializers.HeNormal(seed + len(layers))

@@ -4,7 +4,7 @@ import ast
 import functools
 import pathlib
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # The modules with a table METRICS, in the order in which metrics are measured and shown.
 ROOMS = (
@@ -77,5 +77,6 @@ def _table(module: ast.Module) -> list[tuple[str, ast.Call]]:
     """(name, its call of `Metric`) of each entry of a module's METRICS."""
     for node in module.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METRICS":
-            return [(key.value, call) for key, call in zip(node.value.keys, node.value.values)]
+            table: Any = node.value
+            return [(key.value, call) for key, call in zip(table.keys, table.values)]
     return []

@@ -4,11 +4,7 @@ All functions are traceable, in inference mode, on the weights that the verbs us
 row i of what they return depends on row i of their inputs alone.
 """
 
-# What `Verbs` declares as attributes, which exports hold, is computed here by properties.
-# mypy: disable-error-code="override"
-
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import tensorflow as tf
@@ -46,7 +42,7 @@ class Rows(Verbs):
     posterior_of_part: Callable[..., tfd.Distribution]
     class_logits: Callable[[tf.Tensor], tf.Tensor]
     networks: dict[str, Any]
-    inference: Callable[[], AbstractContextManager[None]]
+    inference: Callable[[], Any]  # a context manager, which `Game` defines
     trace: Callable[..., list[tf.Tensor]]
     label_vector: Callable[[tf.Tensor], tf.Tensor]
     _encoder_noise: int

@@ -128,7 +128,7 @@ def _library_versions() -> dict[str, str]:
 # --- the directory --------------------------------------------------------------------------------
 
 
-def _sync(directory: str | os.PathLike) -> None:
+def _sync(directory: pathlib.Path) -> None:
     """Everything below `directory` reaches the disk: the rename cannot come before its contents."""
     for root, _, names in os.walk(directory):
         for name in names:

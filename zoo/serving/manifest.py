@@ -72,7 +72,7 @@ def _damaged(directory: str | os.PathLike, trouble: str) -> ValueError:
     return ValueError(f"Damaged export {str(directory)!r}: {trouble}.")
 
 
-def _names(directory: str | os.PathLike) -> list[str]:
+def _names(directory: str | os.PathLike[str]) -> list[str]:
     """All files below `directory` but the manifest, as posix paths relative to it, sorted."""
     found = (pathlib.Path(root, name) for root, _, names in os.walk(directory) for name in names)
     return sorted({path.relative_to(directory).as_posix() for path in found} - {FILE_NAME})

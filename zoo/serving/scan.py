@@ -110,9 +110,9 @@ def scan(directory: str | os.PathLike) -> None:
     if len(saved.meta_graphs) != 1 or not saved.meta_graphs[0].HasField("object_graph_def"):
         raise _refused(directory, "not exactly one graph with its objects")
     meta_graph = saved.meta_graphs[0]
-    trouble = _operations(meta_graph) or _objects(meta_graph.object_graph_def) or _reach(meta_graph)
-    if trouble:
-        raise _refused(directory, trouble)
+    harm = _operations(meta_graph) or _objects(meta_graph.object_graph_def) or _reach(meta_graph)
+    if harm:
+        raise _refused(directory, harm)
 
 
 def _refused(directory: pathlib.Path, trouble: str) -> ValueError:

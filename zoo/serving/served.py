@@ -123,7 +123,7 @@ class Served(Verbs):
         fed = self.manifest["signatures"][signature]["inputs"]
         return self._module.signatures[signature](**{name: inputs[name] for name in fed})
 
-    def _distribution(self, verb: str, output: str, **inputs: tf.Tensor | None) -> tfd.Distribution:
+    def _distribution(self, verb: str, output: str, **inputs: Any) -> tfd.Distribution:
         """The distribution of a verb, as the manifest says, or known by samples in `output`."""
         recipe = self.manifest["distributions"][verb]
         inputs = {name: value for name, value in inputs.items() if value is not None}

@@ -85,7 +85,7 @@ def recipe(name: str, family: str, shapes: dict[str, Any]) -> dict[str, Any]:
 
 def _encodings(model: Any) -> dict[str, dict[str, Any]]:
     """{signature: what `encode` is told} of each level and each part."""
-    wheres = [{"level": level} for level in range(1, model.levels + 1)]
+    wheres: list[dict[str, Any]] = [{"level": level} for level in range(1, model.levels + 1)]
     wheres += [{"part": part} for part in model.parts if part != "z"]
     return {encoding(**where): where for where in wheres}
 
@@ -106,7 +106,7 @@ def _bodies(model: Any, family: str | None) -> dict[str, Body]:
         return lambda *inputs: {f"level_{k}": function(*inputs, level=k) for k in levels}
 
     x, z = ("x", "seed"), ("z", "seed")
-    of_verb = {
+    of_verb: dict[str, dict[str, Body]] = {
         "sample": {"sample": (("seed",), named("x", model.sample_rows))},
         "encode": {
             name: (x, functools.partial(model.encode_rows, **where))
@@ -121,7 +121,7 @@ def _bodies(model: Any, family: str | None) -> dict[str, Body]:
         "log_prob": {"log_prob": (x, named("log_prob", model.log_prob_rows))},
         "classify": {"classify": (("x",), named("logits", model.classify_rows))},
     }
-    found = {}
+    found: dict[str, Body] = {}
     for verb, signatures in of_verb.items():
         found |= signatures if verb in model.capabilities else {}
     return found

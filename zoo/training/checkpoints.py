@@ -213,7 +213,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _check_same_variables(
-    state: dict[str, Any], arrays: dict[str, np.ndarray], path: pathlib.Path
+    state: dict[str, Any], arrays: dict[str, np.ndarray], path: str | os.PathLike
 ) -> None:
     missing, surplus = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
     if missing or surplus:

@@ -1,6 +1,6 @@
 """Many training steps in one call of a traced graph."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -32,7 +32,7 @@ def many_steps(model: "GenerativeModel") -> Callable[..., dict[str, float]]:
     def one(data: Any) -> tf.Tensor:
         return strategy.reduce("MEAN", strategy.run(replica_step, args=(data,)), axis=None)
 
-    def many(iterator: Iterator[Any], n: tf.Tensor) -> tf.Tensor:
+    def many(iterator: tf.distribute.DistributedIterator, n: tf.Tensor) -> tf.Tensor:
         # One loop body whatever n: n = 1 must not be optimised differently from n = 100.
         def body(i: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return i + 1, one(iterator.get_next())
@@ -45,7 +45,7 @@ def many_steps(model: "GenerativeModel") -> Callable[..., dict[str, float]]:
         one = tf.function(one, jit_compile=model.jit_compile, autograph=False)
         many = tf.function(many, autograph=False)
 
-    def run(iterator: Iterator[Any], n: int) -> dict[str, float]:
+    def run(iterator: tf.distribute.DistributedIterator, n: int) -> dict[str, float]:
         vector = many(iterator, tf.constant(n))
         return dict(zip(names, map(float, vector.numpy())))
 

@@ -201,7 +201,7 @@ class Progress:
             f"{name} {value:.4g}" for name, value in logs.items() if not name.endswith("_norm")
         )
         parts = [f"step {step:{width}}/{self._steps} [{arrow}] {shown}", f"{rate:,.0f} images/s"]
-        first_step, first_time = self._first
+        first_step, first_time = self._first  # type: ignore[misc]  # set by `on_call`
         if self._steps > step > first_step:
             each = (time.perf_counter() - first_time) / (step - first_step)
             parts.append(f"ETA {_clock(each * (self._steps - step))}")

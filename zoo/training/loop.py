@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import keras
 import numpy as np
@@ -50,7 +50,7 @@ def train(
     best_metric: str | None = None,
     best_mode: str = "auto",
     steps_per_execution: int | None = None,
-    jit_compile: str | bool = "auto",
+    jit_compile: bool | Literal["auto"] = "auto",
     progress: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, float]:

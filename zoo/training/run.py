@@ -181,7 +181,7 @@ def _flat(tree: dict[str, Any]) -> dict[str, Any]:
     return top
 
 
-def _defaults(method: str) -> dict[str, Any]:
+def _defaults(method: Any) -> dict[str, Any]:
     """Defaults, so that a hyper-parameter added since the run began does not make it another."""
     try:
         fixed = registry.fixed_values(method)

@@ -74,8 +74,8 @@ def _in_common(
     """{role: [array]} of the networks that both models have."""
     roles = [role for role in model.networks if role in other.networks]
     if not roles:
-        there, here = ", ".join(other.networks), ", ".join(model.networks)
-        expected = f"a run with one of the networks {here} (it has {there})"
+        theirs, ours = ", ".join(other.networks), ", ".join(model.networks)
+        expected = f"a run with one of the networks {ours} (it has {theirs})"
         raise ValueError(refusal("init_from", expected, str(init_from)))
     for role in roles:
         shapes = (_shapes(each.networks[role]) for each in (model, other))

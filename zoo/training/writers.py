@@ -142,7 +142,8 @@ class Pictures:
         split = "test" if "test" in dataset.splits else "train"
         shown = dataset.arrays(split, limit=_POINTS if self._vectors else _GRID // 2)
         self._x = shown["x"]
-        self._labels, self._sampled_labels = {}, {}  # arguments of the verbs
+        self._labels: dict[str, Any] = {}  # arguments of the verbs
+        self._sampled_labels: dict[str, Any] = {}
         if model.conditional:
             self._labels = {"y": shown["y"]}
             sampled = shown["y"][: self._count]
