@@ -98,6 +98,7 @@ class HyperParameter:
         if self.choices:
             kind = typing.Literal[self.choices]
         elif self.items:
+            # Types that are values: no checker follows them.
             kind = tuple[_KINDS[self.items], ...]  # type: ignore[valid-type, name-defined]
         return kind | None if self.optional else kind
 
@@ -150,7 +151,7 @@ class HyperParameter:
             raise TypeError(refusal(self.name, self.expected, received))
         if self.choices and item not in self.choices:
             raise unknown(self.name, item, self.choices)
-        if kind in ("int", "float") and not self._within(item):  # type: ignore[arg-type]
+        if kind in ("int", "float") and not self._within(item):  # type: ignore[arg-type]  # kind
             raise ValueError(refusal(self.name, self.expected, received))
         return item
 

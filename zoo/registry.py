@@ -164,7 +164,7 @@ def _annotation(node: ast.expr) -> Any:
         if getattr(node.value, "id", getattr(node.value, "attr", None)) == "Literal":
             return typing.Literal[ast.literal_eval(node.slice)]
         items = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
-        return tuple[_annotation(items), ...]  # type: ignore[misc]
+        return tuple[_annotation(items), ...]  # type: ignore[misc]  # of values
     return _TYPES.get(ast.unparse(node), ast.unparse(node))
 
 

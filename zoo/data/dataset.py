@@ -231,6 +231,7 @@ class Dataset:
         checks.whole(start_step, "start_step", 0)
         checks.whole(worker, "worker", 0, workers - 1)
         size = self._train_size(batch_size, validation_held_out)
+        few: Any = labelled_batch_size  # an int where there is a subset
         x, y = self._tensor("train", self._in_training), self._rows("train", self._in_training).y
         shape = self.image_shape
 
@@ -258,7 +259,6 @@ class Dataset:
             out = {"x": images}
             if subset is not None:
                 # ~seed is negative: no user's seed draws the same order.
-                few: Any = labelled_batch_size  # an int, as there is a subset
                 images, rows = stream(~seed, step, few, self.labels or 0, subset)
                 out |= {"x_labelled": images, "y_labelled": tf.gather(labels, rows)}
             elif labels is not None:

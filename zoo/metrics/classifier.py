@@ -188,7 +188,8 @@ def _write(path: pathlib.Path, classifier: Classifier) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
-            np.savez(file, test_error=classifier.test_error, **arrays)  # type: ignore[arg-type]
+            error: Any = classifier.test_error  # a float by now
+            np.savez(file, test_error=error, **arrays)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -218,7 +218,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, keras.Model):
 
         Args:
             optimizers: {player: keras optimizer}, in the place of these players' default Adams.
-            jit_compile: True, False, or "auto": XLA but on CPUs, where it slows convolutions.
+            jit_compile: whether by XLA; "auto": on accelerators only (it slows CPUs' convolutions).
             run_eagerly: whether steps run without tracing, for debugging.
             steps_per_execution: batches a call of the traced step.
         """
