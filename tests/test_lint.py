@@ -1,4 +1,7 @@
-"""The rule on who may import whom between methods, on sources written here."""
+"""Who may import whom between methods, on sources written here; and that all of zoo is typed."""
+
+import ast
+import pathlib
 
 import pytest
 
@@ -34,3 +37,46 @@ def test_subclasses_and_other_rooms_are_allowed(source):
 )
 def test_other_imports_between_methods_are_named(source, expected):
     assert imports_without_subclass(source, "zoo.methods") == expected
+
+
+def untyped(tree: ast.Module) -> list[str]:
+    """'line name' of each function that lacks the type of an argument or of what it returns."""
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    methods = {id(node) for owner in classes for node in owner.body}
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        given = node.args
+        named = [*given.posonlyargs, *given.args]
+        if id(node) in methods and named and named[0].arg in ("self", "cls"):
+            named = named[1:]
+        stars = [star for star in (given.vararg, given.kwarg) if star is not None]
+        arguments = [*named, *given.kwonlyargs, *stars]
+        if node.returns is None or any(each.annotation is None for each in arguments):
+            found.append(f"{node.lineno} {node.name}")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("def f(x: int, *y: int, **z: int) -> None: ...\nlambda x: x", []),
+        ("class A:\n    def f(self, x: int) -> None: ...", []),
+        ("def f(x) -> None: ...", ["1 f"]),
+        ("def f(x: int): ...", ["1 f"]),
+        ("def f(self) -> None: ...", ["1 f"]),
+        ("class A:\n    def f(self, *, x=1) -> None: ...", ["2 f"]),
+        ("def f() -> None:\n    def g(**x) -> None: ...", ["2 g"]),
+    ],
+)
+def test_functions_without_types_are_named(source, expected):
+    assert untyped(ast.parse(source)) == expected
+
+
+def test_every_function_of_zoo_says_its_types():
+    root = pathlib.Path(__file__).parents[1] / "zoo"
+    files = sorted(root.rglob("*.py"))
+    assert len(files) > 50
+    found = {str(p.relative_to(root)): untyped(ast.parse(p.read_text())) for p in files}
+    assert {path: functions for path, functions in found.items() if functions} == {}

@@ -8,6 +8,7 @@ Importing `zoo` is light: TensorFlow loads when something first needs it.
 """
 
 import importlib
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -33,7 +34,7 @@ _SUBPACKAGES = (
 __all__ = ["create", "data", "export", "list_methods", "load", "restore"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     if name in _SUBPACKAGES:
@@ -41,5 +42,5 @@ def __getattr__(name):
     raise AttributeError(f"module 'zoo' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *_LAZY, *_SUBPACKAGES])

@@ -25,7 +25,9 @@ def whole(
 ) -> int | None: ...
 
 
-def whole(value, argument, least=1, most=None, *, optional=False):
+def whole(
+    value: Any, argument: str, least: int = 1, most: int | None = None, *, optional: bool = False
+) -> int | None:
     """A whole number as a Python int: NumPy's ints are taken, and all that has `__index__`.
 
     Args:
@@ -155,7 +157,7 @@ def level(value: Any, levels: int, part: str = "z", parts: Sequence[str] = ("z",
     return number
 
 
-def _index(value):
+def _index(value: Any) -> int | None:
     """The Python int that a value is, or None; True and False are no numbers here."""
     if isinstance(value, (bool, np.bool_)):
         return None
@@ -165,11 +167,11 @@ def _index(value):
         return None
 
 
-def _shape_words(shape):
+def _shape_words(shape: Sequence[int]) -> str:
     return f"numbers of shape [B, {', '.join(map(str, shape))}]"
 
 
-def _numbers(value, argument, expected):
+def _numbers(value: Any, argument: str, expected: str) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError:  # rows of different lengths
@@ -181,7 +183,7 @@ def _numbers(value, argument, expected):
     return array
 
 
-def _finite(x, argument):
+def _finite(x: npt.ArrayLike, argument: str) -> np.ndarray:
     x = np.asarray(x, np.float32)
     if not np.isfinite(x).all():
         bad = f"{x.size - np.isfinite(x).sum()} of {x.size} NaN or infinite"

@@ -10,7 +10,7 @@ from typing import Any
 class _Absent:
     """The value of a setting that one side does not have."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "absent"
 
 

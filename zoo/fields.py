@@ -98,7 +98,8 @@ class HyperParameter:
         if self.choices:
             kind = typing.Literal[self.choices]
         elif self.items:
-            kind = tuple[_KINDS[self.items], ...]  # type: ignore[misc]
+            # Types that are values: no checker follows them.
+            kind = tuple[_KINDS[self.items], ...]  # type: ignore[valid-type, name-defined]
         return kind | None if self.optional else kind
 
     @property
@@ -150,7 +151,7 @@ class HyperParameter:
             raise TypeError(refusal(self.name, self.expected, received))
         if self.choices and item not in self.choices:
             raise unknown(self.name, item, self.choices)
-        if kind in ("int", "float") and not self._within(item):
+        if kind in ("int", "float") and not self._within(item):  # type: ignore[arg-type]  # kind
             raise ValueError(refusal(self.name, self.expected, received))
         return item
 
@@ -228,7 +229,6 @@ def collect(lineage: Iterable[Declarations]) -> dict[str, HyperParameter]:
     return found
 
 
-@typing.dataclass_transform(kw_only_default=True, field_specifiers=(field, fixed))
 class Declared:
     """A class whose hyper-parameters are fields of its body.
 

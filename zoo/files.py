@@ -90,14 +90,14 @@ def sync_tree(path: str | os.PathLike[str]) -> None:
         _sync(root)
 
 
-def _replace_folder(final, temporary):
+def _replace_folder(final: pathlib.Path, temporary: pathlib.Path) -> None:
     aside = temporary.with_name(temporary.name + "-old")
     os.rename(final, aside)
     os.rename(temporary, final)
     shutil.rmtree(aside)
 
 
-def _sync(path):
+def _sync(path: str | os.PathLike) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -171,7 +171,7 @@ def stack(images: Iterable[np.ndarray], max_width: int = 600, gap: int = 8) -> n
     return np.concatenate(padded)
 
 
-def _as_bytes(images):
+def _as_bytes(images: Any) -> np.ndarray:
     """uint8 [N, H, W, 1 or 3]."""
     images = np.asarray(images)
     if images.ndim == 3:
@@ -186,7 +186,7 @@ def _as_bytes(images):
     return np.rint(255.0 * np.clip(np.nan_to_num(images.astype(np.float32)), 0, 1)).astype(np.uint8)
 
 
-def _grid_shape(n, rows, columns):
+def _grid_shape(n: int, rows: int | None, columns: int | None) -> tuple[int, int]:
     if columns is None:
         columns = int(np.ceil(n / rows)) if rows else int(np.ceil(np.sqrt(n)))
     return rows or int(np.ceil(n / columns)), columns
@@ -210,7 +210,7 @@ def save_png(path: str | os.PathLike, array: np.ndarray, max_bytes: int | None =
     files.write_bytes(path, content)
 
 
-def _png_within(image, max_bytes):
+def _png_within(image: Image.Image, max_bytes: int | None) -> bytes:
     content = _png(image)
     while max_bytes is not None and len(content) > max_bytes:
         for colours in (256, 64, 32):
@@ -222,7 +222,7 @@ def _png_within(image, max_bytes):
     return content
 
 
-def _png(image):
+def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -289,13 +289,13 @@ def scatter_image(
 
     rows, columns = _grid_shape(len(panels), None, None)
     figure = Figure(figsize=(6.0 * columns, 6.0 * rows), dpi=pixels / 12.0, layout="tight")
-    panels = {
+    coloured = {
         title: _coloured(panel, None if title in latent else modes)
         for title, panel in panels.items()
     }
-    in_data_space = [points for title, (points, _) in panels.items() if title not in latent]
+    in_data_space = [points for title, (points, _) in coloured.items() if title not in latent]
     data_box = _box(in_data_space[0] if modes is None else modes) if in_data_space else None
-    for index, (title, (points, colours)) in enumerate(panels.items()):
+    for index, (title, (points, colours)) in enumerate(coloured.items()):
         axes = figure.add_subplot(rows, columns, index + 1)
         is_latent = title in latent
         box = _box(points) if is_latent else data_box
@@ -345,7 +345,7 @@ def curves_image(lines: Sequence[Mapping[str, float]], pixels: int = 600) -> np.
     return _rendered(figure)
 
 
-def _rendered(figure):
+def _rendered(figure: Any) -> np.ndarray:
     """uint8 [H, W, 3]."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -354,7 +354,7 @@ def _rendered(figure):
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
-def _coloured(panel, modes):
+def _coloured(panel: Any, modes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
     points, colours = panel if isinstance(panel, tuple) else (panel, None)
     points = np.asarray(points, np.float64)
     if points.ndim != 2 or points.shape[1] != 2:
@@ -364,7 +364,9 @@ def _coloured(panel, modes):
     return points, None if colours is None else np.asarray(colours)
 
 
-def _scatter(axes, title, points, colours, box):
+def _scatter(
+    axes: Any, title: str, points: np.ndarray, colours: np.ndarray | None, box: Any
+) -> None:
     (left, right), (bottom, top) = box
     inside = (points >= [left, bottom]).all(axis=1) & (points <= [right, top]).all(axis=1)
     colour = "tab:blue" if colours is None else _palette(int(colours.max(initial=0)) + 1)[colours]
@@ -379,7 +381,7 @@ def _scatter(axes, title, points, colours, box):
     axes.tick_params(labelsize=11)
 
 
-def _box(points):
+def _box(points: Any) -> list[tuple[float, float]]:
     """A square around the points, three tenths wider: ((left, right), (bottom, top))."""
     points = np.asarray(points)[np.isfinite(points).all(axis=1)]
     low, high = (
@@ -389,7 +391,7 @@ def _box(points):
     return [(centre - half, centre + half) for centre in (low + high) / 2.0]
 
 
-def _palette(n):
+def _palette(n: int) -> np.ndarray:
     """RGB [n, 3]; neighbours in number differ in hue by the golden angle, and in brightness."""
     from matplotlib.colors import hsv_to_rgb
 

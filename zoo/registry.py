@@ -128,7 +128,9 @@ def _declarations(node: ast.ClassDef) -> fields.Declarations:
         elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             name, value = statement.targets[0].id, statement.value
             if name == "PLAYERS" and isinstance(value, ast.Dict):
-                found.players = tuple(key.value for key in value.keys if key is not None)
+                found.players = tuple(
+                    ast.literal_eval(key) for key in value.keys if key is not None
+                )
             elif _is_call(value, "fixed"):
                 found.values[name] = _called(fields.fixed, value)
             elif _is_call(value, "field"):  # without an annotation: `collect` says so
@@ -141,14 +143,14 @@ def _declarations(node: ast.ClassDef) -> fields.Declarations:
     return found
 
 
-def _is_call(node: ast.AST | None, name: str) -> bool:
+def _is_call(node: ast.AST | None, name: str) -> typing.TypeGuard[ast.Call]:
     if not isinstance(node, ast.Call):
         return False
     return getattr(node.func, "id", getattr(node.func, "attr", None)) == name
 
 
 def _called(function: Any, call: ast.Call) -> HyperParameter:
-    options = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    options: Any = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
     return function(*map(ast.literal_eval, call.args), **options)
 
 
@@ -162,7 +164,7 @@ def _annotation(node: ast.expr) -> Any:
         if getattr(node.value, "id", getattr(node.value, "attr", None)) == "Literal":
             return typing.Literal[ast.literal_eval(node.slice)]
         items = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
-        return tuple[_annotation(items), ...]
+        return tuple[_annotation(items), ...]  # type: ignore[misc]  # of values
     return _TYPES.get(ast.unparse(node), ast.unparse(node))
 
 
@@ -192,7 +194,7 @@ def _imports(path: pathlib.Path) -> dict[str, str]:
     """{local name: module} of `from module import name`."""
     tree = ast.parse(path.read_text())
     return {
-        alias.asname or alias.name: node.module
+        alias.asname or alias.name: node.module  # type: ignore[misc]  # named, as here
         for node in tree.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names

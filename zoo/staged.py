@@ -20,7 +20,7 @@ class Staged:
         make: callable without arguments that returns the function of the model's present stage.
     """
 
-    def __init__(self, model: keras.Model, make: Callable[[], Callable]):
+    def __init__(self, model: keras.Model, make: Callable[[], Callable]) -> None:
         self._model, self._make = model, make
         self._made: dict[int, Callable] = {}
 

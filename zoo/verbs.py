@@ -225,21 +225,23 @@ class Verbs:
 
     # --- how a verb calls its back end ------------------------------------------------------------
 
-    def _must(self, verb):
+    def _must(self, verb: str) -> None:
         checks.capability(verb, self.capabilities, self.method)
 
-    def _x(self, x):
+    def _x(self, x: npt.ArrayLike) -> tf.Tensor:
         return tf.convert_to_tensor(checks.images(x, self.image_shape))
 
-    def _labels(self, y, n):
+    def _labels(self, y: npt.ArrayLike | None, n: int) -> np.ndarray | None:
         return checks.labels(y, n, self.num_classes, self.num_attributes, self.conditional)
 
-    def _by_rows(self, name, *inputs, y=None, **options):
+    def _by_rows(
+        self, name: str, *inputs: tf.Tensor, y: tf.Tensor | None = None, **options: Any
+    ) -> Any:
         """A row-wise function of all rows of the inputs, in chunks; y comes last where given."""
         inputs = inputs if y is None else (*inputs, y)
         return in_chunks(self.row_function(name, **options), *inputs)
 
-    def _bound(self, x, y, samples, seed):
+    def _bound(self, x: tf.Tensor, y: np.ndarray | None, samples: int, seed: int) -> tf.Tensor:
         rows = _row_seeds(len(x), seed)
         return self._by_rows("log_prob_rows", x, rows, y=y, samples=samples)
 
@@ -325,5 +327,5 @@ def in_chunks(function: Callable[..., Any], *inputs: Any) -> Any:
     return tf.nest.map_structure(lambda *rows: tf.concat(rows, axis=0), *parts)
 
 
-def _row_seeds(n, seed):
+def _row_seeds(n: int, seed: int | None) -> tf.Tensor:
     return seeds.row_seeds(n, checks.seed(seed))

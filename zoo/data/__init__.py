@@ -4,7 +4,7 @@ This module is light: TensorFlow is imported by the first call of `load`.
 """
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import refusal, unknown
 
@@ -126,7 +126,7 @@ def load(
     )
 
 
-def __getattr__(attribute):
+def __getattr__(attribute: str) -> Any:
     if attribute == "Dataset":
         from zoo.data.dataset import Dataset
 

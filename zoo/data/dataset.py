@@ -4,6 +4,8 @@ import copy
 import functools
 import pathlib
 import zlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -48,7 +50,7 @@ class Dataset:
         label_seed: int,
         cache_dir: pathlib.Path,
         memory_limit: int,
-    ):
+    ) -> None:
         """Use `zoo.data.load`."""
         if binarise is not None and len(source.shape) == 1:
             raise ValueError(refusal("binarise", f"None: {source.name} holds vectors", binarise))
@@ -75,10 +77,10 @@ class Dataset:
             self.description += f", binarise={binarise}"
         self._content, self._subset = self.description, None
         if labels is not None:
-            self._subset = self._choose_labelled()
+            self._subset = self._choose_labelled(labels)
             self.description += f", labels={labels}, label_seed={label_seed}"
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         sizes = ", ".join(f"{split}={self.size(split)}" for split in self.splits)
         return f"Dataset({self.description}, image_shape={self.image_shape}, {sizes})"
 
@@ -116,7 +118,8 @@ class Dataset:
         if self.labels is None:
             raise ValueError(refusal("labels", "an int, given to load", None))
         rows = self._rows("train", self._still)
-        return {"x": _scale(rows.x[self._subset]), "y": rows.y[self._subset]}
+        y: Any = rows.y  # a data set with a labelled subset has labels
+        return {"x": _scale(rows.x[self._subset]), "y": y[self._subset]}
 
     def with_all_labels(self) -> "Dataset":
         """This data set as it is without `labels`: a label for every example of train."""
@@ -135,10 +138,10 @@ class Dataset:
         first, stop = self._range(split)
         rows, x = self._rows(split, self._still), self._tensor(split, self._still)
 
-        def batch(start):
+        def batch(start: tf.Tensor) -> dict[str, tf.Tensor]:
             part = slice(start, tf.minimum(start + batch_size, stop))
             out = {"x": _scale(x[part])}
-            if rows.y is not None:
+            if labels is not None:
                 out["y"] = labels[part]
             return {
                 key: tf.ensure_shape(value, [None, *value.shape[1:]]) for key, value in out.items()
@@ -228,15 +231,18 @@ class Dataset:
         checks.whole(start_step, "start_step", 0)
         checks.whole(worker, "worker", 0, workers - 1)
         size = self._train_size(batch_size, validation_held_out)
+        few: Any = labelled_batch_size  # an int where there is a subset
         x, y = self._tensor("train", self._in_training), self._rows("train", self._in_training).y
         shape = self.image_shape
 
-        def mine(batch):
+        def mine(batch: tf.Tensor) -> tf.Tensor:
             """This worker's rows of something with a row for each of the global batch."""
             share = len(batch) // workers
             return batch[worker * share : (worker + 1) * share]
 
-        def stream(seed, step, count, size, subset=None):
+        def stream(
+            seed: int, step: tf.Tensor, count: int, size: int, subset: tf.Tensor | None = None
+        ) -> tuple[tf.Tensor, tf.Tensor]:
             """Images [count / workers, ...] of a step, and their rows in the train split."""
             rows = mine(_order(seed, step, count, size))
             if subset is not None:
@@ -248,12 +254,12 @@ class Dataset:
                 images = tf.cast(mine(noise) < images, tf.float32)
             return images, rows
 
-        def batch(step):
+        def batch(step: tf.Tensor) -> dict[str, tf.Tensor]:
             images, rows = stream(seed, step, batch_size, size)
             out = {"x": images}
             if subset is not None:
                 # ~seed is negative: no user's seed draws the same order.
-                images, rows = stream(~seed, step, labelled_batch_size, self.labels, subset)
+                images, rows = stream(~seed, step, few, self.labels or 0, subset)
                 out |= {"x_labelled": images, "y_labelled": tf.gather(labels, rows)}
             elif labels is not None:
                 out["y"] = tf.gather(labels, rows)
@@ -268,16 +274,16 @@ class Dataset:
             return _finish(steps.map(batch))
 
     @property
-    def _still(self):
+    def _still(self) -> str | None:
         """How images are binarised wherever a read must not depend on the step."""
         return "static" if self._binarise == "dynamic" else self._binarise
 
     @property
-    def _in_training(self):
+    def _in_training(self) -> str | None:
         """What is done to the stored training images; dynamic draws are made in the pipeline."""
         return None if self._binarise == "dynamic" else self._binarise
 
-    def _range(self, split):
+    def _range(self, split: str) -> tuple[int, int]:
         """A split as rows [start, stop) of what `_rows` returns."""
         if split not in self.splits:
             raise unknown("split", split, self.splits)
@@ -286,7 +292,7 @@ class Dataset:
             return 0, stored[split].size
         return stored["train"].size - self._source.validation, stored["train"].size
 
-    def _train_size(self, batch_size, validation_held_out):
+    def _train_size(self, batch_size: int, validation_held_out: bool) -> int:
         checks.whole(batch_size, "batch_size")
         size = self.size("train") - (self._source.validation if validation_held_out else 0)
         if batch_size > size:
@@ -294,7 +300,7 @@ class Dataset:
             raise ValueError(refusal("batch_size", expected, batch_size))
         return size
 
-    def _rows(self, split, binarise):
+    def _rows(self, split: str, binarise: str | None) -> store.Rows:
         """`store.Rows` of a stored split; validation rows at the end of train are train's."""
         if split not in self._source.splits:
             return self._rows("train", binarise)
@@ -319,14 +325,14 @@ class Dataset:
             transform=transform,
         )
 
-    def _tensor(self, split, binarise):
+    def _tensor(self, split: str, binarise: str | None) -> tf.Tensor:
         if split not in self._source.splits:
             return self._tensor("train", binarise)
         return self._rows(split, binarise).tensor()
 
-    def _choose_labelled(self):
+    def _choose_labelled(self, labels: int) -> np.ndarray:
         """Rows of the labelled subset, int64 [labels], equally many of every class."""
-        labels, classes = self.labels, self.num_classes
+        classes = self.num_classes
         if classes is None:
             raise ValueError(refusal("labels", f"None: {self.name} has no class labels", labels))
         if labels % classes:
@@ -336,7 +342,7 @@ class Dataset:
         if labels > size:
             expected = f"at most the {size} training examples of {self.name} outside of validation"
             raise ValueError(refusal("labels", expected, labels))
-        y = self._rows("train", self._in_training).y[:size]
+        y = np.asarray(self._rows("train", self._in_training).y)[:size]
         generator = np.random.Generator(np.random.Philox([_LABEL_SEED, self._label_seed]))
         order, each = generator.permutation(size), labels // classes
         chosen = [order[y[order] == k][:each] for k in range(classes)]
@@ -347,7 +353,7 @@ class Dataset:
         return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 
-def _order(seed, step, count, size):
+def _order(seed: int, step: tf.Tensor, count: int, size: int) -> tf.Tensor:
     """Rows, int64 [count], of the global batch `step` of a stream over `size` examples."""
     per_epoch = size // count
     positions = step % per_epoch * count + tf.range(count, dtype=tf.int64)
@@ -360,17 +366,17 @@ def _order(seed, step, count, size):
     return tf.random.experimental.index_shuffle(positions, seeds, tf.constant(size - 1, tf.int64))
 
 
-def _scale(x):
+def _scale(x: Any) -> Any:
     """uint8 in [0, 255] or float32 -> float32 in [0, 1]; numpy in, numpy out."""
     if isinstance(x, np.ndarray):
         return np.asarray(x, np.float32) / np.float32(255) if x.dtype == np.uint8 else np.array(x)
     return tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else x
 
 
-def _binariser(binarise, generator):
+def _binariser(binarise: str, generator: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
     """Callable on chunks in stored order that returns uint8 images of 0 and 255."""
 
-    def binarised(x):
+    def binarised(x: np.ndarray) -> np.ndarray:
         x = _scale(x)
         level = 0.5 if binarise == "threshold" else 1.0 - generator.random(x.shape, np.float32)
         return (x >= level).astype(np.uint8) * np.uint8(255)
@@ -378,7 +384,7 @@ def _binariser(binarise, generator):
     return binarised
 
 
-def _finish(dataset):
+def _finish(dataset: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     # Every worker asks for its own rows; sharding again would drop data.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
@@ -389,6 +395,6 @@ def _finish(dataset):
     return dataset.with_options(options).prefetch(2)
 
 
-def _divisible(argument, count, workers):
+def _divisible(argument: str, count: int, workers: int) -> None:
     if count % workers:
         raise ValueError(refusal(argument, f"a multiple of workers={workers}", count))

@@ -3,12 +3,13 @@
 import os
 import pathlib
 import zlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from zoo.data import image_files, resize
-from zoo.data.source import Source, Split, bad, tail
+from zoo.data.source import Chunk, Source, Split, bad, tail
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _SHUFFLE_SEED = 8
@@ -31,10 +32,10 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None) -> S
         raise bad(name, expected)
     listed = [(file, -1) for file in flat]
     for label, folder in enumerate(folders):
-        files = _images(folder)
-        if not files:
+        images = _images(folder)
+        if not images:
             raise bad(name, f"images in every sub-folder; {folder.name}/ has none")
-        listed += [(file, label) for file in files]
+        listed += [(file, label) for file in images]
     if not listed:
         expected = f"a folder with images ({', '.join(_SUFFIXES)}) in it or in its sub-folders"
         raise bad(name, expected)
@@ -46,7 +47,7 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None) -> S
     if image_size is not None:
         shape = (image_size, image_size, shape[-1])
 
-    def decode(file):
+    def decode(file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image = image_files.decode(file)
         if image_size is not None:
             image = resize.square(image, image_size)
@@ -55,7 +56,7 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None) -> S
         same = tf.reduce_all(tf.equal(found, shape))
         return tf.cond(same, lambda: image, lambda: tf.zeros(shape, tf.uint8)), found
 
-    def chunks():
+    def chunks() -> Iterator[Chunk]:
         dataset = tf.data.Dataset.from_tensor_slices(files).map(
             decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
@@ -88,11 +89,11 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None) -> S
     )
 
 
-def _images(folder):
+def _images(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in _SUFFIXES)
 
 
-def _decode_one(name, file):
+def _decode_one(name: str, file: str) -> tf.Tensor:
     try:
         return image_files.decode(file)
     except tf.errors.InvalidArgumentError:
@@ -100,7 +101,7 @@ def _decode_one(name, file):
         raise bad(name, expected) from None
 
 
-def _ragged(name, file, found, shape):
-    file, found = pathlib.Path(file).name, list(map(int, found))
-    expected = f"images of one shape; {file} is {found}, not {list(map(int, shape))}"
+def _ragged(name: str, file: str, found: np.ndarray, shape: Sequence[int]) -> Exception:
+    other, one = list(map(int, found)), list(map(int, shape))
+    expected = f"images of one shape; {pathlib.Path(file).name} is {other}, not {one}"
     return bad(name, expected, "Give image_size to resize all of them.")

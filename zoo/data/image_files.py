@@ -51,7 +51,7 @@ def read(paths: Iterable[str | os.PathLike], image_shape: tuple[int, int, int]) 
     return np.stack(images).astype(np.float32) / np.float32(255)
 
 
-def _with_channels(image, channels):
+def _with_channels(image: tf.Tensor, channels: int) -> tf.Tensor | None:
     """uint8 [H, W, channels], or None where that cannot be."""
     if image.shape[-1] == channels:
         return image

@@ -6,10 +6,14 @@ import os
 import pathlib
 import zipfile
 import zlib
+from collections.abc import Iterator
+from typing import IO
 
 import numpy as np
 
-from zoo.data.source import Source, Split, bad, tail
+from zoo.data.source import Chunk, Source, Split, bad, tail
+
+Header = tuple[tuple[int, ...], np.dtype, bool]  # shape, dtype, Fortran order
 
 _BYTES = 2**24  # read at a time
 _BROKEN = (zipfile.BadZipFile, EOFError, OSError, ValueError, zlib.error, NotImplementedError)
@@ -72,12 +76,12 @@ def open_npz(name: str, path: str | os.PathLike) -> Source:
     )
 
 
-def _damaged(name, error):
+def _damaged(name: str, error: Exception) -> Exception:
     reason = " ".join(str(error).split())[:80] or type(error).__name__
     return bad(name, f"a whole npz archive as np.savez writes it ({reason})")
 
 
-def _open(archive, key):
+def _open(archive: zipfile.ZipFile, key: str) -> tuple[IO[bytes], tuple[int, ...], np.dtype, bool]:
     """(file after its header, shape, dtype, fortran order)."""
     file = archive.open(f"{key}.npy")
     version = np.lib.format.read_magic(file)
@@ -86,13 +90,15 @@ def _open(archive, key):
     return file, shape, dtype, fortran
 
 
-def _header(archive, key):
+def _header(archive: zipfile.ZipFile, key: str) -> Header:
     file, shape, dtype, fortran = _open(archive, key)
     file.close()
     return shape, dtype, fortran
 
 
-def _example(name, key, shape, dtype):
+def _example(
+    name: str, key: str, shape: tuple[int, ...], dtype: np.dtype
+) -> tuple[tuple[int, ...], str]:
     """(shape of one example as it is yielded, dtype name) of an array of images or vectors."""
     if dtype.hasobject:
         raise bad(name, f"{key} of uint8 or floats, not of Python objects", kind=TypeError)
@@ -108,7 +114,9 @@ def _example(name, key, shape, dtype):
     return shape, "float32" if dtype.kind == "f" else "uint8"
 
 
-def _label_array(name, path, key, header, size):
+def _label_array(
+    name: str, path: str | os.PathLike, key: str, header: Header, size: int
+) -> np.ndarray:
     """y as int32 [N] or float32 [N, A], checked."""
     shape, dtype, _ = header
     if dtype.hasobject:
@@ -136,7 +144,9 @@ def _label_array(name, path, key, header, size):
     raise bad(name, expected)
 
 
-def _chunks(name, path, key, header, y):
+def _chunks(
+    name: str, path: str | os.PathLike, key: str, header: Header, y: np.ndarray | None
+) -> Iterator[Chunk]:
     """Yields (x, y) parts in order, checked."""
     (size, *shape), dtype, fortran = header
     row = math.prod(shape) * dtype.itemsize
@@ -162,7 +172,7 @@ def _chunks(name, path, key, header, y):
         raise _damaged(name, error) from None
 
 
-def _pixels(name, key, x):
+def _pixels(name: str, key: str, x: np.ndarray) -> np.ndarray:
     """[n, H, W, C] or [n, D] of uint8 or float32, with values as the contract says."""
     if x.ndim == 3:
         x = x[..., None]

@@ -1,11 +1,13 @@
 """What a source is: shapes, names, and a way to read each split in chunks."""
 
-import collections.abc
 import dataclasses
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from zoo.errors import refusal
+
+Chunk = tuple[np.ndarray, np.ndarray | None]  # (x, y)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Split:
     """
 
     size: int
-    chunks: collections.abc.Callable
+    chunks: Callable[[], Iterator[Chunk]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,16 +46,16 @@ class Source:
     """
 
     name: str
-    shape: tuple
+    shape: tuple[int, ...]
     dtype: str
-    splits: dict
+    splits: dict[str, Split]
     identity: str
     stamp: str = ""
     verify: bool = False
     validation: int = 0
     num_classes: int | None = None
     num_attributes: int | None = None
-    class_names: tuple | None = None
+    class_names: tuple[str, ...] | None = None
     binary: bool = False
     modes: np.ndarray | None = None
     mode_stddev: float | None = None

@@ -2,11 +2,12 @@
 
 import os
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 
 from zoo.data import TFDS_SOURCES
-from zoo.data.source import Source, Split, array_split
+from zoo.data.source import Chunk, Source, Split, array_split
 from zoo.errors import refusal
 
 _DIGITS_SEED = 297
@@ -94,8 +95,8 @@ def mixture(name: str, modes: np.ndarray, stddev: float) -> Source:
         stddev: of every component.
     """
 
-    def split(number, size):
-        def chunks():
+    def split(number: int, size: int) -> Split:
+        def chunks() -> Iterator[Chunk]:
             generator = np.random.Generator(np.random.Philox([_TOY_SEED, number]))
             centres = modes[generator.integers(len(modes), size=size)]
             x = centres + stddev * generator.standard_normal(centres.shape)
@@ -124,11 +125,11 @@ def stacked_mnist(mnist: Source) -> Source:
         mnist: `Source` of MNIST.
     """
 
-    def split(name, number):
+    def split(name: str, number: int) -> Split:
         size = mnist.splits[name].size
         held_out = mnist.validation if name == "train" else 0
 
-        def chunks():
+        def chunks() -> Iterator[Chunk]:
             parts = list(mnist.splits[name].chunks())
             x = np.concatenate([part[0] for part in parts])[..., 0]
             y = np.concatenate([part[1] for part in parts])

@@ -7,7 +7,7 @@ import math
 import os
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import tensorflow as tf
@@ -87,7 +87,13 @@ def collect(
     )
 
 
-def _prepare(final, split, shape, dtype, transform):
+def _prepare(
+    final: pathlib.Path,
+    split: Split,
+    shape: tuple[int, ...],
+    dtype: str,
+    transform: Callable[[np.ndarray], np.ndarray] | None,
+) -> None:
     """Writes x.raw and y.npy as a folder that appears whole."""
     temporary = final.with_name(f"{final.name}.{os.getpid()}.tmp")
     with files.new_folder(final, temporary, keep=True) as folder:
@@ -100,17 +106,19 @@ def _prepare(final, split, shape, dtype, transform):
 class _Appender:
     """Takes `self[start:stop] = chunk` in order and appends it to a file."""
 
-    def __init__(self, file, dtype, size):
+    def __init__(self, file: IO[bytes], dtype: str, size: int) -> None:
         self.file, self.dtype, self.size = file, dtype, size
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.size
 
-    def __setitem__(self, rows, chunk):
+    def __setitem__(self, rows: slice, chunk: np.ndarray) -> None:
         self.file.write(np.ascontiguousarray(chunk, self.dtype).data)
 
 
-def _fill(x, split, transform):
+def _fill(
+    x: np.ndarray | _Appender, split: Split, transform: Callable[[np.ndarray], np.ndarray] | None
+) -> np.ndarray | None:
     """Writes the chunks of a split into x; returns its labels or None."""
     labels, done = [], 0
     for images, y in split.chunks():
@@ -125,7 +133,7 @@ def _fill(x, split, transform):
     return np.concatenate(labels) if labels else None
 
 
-def _aligned(shape, dtype):
+def _aligned(shape: tuple[int, ...], dtype: str) -> np.ndarray:
     """Empty array at a multiple of 64 bytes, which TensorFlow adopts without a copy."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     buffer = np.empty(size + 64, np.uint8)

@@ -5,12 +5,14 @@ import functools
 import os
 import socket
 import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from zoo.data import resize
-from zoo.data.source import Source, Split, tail
+from zoo.data.source import Chunk, Source, Split, tail
 from zoo.errors import refusal
 
 
@@ -46,17 +48,17 @@ def open_tfds(
     read, num_classes, names = _labels(tfds, features)
     attributes = len(names) if num_classes is None and names else None
 
-    def decoded(split):
+    def decoded(split: str) -> tf.data.Dataset:
         # One file after another is the stored order; what is decoded is kept here, not by TFDS too.
         config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
         return builder.as_dataset(split=split, shuffle_files=False, read_config=config)
 
-    def example(features):
+    def example(features: dict[str, Any]) -> tuple[tf.Tensor, ...]:
         x = features["image"]
         x = x if image_size is None else resize.square(x, image_size)
-        return (x, read(features)) if names else (x,)
+        return (x, read(features)) if names else (x,)  # type: ignore[misc]  # names: with a reader
 
-    def chunks(split):
+    def chunks(split: str) -> Iterator[Chunk]:
         parallel = decoded(split).map(example, num_parallel_calls=tf.data.AUTOTUNE)
         for part in parallel.batch(1024).prefetch(1).as_numpy_iterator():
             x = part[0]
@@ -87,12 +89,12 @@ def open_tfds(
     )
 
 
-def _held_out(size):
+def _held_out(size: int) -> int:
     """10,000 of the well-known sets, which are large; a tenth of a small one."""
     return 10_000 if size >= 50_000 else tail(size)
 
 
-def _prepared(tfds, name, dataset, data_dir):
+def _prepared(tfds: Any, name: str, dataset: str, data_dir: str | os.PathLike | None) -> Any:
     """A builder whose data are on disk, after a download if need be."""
     try:
         builder = tfds.builder(dataset, data_dir=data_dir)
@@ -116,13 +118,15 @@ def _prepared(tfds, name, dataset, data_dir):
     return builder
 
 
-def _need_network():
+def _need_network() -> None:
     """Fails at once without a network, where TFDS would try again for minutes."""
     if not urllib.request.getproxies():  # behind a proxy, names need not resolve here
         socket.getaddrinfo("storage.googleapis.com", 443)
 
 
-def _labels(tfds, features):
+def _labels(
+    tfds: Any, features: dict[str, Any]
+) -> tuple[Callable[[dict[str, Any]], tf.Tensor] | None, int | None, tuple[str, ...]]:
     """(callable from an example's features to y, or None; K or None; class or attribute names)."""
     label, attributes = features.get("label"), features.get("attributes")
     if isinstance(label, tfds.features.ClassLabel) and label.num_classes:

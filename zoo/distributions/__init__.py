@@ -159,8 +159,10 @@ def autoregressive_flow(
     """
     turn = tfb.Permute(list(range(dimensions))[::-1])
 
-    def bounded(network):
-        def of(z):
+    def bounded(
+        network: Callable[[tf.Tensor], tf.Tensor],
+    ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        def of(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             loc, log_scale = tf.unstack(network(z), axis=-1)
             return loc, 5.0 * tf.tanh(log_scale / 5.0)
 

@@ -1,6 +1,7 @@
 """The logistic distribution on the 256 levels of 8-bit images."""
 
 import math
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -29,7 +30,7 @@ class DiscretisedLogistic(tfd.Distribution):
         loc: tf.Tensor | float,
         scale: tf.Tensor | float,
         name: str = "DiscretisedLogistic",
-    ):
+    ) -> None:
         parameters = dict(locals())
         self.loc, self.scale = tf.convert_to_tensor(loc), tf.convert_to_tensor(scale)
         super().__init__(
@@ -42,16 +43,18 @@ class DiscretisedLogistic(tfd.Distribution):
         )
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(
+        cls, dtype: tf.DType, num_classes: int | None = None
+    ) -> dict[str, Any]:
         return {"loc": tfp.util.ParameterProperties(), "scale": tfp.util.ParameterProperties()}
 
-    def _event_shape(self):
+    def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape([])
 
-    def _event_shape_tensor(self):
+    def _event_shape_tensor(self) -> tf.Tensor:
         return tf.constant([], tf.int32)
 
-    def _log_prob(self, x):
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         level = tf.round(x * (LEVELS - 1))
         half = 0.5 / (LEVELS - 1)
         upper = (level / (LEVELS - 1) + half - self.loc) / self.scale
@@ -62,7 +65,7 @@ class DiscretisedLogistic(tfd.Distribution):
         at_top = tf.where(level >= LEVELS - 1, -tf.nn.softplus(lower), inside)
         return tf.where(level <= 0, -tf.nn.softplus(-upper), at_top)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Any = None) -> tf.Tensor:
         shape = tf.concat([[n], tf.shape(self.loc + self.scale)], axis=0)
         seed = tfp.random.sanitize_seed(seed)
         return self.from_uniform(tf.random.stateless_uniform(shape, seed, alg="philox"))
@@ -73,7 +76,7 @@ class DiscretisedLogistic(tfd.Distribution):
         x = self.loc + self.scale * (tf.math.log(uniform) - tf.math.log1p(-uniform))
         return tf.round(tf.clip_by_value(x, 0.0, 1.0) * (LEVELS - 1)) / (LEVELS - 1)
 
-    def _mean(self):
+    def _mean(self) -> tf.Tensor:
         below, above = self.loc / self.scale, (self.loc - 1.0) / self.scale
         return self.scale * (tf.nn.softplus(below) - tf.nn.softplus(above))
 

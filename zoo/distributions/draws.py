@@ -67,11 +67,11 @@ def sample_rows(
     return _swap(transformed(distribution, *map(_swap, given)))
 
 
-def _places(seed, count):
+def _places(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
     """A seed for each of several noises; one alone has the draw's own."""
     return [seed] if count == 1 else [seeds.fold(seed, i) for i in range(count)]
 
 
-def _swap(x):
+def _swap(x: tf.Tensor) -> tf.Tensor:
     """Exchanges the first two axes."""
     return tf.transpose(x, [1, 0, *range(2, x.shape.rank)])

@@ -52,23 +52,23 @@ class Family:
 # --- noises and transforms ------------------------------------------------------------------------
 
 
-def _nothing(p, shape):
+def _nothing(p: tfd.Distribution, shape: list[int]) -> Noises:
     return []
 
 
-def _normals(p, shape):
+def _normals(p: tfd.Distribution, shape: list[int]) -> Noises:
     return [("normal", shape)]
 
 
-def _uniforms(p, shape):
+def _uniforms(p: tfd.Distribution, shape: list[int]) -> Noises:
     return [("uniform", shape)]
 
 
-def _choice(p, shape):
+def _choice(p: tfd.Distribution, shape: list[int]) -> Noises:
     return [("uniform", [1])]
 
 
-def _of_component(p, uniform, normal):
+def _of_component(p: tfd.Distribution, uniform: tf.Tensor, normal: tf.Tensor) -> tf.Tensor:
     parts = p.components_distribution
     k = parts.loc.shape[0]
     index = tf.minimum(tf.cast(uniform[..., 0] * k, tf.int32), k - 1)  # equal parts
@@ -76,7 +76,7 @@ def _of_component(p, uniform, normal):
     return tf.gather(parts.loc, index) + tf.linalg.matvec(scale, normal)
 
 
-def _side_by_side(p, *given):
+def _side_by_side(p: tfd.Distribution, *given: tf.Tensor) -> tf.Tensor:
     left, samples = iter(given), []
     for part in p.distributions:
         samples.append(transformed(part, *(next(left) for _ in noises(part))))
@@ -192,7 +192,7 @@ FAMILIES = (
 )
 
 
-def _widest(cls):
+def _widest(cls: type) -> type:
     """The class of all that `cls(...)` returns: TFP has `_X` below X, for parts of one's own."""
     return next((base for base in cls.__mro__ if base.__name__ == f"_{cls.__name__}"), cls)
 
@@ -201,7 +201,7 @@ _BY_CLASS = {_widest(family.cls): family for family in FAMILIES}
 _CLOSED = {family.name: family for family in FAMILIES if family.parameters}
 
 
-def _found(distribution):
+def _found(distribution: tfd.Distribution) -> tuple[Family | None, Any]:
     """(its Family, the distribution p that has the parameters); (None, None) for a stranger."""
     for p in (distribution, getattr(distribution, "distribution", None)):
         family = next((_BY_CLASS[cls] for cls in type(p).__mro__ if cls in _BY_CLASS), None)
@@ -210,10 +210,12 @@ def _found(distribution):
     return None, None
 
 
-def _known(distribution, families: Collection[Family] = FAMILIES):
+def _known(
+    distribution: tfd.Distribution, families: Collection[Family] = FAMILIES
+) -> tuple[Family, Any]:
     """`_found`, or a `TypeError` that names the families."""
     family, p = _found(distribution)
-    if family not in families:
+    if family is None or family not in families:
         names = ", ".join(sorted(family.name for family in families))
         raise TypeError(refusal("distribution", f"one of the families {names}", distribution))
     return family, p

@@ -7,6 +7,7 @@ one pass.
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -27,19 +28,19 @@ def coupling(conditioner: Callable[[tf.Tensor], tf.Tensor], mask: np.ndarray) ->
     free, rank = 1.0 - mask, mask.ndim
 
     @_once
-    def affine(x):
+    def affine(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         log_scale, shift = tf.split(conditioner(mask * x), 2, axis=-1)
         return free * log_scale, free * shift
 
-    def forward(x):
+    def forward(x: tf.Tensor) -> tf.Tensor:
         log_scale, shift = affine(x)
         return x * tf.exp(log_scale) + shift
 
-    def inverse(y):
+    def inverse(y: tf.Tensor) -> tf.Tensor:
         log_scale, shift = affine(y)  # b y = b x
         return (y - shift) * tf.exp(-log_scale)
 
-    def log_det(x):
+    def log_det(x: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(affine(x)[0], axis=list(range(-rank, 0)))
 
     return tfb.Inline(
@@ -84,11 +85,11 @@ def factor_out(rest: tfb.Bijector, shape: tuple[int, int, int]) -> tfb.Bijector:
     half = height * width * channels // 2
     halves = _once(lambda x: tf.split(x, 2, axis=-1))
 
-    def forward(x):
+    def forward(x: tf.Tensor) -> tf.Tensor:
         out, others = halves(x)
         return tf.concat([tf.reshape(out, [-1, half]), rest.forward(others)], axis=-1)
 
-    def inverse(y):
+    def inverse(y: tf.Tensor) -> tf.Tensor:
         out = tf.reshape(y[:, :half], [-1, height, width, channels // 2])
         return tf.concat([out, rest.inverse(y[:, half:])], axis=-1)
 
@@ -144,11 +145,11 @@ def quantised(u: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value((LEVELS * u - 0.5) / (LEVELS - 1), 0.0, 1.0)
 
 
-def _once(function):
+def _once(function: Callable[[tf.Tensor], Any]) -> Callable[[tf.Tensor], Any]:
     """`function`, which remembers its last argument (by identity) and the result."""
     last = [None, None]
 
-    def remembered(x):
+    def remembered(x: tf.Tensor) -> Any:
         if last[0] is not x:
             last[:] = x, function(x)
         return last[1]

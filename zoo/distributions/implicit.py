@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -31,7 +32,7 @@ class Implicit(tfd.Distribution):
         batch_size: int | tf.Tensor,
         event_shape: tuple[int, ...],
         name: str = "Implicit",
-    ):
+    ) -> None:
         parameters = dict(locals())
         self.function, self.noise_dim = function, noise_dim
         self._batch, self._event = batch_size, tuple(event_shape)
@@ -53,19 +54,19 @@ class Implicit(tfd.Distribution):
         """The same distribution, its function called inside of `context()`."""
         return Implicit(inside(context, self.function), self.noise_dim, self._batch, self._event)
 
-    def _batch_shape_tensor(self):
+    def _batch_shape_tensor(self) -> tf.Tensor:
         return tf.reshape(tf.cast(self._batch, tf.int32), [1])
 
-    def _batch_shape(self):
+    def _batch_shape(self) -> tf.TensorShape:
         return tf.TensorShape([tf.get_static_value(self._batch)])
 
-    def _event_shape_tensor(self):
+    def _event_shape_tensor(self) -> tf.Tensor:
         return tf.constant(self._event, tf.int32)
 
-    def _event_shape(self):
+    def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape(self._event)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Any = None) -> tf.Tensor:
         kind, shape = self.noise
         seed = tfp.random.sanitize_seed(seed)
         every = noise(kind, [n, self._batch, *shape], seed)
@@ -75,14 +76,14 @@ class Implicit(tfd.Distribution):
             each = tf.function(each, autograph=False).get_concrete_function(every)
         return each(every)
 
-    def _mean(self, draws=10):
+    def _mean(self, draws: int = 10) -> tf.Tensor:
         return tf.reduce_mean(self.sample(draws, seed=seeds.fold(0, "mean")), axis=0)
 
 
 def inside(context: Callable[[], AbstractContextManager], function: Callable) -> Callable:
     """The function, called inside of `context()`."""
 
-    def called(*inputs):
+    def called(*inputs: Any) -> Any:
         with context():
             return function(*inputs)
 

@@ -8,7 +8,7 @@ import contextlib
 import contextvars
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, NoReturn, Protocol
 
 import tensorflow as tf
 
@@ -71,7 +71,7 @@ class Autoregressive(Implicit):
         batch_size: int | tf.Tensor,
         image_shape: tuple[int, ...],
         name: str = "Autoregressive",
-    ):
+    ) -> None:
         self.family, self.outputs, self.sampler = family, outputs, sampler
         # The noise comes from outside: XLA makes other numbers than the kernels of an export do.
         self._compiled = tf.function(self._loop, autograph=False, jit_compile=True)
@@ -87,19 +87,19 @@ class Autoregressive(Implicit):
         networks = inside(context, self.outputs), inside(context, self.sampler)
         return Autoregressive(self.family, *networks, self._batch, self._event)
 
-    def _drawn(self, noise):
+    def _drawn(self, noise: tf.Tensor) -> tf.Tensor:
         return (self._compiled if _XLA.get() else self._loop)(noise)
 
-    def _loop(self, noise):
+    def _loop(self, noise: tf.Tensor) -> tf.Tensor:
         return self.sampler(self.family.pick, noise)
 
-    def _log_prob(self, x):
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         if x.shape.rank > 4:  # [n, B, ...]: several images a row
             return tf.map_fn(self._log_prob, x)
         each = self.family.log_prob(tf.cast(self.outputs(x), tf.float32), x)  # [B, H, W]
         return tf.reduce_sum(each, axis=[1, 2])
 
-    def _mean(self, **kwargs):
+    def _mean(self, **kwargs: Any) -> NoReturn:  # type: ignore[override]  # takes no draws
         raise NotImplementedError("An autoregressive distribution is known by samples, not means.")
 
 
@@ -118,7 +118,7 @@ class Channelwise:
 
     outputs: int  # a channel
 
-    def __init__(self, channels: int, components: int | None = None):
+    def __init__(self, channels: int, components: int | None = None) -> None:
         self.heads = tuple((channel, self.outputs) for channel in range(channels))
         self.noise = channels
 
@@ -150,10 +150,10 @@ class Bernoulli(Channelwise):
 
     outputs = 1
 
-    def log_prob_of_channel(self, outputs, x):
+    def log_prob_of_channel(self, outputs: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         return -tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=outputs[..., 0])
 
-    def pick_channel(self, outputs, noise):
+    def pick_channel(self, outputs: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         return tf.cast(noise < tf.sigmoid(outputs[:, 0]), tf.float32)
 
 
@@ -162,11 +162,11 @@ class Categorical(Channelwise):
 
     outputs = LEVELS
 
-    def log_prob_of_channel(self, outputs, x):
+    def log_prob_of_channel(self, outputs: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         level = tf.cast(tf.round(x * (LEVELS - 1)), tf.int32)
         return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels=level, logits=outputs)
 
-    def pick_channel(self, outputs, noise):
+    def pick_channel(self, outputs: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         level = category(tf.nn.softmax(outputs), noise[:, None])
         return tf.cast(level, tf.float32) / (LEVELS - 1)
 
@@ -183,7 +183,7 @@ class LogisticMixture:
     Reference: Salimans et al., PixelCNN++, arXiv 1701.05517, equations 1 to 3.
     """
 
-    def __init__(self, channels: int, components: int):
+    def __init__(self, channels: int, components: int) -> None:
         self.channels, self.components = channels, components
         pairs = channels * (channels - 1) // 2
         self.parts = (1, channels, channels, pairs)  # logit, mu, log s, a of one component
@@ -212,21 +212,21 @@ class LogisticMixture:
             x = tf.concat([x[:, :c], drawn[:, None], x[:, c + 1 :]], axis=-1)
         return x
 
-    def _split(self, outputs):
+    def _split(self, outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """logits [..., K], means and log scales [..., K, C], slopes [..., K, C (C - 1) / 2]."""
         shape = [self.components, sum(self.parts)]
         outputs = tf.reshape(outputs, tf.concat([tf.shape(outputs)[:-1], shape], axis=0))
         logits, *others = tf.split(outputs, self.parts, axis=-1)
         return logits[..., 0], *others
 
-    def _loc(self, mean, slopes, x, c):
+    def _loc(self, mean: tf.Tensor, slopes: tf.Tensor, x: tf.Tensor, c: int) -> tf.Tensor:
         """Means of channel c in [0, 1], given the channels of x before it."""
         first = c * (c - 1) // 2
         slope = tf.tanh(slopes[..., first : first + c])
         moved = tf.reduce_sum(slope * (2.0 * x[..., :c] - 1.0), axis=-1)
         return 0.5 * (mean[..., c] + moved + 1.0)
 
-    def _logistic(self, loc, log_scale):
+    def _logistic(self, loc: tf.Tensor, log_scale: tf.Tensor) -> DiscretisedLogistic:
         return DiscretisedLogistic(loc, logistic_scale(log_scale))
 
 

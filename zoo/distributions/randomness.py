@@ -1,5 +1,7 @@
 """Noise from stateless seeds, for whole batches and row by row."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from zoo import seeds
@@ -11,13 +13,13 @@ NOISE = {
 }
 
 
-def noise(kind: str, shape: list | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def noise(kind: str, shape: Sequence | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Noise of a shape from a stateless seed: "normal", or "uniform" on [0, 1)."""
     return NOISE[kind](shape, seed)
 
 
 def noise_rows(
-    row_seeds: tf.Tensor, place: str, shape: list[int], kind: str = "normal"
+    row_seeds: tf.Tensor, place: str, shape: Sequence[int], kind: str = "normal"
 ) -> tf.Tensor:
     """Noise [B, *shape], row i from `row_seeds[i]` alone: "normal", or "uniform" on [0, 1)."""
     return tf.map_fn(

@@ -101,7 +101,7 @@ class AAE(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
         else:
             self.make_posterior()
         if d:
-            labels = self.num_classes + 1 if self.informed else 0  # the last one: no label
+            labels = (self.num_classes or 0) + 1 if self.informed else 0  # the last one: no label
             self.make("code_discriminator", (d + labels,))
         self.make_decoder()
 
@@ -183,12 +183,13 @@ class AAE(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
 
         Reference: section 2.3 and figure 3.
         """
+        k = self.num_classes or 0
         loc, scale = distributions.petals(self.prior_components)
         z_q = tf.concat([z_q, self.draw(self.posterior(x), "labelled")], axis=0)
         of_class = distributions.component(loc, scale, y)
         z_p = tf.concat([z_p, self.draw(of_class, "component")], axis=0)
-        unknown = tf.fill([tf.shape(z_q)[0] - tf.shape(y)[0]], self.num_classes)
-        known = tf.one_hot(tf.concat([unknown, tf.cast(y, tf.int32)], axis=0), self.num_classes + 1)
+        unknown = tf.fill([tf.shape(z_q)[0] - tf.shape(y)[0]], k)
+        known = tf.one_hot(tf.concat([unknown, tf.cast(y, tf.int32)], axis=0), k + 1)
         return tf.concat([z_q, known], axis=1), tf.concat([z_p, known], axis=1)
 
     # --- labels and parts of the code -------------------------------------------------------------

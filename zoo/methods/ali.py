@@ -59,7 +59,7 @@ class ALI(AmortisedPosterior, GenerativeModel):
         d, y = self.latent_dim, self.label_width
         self.make_posterior()
         self.make("decoder", (d + y,), outputs=self.image_shape)
-        classes = (self.num_classes + 1,) if self.classifies else ()
+        classes = ((self.num_classes or 0) + 1,) if self.classifies else ()
         self.make("discriminator", self.image_shape, (d,), *(((y,),) if y else ()), outputs=classes)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:

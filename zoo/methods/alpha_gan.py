@@ -150,4 +150,5 @@ class AlphaGAN(AmortisedPosterior, GenerativeModel):
     def likelihood(self, z: tf.Tensor) -> Distribution:
         """p(x|z), a point mass unless the reconstruction term is a likelihood."""
         outputs = self.apply("decoder", z)
-        return distributions.likelihood(self.reconstruction, outputs, self.decoder_stddev)
+        family: Any = self.reconstruction  # of a likelihood, or of none: a point
+        return distributions.likelihood(family, outputs, self.decoder_stddev)

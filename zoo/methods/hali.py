@@ -69,7 +69,7 @@ class HALI(GenerativeModel):
             outputs = (2 * here if top else here,)
             self.make(encoder, (below,), outputs=outputs, standard=not top, like="code_encoder")
             self.make(decoder, (here,), outputs=(below,), standard=True, like="code_decoder")
-        classes = (self.num_classes + 1,) if self.classifies else ()
+        classes = ((self.num_classes or 0) + 1,) if self.classifies else ()
         self.make("discriminator", self.image_shape, (sum(dims),), outputs=classes)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:

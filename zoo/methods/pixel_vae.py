@@ -8,7 +8,7 @@ from zoo.model import Distribution
 from zoo.model.pixels import PixelDecoder
 
 
-class PixelVAE(PixelDecoder, VAE):
+class PixelVAE(PixelDecoder, VAE):  # type: ignore[misc]  # decoder_output: of a pixel
     """Variational auto-encoder with an autoregressive decoder: z tells what pixels cannot.
 
     *Use*: a likelihood near PixelCNN's, with codes.

@@ -8,7 +8,7 @@ from zoo.model import Distribution
 from zoo.model.pixels import PixelDecoder
 
 
-class PixelGAN(PixelDecoder, AAE):
+class PixelGAN(PixelDecoder, AAE):  # type: ignore[misc]  # decoder_output: of a pixel
     """Adversarial autoencoder with an autoregressive decoder: the code keeps what pixels cannot.
 
     With a Gaussian prior z is global and the pixels are local; with a categorical one y is the

@@ -18,12 +18,13 @@ Reference: Neal, Annealed importance sampling, arXiv physics/9803008; Wu et al.,
     arXiv 1206.1901.
 """
 
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import tensorflow as tf
 
 from zoo import checks, distributions, seeds
+from zoo.data import Dataset
 from zoo.errors import refusal, unknown
 from zoo.losses.likelihood import iwae_bound
 from zoo.metrics import fits
@@ -113,7 +114,7 @@ def simulate(
     """(x [n, *image_shape], z [n, code_dim]) ~ p(x, z): z is an exact draw of p(z|x)."""
 
     @tf.function(autograph=False)  # row by row, a draw at a time would take long
-    def traced(rows, y):
+    def traced(rows: tf.Tensor, y: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         z = distributions.sample_rows(model.prior, rows, "z")
         return model.decode_rows(z, rows, y)["sample"], z
 
@@ -152,7 +153,7 @@ def schedule(steps: int) -> np.ndarray:
 # --- examples -> bounds -----------------------------------------------------------------------
 
 
-def _start(model, start):
+def _start(model: GenerativeModel, start: Start | None) -> Start:
     if start is None:
         return "posterior" if fits.encodes_normally(model) else "prior"
     if start not in STARTS:
@@ -160,7 +161,7 @@ def _start(model, start):
     return start
 
 
-def _words(chains, steps, start, found):
+def _words(chains: int, steps: int, start: Start, found: dict[str, np.ndarray]) -> str:
     s = {"prior": "p(z)", "posterior": "q(z|x)"}[start]
     return (
         f"{chains} chains of {steps} steps from {s}, {LEAPFROGS} leapfrogs a step, "
@@ -168,12 +169,14 @@ def _words(chains, steps, start, found):
     )
 
 
-def _bounds(model, x, y, z, chains, steps, start, seed):
+def _bounds(
+    model: GenerativeModel, x: Any, y: Any, z: Any, chains: int, steps: int, start: Start, seed: int
+) -> dict[str, np.ndarray]:
     """{"lower", "acceptance"[, "upper"]}, float64 [N] each, `upper` if z is given."""
     chains, betas = checks.whole(chains, "chains"), schedule(steps)
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def traced(x, y, z, seed):
+    def traced(x: tf.Tensor, y: Any, z: Any, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         pilots, path = (_Path(model, x, y, k, start) for k in (PILOTS, chains))
         _, step_sizes, _ = _anneal(pilots, pilots.draw(seed, "pilots"), betas, seed, "pilots")
         log_weights, _, acceptance = _anneal(
@@ -214,10 +217,10 @@ class _Point(NamedTuple):
     start_slope: tf.Tensor  # [R, d]
     joint_slope: tf.Tensor  # [R, d]
 
-    def log_density(self, beta):
+    def log_density(self, beta: tf.Tensor) -> tf.Tensor:
         return (1.0 - beta) * self.start + beta * self.joint
 
-    def slope(self, beta):
+    def slope(self, beta: tf.Tensor) -> tf.Tensor:
         return (1.0 - beta) * self.start_slope + beta * self.joint_slope
 
 
@@ -228,7 +231,9 @@ class _Path:
         scale: of the steps in each dimension, [R, d] or 1.
     """
 
-    def __init__(self, model, x, y, chains, start):
+    def __init__(
+        self, model: GenerativeModel, x: tf.Tensor, y: tf.Tensor | None, chains: int, start: Start
+    ) -> None:
         self.chains = chains
         x, y = (None if a is None else tf.repeat(a, chains, axis=0) for a in (x, y))
         self.rows = tf.shape(x)[0]
@@ -239,12 +244,12 @@ class _Path:
             self._start = distributions.rebuild("normal", q)
             self.scale = q["scale"]
 
-    def draw(self, seed, place):
+    def draw(self, seed: tf.Tensor, place: str) -> tf.Tensor:
         """z ~ s, [R, d]."""
         rows = seeds.row_seeds(self.rows, seed)
         return distributions.sample_rows(self._start, rows, place)
 
-    def at(self, z):
+    def at(self, z: tf.Tensor) -> _Point:
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(z)
             ends = self._start.log_prob(z), self._log_joint(z)
@@ -252,7 +257,14 @@ class _Path:
         return _Point(z, *ends, *slopes)
 
 
-def _anneal(path, z, betas, seed, place, step_sizes=None):
+def _anneal(
+    path: _Path,
+    z: tf.Tensor,
+    betas: np.ndarray,
+    seed: tf.Tensor,
+    place: str,
+    step_sizes: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Leads every chain from betas[0] to betas[-1].
 
     Args:
@@ -270,8 +282,15 @@ def _anneal(path, z, betas, seed, place, step_sizes=None):
     examples = path.rows // path.chains
     first = tf.fill([examples], FIRST_STEP)
 
-    def transition(t, point, log_weights, step, used, accepted):
-        if not adapts:
+    def transition(
+        t: tf.Tensor,
+        point: _Point,
+        log_weights: tf.Tensor,
+        step: tf.Tensor,
+        used: tf.TensorArray,
+        accepted: tf.Tensor,
+    ) -> tuple[Any, ...]:
+        if step_sizes is not None:
             step = step_sizes[t - 1]
         used = used.write(t - 1, step)
         point, chance = _hmc(
@@ -300,7 +319,9 @@ def _anneal(path, z, betas, seed, place, step_sizes=None):
     return tf.reshape(log_weights, [-1, path.chains]), used.stack(), accepted
 
 
-def _hmc(path, point, beta, step, seed):
+def _hmc(
+    path: _Path, point: _Point, beta: tf.Tensor, step: tf.Tensor, seed: tf.Tensor
+) -> tuple[_Point, tf.Tensor]:
     """One transition that leaves f_beta as it is, and the chance [R] it had to be accepted.
 
     Args:
@@ -313,7 +334,7 @@ def _hmc(path, point, beta, step, seed):
     step = (step * jitter)[:, None] * path.scale
     momentum = distributions.noise("normal", tf.shape(point.z), seeds.fold(seed, "momentum"))
 
-    def leap(i, proposal, velocity):
+    def leap(i: tf.Tensor, proposal: _Point, velocity: tf.Tensor) -> tuple[Any, ...]:
         proposal = path.at(proposal.z + step * velocity)
         return i + 1, proposal, velocity + step * proposal.slope(beta)
 
@@ -334,13 +355,13 @@ def _hmc(path, point, beta, step, seed):
 # --- of a subject -----------------------------------------------------------------------------
 
 
-def _first(s: Subject):
+def _first(s: Subject) -> tuple[np.ndarray, np.ndarray | None]:
     """(x, labels) of the first examples, labels None unless the model is conditional."""
     y = s.labels(s.arrays)
     return s.x[:EXAMPLES], None if y is None else y[:EXAMPLES]
 
 
-def _chains(s: Subject):
+def _chains(s: Subject) -> dict[str, Any]:
     return {"chains": s.protocol.ais_chains, "steps": s.protocol.ais_steps, "seed": s.seed}
 
 
@@ -353,7 +374,7 @@ def _ais_gap(s: Subject) -> Measure:
     return ais_gap(s.model, len(x), y, **_chains(s))
 
 
-def _has_density_of_codes(model, dataset):
+def _has_density_of_codes(model: GenerativeModel, dataset: Dataset) -> bool:
     """Whether p(x|z) is a likelihood of the data, at codes that can be moved."""
     if "decode" not in model.capabilities or model.levels > 1 or model.code_classes is not None:
         return False

@@ -13,6 +13,7 @@ import math
 import os
 import pathlib
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,6 +23,7 @@ from zoo.data import Dataset
 from zoo.errors import refusal
 from zoo.metrics.measure import Measure, Metric, mean_of
 from zoo.metrics.subject import Subject
+from zoo.model import GenerativeModel
 
 RECIPE = 1  # part of the name of a kept judge: to be raised when the recipe changes
 EPOCHS, LEAST_STEPS, BATCH, LEARNING_RATE = 3, 1_500, 100, 2e-3
@@ -43,8 +45,6 @@ class Classifier:
         test_error: share of wrong labels on the data's test split, None until it is measured.
     """
 
-    test_error: float | None
-
     def __init__(
         self,
         image_shape: tuple[int, ...],
@@ -52,9 +52,9 @@ class Classifier:
         *,
         seed: int = SEED,
         dropout: float = 0.0,
-    ):
+    ) -> None:
         self.network = _network(image_shape, num_classes, seed, dropout)
-        self.test_error = None
+        self.test_error: float | None = None
 
     def fit(self, batches: tf.data.Dataset, steps_per_epoch: int) -> "Classifier":
         """Trains by the recipe.
@@ -93,11 +93,11 @@ def judge(dataset: Dataset) -> Classifier:
     """
     if dataset.num_classes is None:
         raise ValueError(refusal("dataset", "data with class labels", dataset.name))
-    dataset = dataset.with_all_labels()
+    num_classes, dataset = dataset.num_classes, dataset.with_all_labels()
     key = f"{dataset.description}, recipe {RECIPE}"
     name = f"judge-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
     path = pathlib.Path(dataset.cache_dir) / name
-    classifier = Classifier(dataset.image_shape, dataset.num_classes)
+    classifier = Classifier(dataset.image_shape, num_classes)
     if not _read(path, classifier):
         _train(classifier, dataset)
         _write(path, classifier)
@@ -113,22 +113,28 @@ def supervised_error(dataset: Dataset, x: np.ndarray, y: np.ndarray, seed: int =
         y: int [N].
         seed: of initial weights, dropout and the order of examples.
     """
-    rows = min(BATCH, dataset.labels)
+    labels: Any = dataset.labels  # an int, as are the classes that they are of
+    classes: Any = dataset.num_classes
+    rows = min(BATCH, labels)
     stream = dataset.train(1, seed, labelled_batch_size=rows)  # x, without labels, is not used
     stream = stream.map(lambda batch: (batch["x_labelled"], batch["y_labelled"]))
-    classifier = Classifier(dataset.image_shape, dataset.num_classes, seed=seed, dropout=DROPOUT)
-    classifier.fit(stream, dataset.labels // rows)
+    classifier = Classifier(dataset.image_shape, classes, seed=seed, dropout=DROPOUT)
+    classifier.fit(stream, labels // rows)
     protocol = (
         f"share of wrong labels of the zoo's classifier, dropout {DROPOUT:g}, trained on the "
-        f"{dataset.labels} labelled examples alone"
+        f"{labels} labelled examples alone"
     )
     return mean_of(classifier.predict(x) != y, protocol)
 
 
-def _network(image_shape, num_classes, seed, dropout):
-    options = {"dtype": "float32", "kernel_initializer": keras.initializers.GlorotUniform(seed)}
+def _network(
+    image_shape: tuple[int, ...], num_classes: int, seed: int, dropout: float
+) -> keras.Sequential:
+    initial = keras.initializers.GlorotUniform(seed)
+    options: dict[str, Any] = {"dtype": "float32", "kernel_initializer": initial}
     hidden = {"activation": "relu", **options}
-    layers, widths = [], (256, 256)
+    layers: list[Any] = []
+    widths: tuple[int, ...] = (256, 256)
     if len(image_shape) == 1:
         standardise = {"momentum": 0.9, "center": False, "scale": False, "dtype": "float32"}
         layers.append(keras.layers.BatchNormalization(**standardise))
@@ -145,7 +151,7 @@ def _network(image_shape, num_classes, seed, dropout):
     return keras.Sequential([keras.Input(image_shape), *layers])
 
 
-def _train(classifier, dataset):
+def _train(classifier: Classifier, dataset: Dataset) -> None:
     measured = dataset.splits[-1]  # test, if there is one
     held_out = {"validation_held_out": measured == "validation"}
     rows = min(BATCH, dataset.steps_per_epoch(1, **held_out))
@@ -158,7 +164,7 @@ def _train(classifier, dataset):
     classifier.test_error = float(np.concatenate(wrong).mean())
 
 
-def _read(path, classifier):
+def _read(path: pathlib.Path, classifier: Classifier) -> bool:
     """Whether the file held a whole classifier of this shape, which it then is."""
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -175,14 +181,15 @@ def _read(path, classifier):
     return True
 
 
-def _write(path, classifier):
+def _write(path: pathlib.Path, classifier: Classifier) -> None:
     """Under a temporary name, then renamed once."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     arrays = {f"weight_{i}": w for i, w in enumerate(classifier.network.get_weights())}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
-            np.savez(file, test_error=classifier.test_error, **arrays)
+            error: Any = classifier.test_error  # a float by now
+            np.savez(file, test_error=error, **arrays)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -201,11 +208,11 @@ def _classification_error(s: Subject) -> Measure:
     return mean_of(wrong, "share of examples whose largest logit is wrong")
 
 
-def _classifies(model, dataset):
+def _classifies(model: GenerativeModel, dataset: Dataset) -> bool:
     return "classify" in model.capabilities and dataset.num_classes is not None
 
 
-def _learns_few_labels(model, dataset):
+def _learns_few_labels(model: GenerativeModel, dataset: Dataset) -> bool:
     return _classifies(model, dataset) and dataset.labels is not None
 
 

@@ -1,12 +1,16 @@
 """How well the clusters that a model finds agree with the classes of the data."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import optimize
 from sklearn import metrics
 
+from zoo.data import Dataset
 from zoo.metrics import fits
 from zoo.metrics.measure import Measure, Metric, mean_of
 from zoo.metrics.subject import Subject
+from zoo.model import GenerativeModel
 
 
 def clustering_error(
@@ -79,7 +83,12 @@ def ari(probabilities: np.ndarray, y: np.ndarray) -> Measure:
     return _agreement(metrics.adjusted_rand_score, probabilities, y, protocol)
 
 
-def _agreement(score, probabilities, y, protocol):
+def _agreement(
+    score: Callable[[np.ndarray, np.ndarray], float],
+    probabilities: np.ndarray,
+    y: np.ndarray,
+    protocol: str,
+) -> Measure:
     clusters = np.argmax(probabilities, axis=1)
     return Measure(float(score(np.asarray(y), clusters)), len(clusters), protocol)
 
@@ -94,12 +103,14 @@ def _clustering_error(s: Subject) -> Measure:
     )
 
 
-def _of_clusters(measure):
+def _of_clusters(
+    measure: Callable[[np.ndarray, np.ndarray], Measure],
+) -> Callable[[Subject], Measure]:
     """`measure(probabilities, y)` as a function of a subject."""
     return lambda s: measure(*(s.clusters(s.split)[name] for name in ("probabilities", "y")))
 
 
-def _clusters(model, dataset):
+def _clusters(model: GenerativeModel, dataset: Dataset) -> bool:
     # A model that was told the classes is measured by `classification_error`.
     clusters = "y" in model.parts and "classify" not in model.capabilities
     return clusters and fits.on_classes("encode")(model, dataset)

@@ -12,6 +12,7 @@ straight line has slope 1 + W / (20 s), and finds that much more than W.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -92,7 +93,7 @@ class Critic:
         seed: of the initial weights and of the batches.
     """
 
-    def __init__(self, data: np.ndarray, samples: np.ndarray, seed: int = 0):
+    def __init__(self, data: np.ndarray, samples: np.ndarray, seed: int = 0) -> None:
         data, samples = np.asarray(data, np.float32), np.asarray(samples, np.float32)
         spread = np.square(data - data.mean(axis=0)).reshape(len(data), -1).sum(axis=1).mean()
         self._scale = float(np.sqrt(spread)) or 1.0
@@ -109,11 +110,11 @@ class Critic:
         scores = self._network.predict(x, batch_size=ROWS, verbose=0)[:, 0]
         return self._scale * scores.astype(np.float64)
 
-    def _train(self, data, samples, seed):
+    def _train(self, data: tf.Tensor, samples: tf.Tensor, seed: tf.Tensor) -> None:
         """All steps, in one graph."""
         size = IMAGE_BATCH if data.shape.rank == 4 else VECTOR_BATCH
 
-        def update(step):
+        def update(step: tf.Tensor) -> tf.Tensor:
             """One step on a random batch (WGAN-GP, algorithm 1, lines 4 to 9)."""
             noises = (seeds.fold(seed, place, step) for place in ("data", "samples", "mix"))
             uniforms = [tf.random.stateless_uniform([size], s, alg="philox") for s in noises]
@@ -130,24 +131,24 @@ class Critic:
         tf.while_loop(lambda step: step < STEPS, update, (0,), parallel_iterations=1)
 
 
-def _at(x, uniform):
+def _at(x: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
     """Rows of x that numbers in [0, 1) name."""
     count = tf.shape(x)[0]
     rows = tf.cast(uniform * tf.cast(count, tf.float32), tf.int32)
     return tf.gather(x, tf.minimum(rows, count - 1))
 
 
-def _distance(of_data, of_samples, protocol):
+def _distance(of_data: np.ndarray, of_samples: np.ndarray, protocol: str) -> Measure:
     """Difference of the means, with the standard error of independent draws."""
     variance = sum(x.var(ddof=1) / len(x) for x in (of_data, of_samples))
     value = float(of_data.mean() - of_samples.mean())
     return Measure(value, len(of_data), protocol, standard_error=float(variance**0.5))
 
 
-def _network(shape, seed):
-    layers = []
+def _network(shape: tuple[int, ...], seed: int) -> keras.Sequential:
+    layers: list[Any] = []
 
-    def add(kind, *arguments, **options):
+    def add(kind: type[keras.layers.Layer], *arguments: Any, **options: Any) -> None:
         initial = keras.initializers.HeNormal(seed + len(layers))
         layers.append(kind(*arguments, kernel_initializer=initial, dtype="float32", **options))
 

@@ -82,12 +82,12 @@ def applicable(model: GenerativeModel, dataset: Dataset) -> list[str]:
     return list(_fitting(model, dataset))
 
 
-def _fitting(model, dataset):
+def _fitting(model: GenerativeModel, dataset: Dataset) -> dict[str, Metric]:
     every = _metrics_of(model)
     return {name: metric for name, metric in every.items() if metric.applies(model, dataset)}
 
 
-def _metrics_of(model):
+def _metrics_of(model: GenerativeModel) -> dict[str, Metric]:
     """{name: metric}: `METRICS`, the levelled ones once more for each level above 1."""
     found = {}
     for name, metric in METRICS.items():
@@ -98,7 +98,9 @@ def _metrics_of(model):
     return found
 
 
-def _chosen(model, dataset, metrics):
+def _chosen(
+    model: GenerativeModel, dataset: Dataset, metrics: Sequence[str] | None
+) -> dict[str, Metric]:
     fitting = _fitting(model, dataset)
     if metrics is None:
         return {name: metric for name, metric in fitting.items() if not metric.only_asked}

@@ -52,7 +52,7 @@ def likelihood(model: GenerativeModel) -> tfp.distributions.Distribution:
     return model.decode(np.zeros([1, model.code_dim], np.float32), y=_label(model))
 
 
-def _label(model):
+def _label(model: GenerativeModel) -> np.ndarray | None:
     if not model.conditional:
         return None
     if model.num_attributes is not None:

@@ -1,15 +1,19 @@
 """Whether the aggregated codes look like the prior N(0, I), and how much codes tell of x."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import special
 
 from zoo import distributions, seeds
+from zoo.data import Dataset
 from zoo.errors import refusal
 from zoo.metrics import fits
 from zoo.metrics.measure import Measure, Metric, mean_of, one_of
 from zoo.metrics.subject import Subject, flat
+from zoo.model import GenerativeModel
 
 ACTIVE_VARIANCE = 0.01  # Burda et al.'s threshold
 ACTIVE_NATS = 0.1  # a dimension's mean KL above which it counts as used
@@ -147,7 +151,9 @@ def categorical_information(probabilities: np.ndarray) -> Measure:
     return mean_of(each, protocol)._replace(value=float(value))
 
 
-def _log_densities(loc, scale, z):
+def _log_densities(
+    loc: np.ndarray, scale: np.ndarray, z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """(log q(z_n|x_n) [N], log sum over m != n of q(z_n|x_m) [N]), float64."""
     loc, scale, z = (np.asarray(a, np.float64) for a in (loc, scale, z))
     n, d = z.shape
@@ -222,7 +228,7 @@ def _normality(s: Subject) -> dict[str, Measure]:
     if not s.model.dequantises:
         return code_normality(_draws(s))
 
-    def encode(x, y, index):
+    def encode(x: Any, y: Any, index: int) -> dict[str, np.ndarray]:
         return {"draw": flat(s.model.dequantised_codes(x, seeds.fold(s.seed, s.split, index)))}
 
     found = code_normality(s.over(s.split, encode)["draw"])
@@ -236,27 +242,29 @@ def _information(s: Subject) -> dict[str, Measure]:
     return mutual_information(q["loc"][few], q["scale"][few], _draws(s)[few])
 
 
-def _of_posteriors(measure):
+def _of_posteriors(
+    measure: Callable[[np.ndarray, np.ndarray], Measure],
+) -> Callable[[Subject], Measure]:
     """`measure(loc, scale)` as a function of a subject."""
     return lambda s: measure(*(s.posteriors(s.split)[name] for name in ("loc", "scale")))
 
 
-def _has_information(model, dataset):
+def _has_information(model: GenerativeModel, dataset: Dataset) -> bool:
     # Codes of a conditional model need not tell what the label says.
     return not model.conditional and fits.encodes_normally(model)
 
 
-def _meant_to_be_normal(model, dataset):
+def _meant_to_be_normal(model: GenerativeModel, dataset: Dataset) -> bool:
     """Whether the codes of data should be draws of N(0, I)."""
     encodes = "encode" in model.capabilities and model.levels == 1
     return encodes and distributions.is_standard_normal(model.prior)
 
 
-def _has_closed_kl(model, dataset):
+def _has_closed_kl(model: GenerativeModel, dataset: Dataset) -> bool:
     return _meant_to_be_normal(model, dataset) and fits.encodes_normally(model)
 
 
-def _has_categories(model, dataset):
+def _has_categories(model: GenerativeModel, dataset: Dataset) -> bool:
     return "y" in model.parts and "encode" in model.capabilities and not model.conditional
 
 

@@ -1,10 +1,12 @@
 """Log-likelihoods of a model and their bounds, in nats; bits per dimension."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from zoo import checks
+from zoo.data import Dataset
 from zoo.metrics.measure import Measure, Metric, mean_of
 from zoo.metrics.subject import Subject
 from zoo.model import GenerativeModel
@@ -86,7 +88,7 @@ def bits_per_dim(
     return mean_of(-np.asarray(log_probs) / (dimensions * math.log(2.0)), protocol)
 
 
-def _exactness(samples, dequantised):
+def _exactness(samples: int | None, dequantised: bool) -> str:
     if samples is not None:
         return f"an upper bound from {samples} importance samples of q(z|x) an example"
     if dequantised:
@@ -94,7 +96,7 @@ def _exactness(samples, dequantised):
     return "exact"
 
 
-def _seed_of(seed, start):
+def _seed_of(seed: int, start: int) -> int:
     """Another seed for the batch that begins at row `start`, in [0, 2^62)."""
     state = np.random.SeedSequence([seed, start]).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(2))
@@ -108,7 +110,7 @@ def _bound(s: Subject) -> int | None:
     return None if s.model.density == "exact" else s.protocol.iwae_samples
 
 
-def _log_probs(s: Subject, rows, samples: int) -> np.ndarray:
+def _log_probs(s: Subject, rows: dict[str, np.ndarray], samples: int) -> np.ndarray:
     return log_prob(s.model, rows["x"], s.labels(rows), samples=samples, seed=s.seed)
 
 
@@ -123,31 +125,31 @@ def _of_learned(s: Subject) -> np.ndarray:
     return _log_probs(s, rows, _bound(s) or 1)
 
 
-def _nll(s: Subject, log_probs=_of_measured) -> Measure:
+def _nll(s: Subject, log_probs: Callable[[Subject], np.ndarray] = _of_measured) -> Measure:
     return nll(s.once(log_probs), _bound(s), s.model.dequantises)
 
 
-def _bits_per_dim(s: Subject, log_probs=_of_measured) -> Measure:
+def _bits_per_dim(s: Subject, log_probs: Callable[[Subject], np.ndarray] = _of_measured) -> Measure:
     dimensions = int(np.prod(s.x.shape[1:]))
     return bits_per_dim(s.once(log_probs), dimensions, _bound(s), s.model.dequantises)
 
 
-def _of_train_data(measure):
+def _of_train_data(measure: Callable[..., Measure]) -> Callable[[Subject], Measure]:
     note = "the first examples of the train split"
     return lambda s: measure(s, _of_learned).noted(note)
 
 
-def _has_likelihood(model, dataset):
+def _has_likelihood(model: GenerativeModel, dataset: Dataset) -> bool:
     """Whether `log_prob` is one: a Bernoulli likelihood of grey pixels or real vectors is none."""
     has = "log_prob" in model.capabilities and model.density is not None
     return has and model.proper_likelihood(dataset.binary)
 
 
-def _has_bound(model, dataset):
+def _has_bound(model: GenerativeModel, dataset: Dataset) -> bool:
     return _has_likelihood(model, dataset) and model.density == "lower_bound"
 
 
-def _has_bits(model, dataset):
+def _has_bits(model: GenerativeModel, dataset: Dataset) -> bool:
     images = len(dataset.image_shape) == 3 and not dataset.binary
     return images and _has_likelihood(model, dataset)
 

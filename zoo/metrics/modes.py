@@ -5,11 +5,15 @@ mode that one sample is nearest to, however far away; VEEGAN's asks for a sample
 deviations.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
+from zoo.data import Dataset
 from zoo.metrics import fits
 from zoo.metrics.measure import Measure, Metric, mean_of
 from zoo.metrics.subject import Subject
+from zoo.model import GenerativeModel
 
 COVERED_SAMPLES = 10_000  # ALI's protocol
 QUALITY_SAMPLES = 2_500  # VEEGAN's protocol
@@ -83,18 +87,18 @@ def assign(samples: np.ndarray, modes: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return mode, np.where(finite, distances.min(axis=1), np.inf)
 
 
-def _count(mode):
+def _count(mode: np.ndarray) -> int:
     return len(np.unique(mode[mode >= 0]))
 
 
 # --- of a subject -----------------------------------------------------------------------------
 
 
-def _on_modes(model, dataset):
+def _on_modes(model: GenerativeModel, dataset: Dataset) -> bool:
     return fits.samples(model, dataset) and dataset.modes is not None
 
 
-def _of_quality(measure):
+def _of_quality(measure: Callable[..., Measure]) -> Callable[[Subject], Measure]:
     """`measure(samples, modes, stddev)` as a function of a subject."""
 
     def measured(s: Subject) -> Measure:

@@ -4,7 +4,7 @@ import ast
 import functools
 import pathlib
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # The modules with a table METRICS, in the order in which metrics are measured and shown.
 ROOMS = (
@@ -69,13 +69,14 @@ def position(name: str) -> int:
     return order.index(_base(name)) if _base(name) in order else len(order)
 
 
-def _base(name):
+def _base(name: str) -> str:
     return re.sub(r"_level_\d+$", "", name)
 
 
-def _table(module):
+def _table(module: ast.Module) -> list[tuple[str, ast.Call]]:
     """(name, its call of `Metric`) of each entry of a module's METRICS."""
     for node in module.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METRICS":
-            return [(key.value, call) for key, call in zip(node.value.keys, node.value.values)]
+            table: Any = node.value
+            return [(key.value, call) for key, call in zip(table.keys, table.values)]
     return []

@@ -1,5 +1,7 @@
 """k-nearest-neighbour classification of codes or features."""
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
@@ -95,7 +97,7 @@ def nearest(train_features: np.ndarray, test_features: np.ndarray, k: int = 1) -
 # --- of a subject -----------------------------------------------------------------------------
 
 
-def _accuracy(k):
+def _accuracy(k: int) -> Callable[[Subject], Measure]:
     def measured(s: Subject) -> Measure:
         train, test = s.codes("train"), s.codes(s.split)
         return k_nn_accuracy(train["mean"], train["y"], test["mean"], test["y"], k)

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from zoo.data import Dataset
 from zoo.errors import refusal
 from zoo.metrics import classifier, fits
 from zoo.metrics.measure import Measure, Metric, mean_of
 from zoo.metrics.subject import Subject
+from zoo.model import GenerativeModel
 
 FEATURE_ROWS = 500  # examples a call of a network's features: bounds memory
 
@@ -100,7 +102,7 @@ def label_agreement(judge: classifier.Classifier, x: np.ndarray, x_hat: np.ndarr
     return mean_of(judge.predict(x) == judge.predict(x_hat), protocol)
 
 
-def _rows(x, like=None):
+def _rows(x: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
     """float32 [N, D]."""
     x = np.asarray(x, np.float32).reshape(len(x), -1)
     if like is not None and x.shape != (len(like), np.size(like) // len(like)):
@@ -111,7 +113,7 @@ def _rows(x, like=None):
 # --- of a subject -----------------------------------------------------------------------------
 
 
-def _from_level(measure):
+def _from_level(measure: Callable[[Subject, np.ndarray], Measure]) -> Callable[..., Measure]:
     """`measure(subject, x_hat)` as a function of a subject and the level of the reconstruction."""
 
     def measured(s: Subject, level: int = 1) -> Measure:
@@ -121,7 +123,7 @@ def _from_level(measure):
     return measured
 
 
-def _has_features(model, dataset):
+def _has_features(model: GenerativeModel, dataset: Dataset) -> bool:
     return model.has_discriminator_features and "reconstruct" in model.capabilities
 
 

@@ -48,7 +48,7 @@ class Protocol:
     ais_chains: int = 8
     ais_steps: int = 500
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.svm_features not in get_args(Features):
             raise unknown("svm_features", self.svm_features, get_args(Features))
         for argument in ("iwae_samples", "svm_repeats", "limit", "ais_chains", "ais_steps"):
@@ -71,7 +71,9 @@ class Subject:
 
     once: Callable[[Callable[["Subject"], Any]], Any]
 
-    def __init__(self, model: GenerativeModel, dataset: Dataset, protocol: Protocol = Protocol()):
+    def __init__(
+        self, model: GenerativeModel, dataset: Dataset, protocol: Protocol = Protocol()
+    ) -> None:
         self.model, self.dataset, self.protocol = model, dataset, protocol
         self.split, self.seed = protocol.split, protocol.seed
         # One cache an instance: it goes with its subject.
@@ -132,7 +134,7 @@ class Subject:
     def codes(self, split: str) -> Rows:
         """{"mean": E[z|x] [N, d], "draw": z ~ q(z|x) [N, d][, "y"]} of a split."""
 
-        def encode(x, y, index):
+        def encode(x: Any, y: Any, index: int) -> Rows:
             q = self.model.encode(x, y=y)
             draw = q.sample(seed=seeds.fold(self.seed, split, index))
             return {"mean": flat(q.mean()), "draw": flat(draw)}
@@ -142,7 +144,7 @@ class Subject:
     def posteriors(self, split: str) -> Rows:
         """{"loc", "scale"[, "y"]} of a Gaussian q(z|x), [N, d] each."""
 
-        def encode(x, y, index):
+        def encode(x: Any, y: Any, index: int) -> Rows:
             _, parameters = distributions.describe(self.model.encode(x, y=y))
             return {name: flat(value) for name, value in parameters.items()}
 
@@ -152,7 +154,7 @@ class Subject:
         """{"mean": the encoder's last layers beside E[z|x] of every level, [N, F][, "y"]}."""
         levels = range(1, self.model.levels + 1)
 
-        def encode(x, y, index):
+        def encode(x: Any, y: Any, index: int) -> Rows:
             layers = list(self.model.features(x).values())[-HIDDEN_LAYERS:]
             codes = [self.model.encode(x, y=y, level=level).mean() for level in levels]
             return {"mean": np.concatenate([flat(v) for v in (*layers, *codes)], axis=1)}
@@ -162,7 +164,7 @@ class Subject:
     def clusters(self, split: str) -> Rows:
         """{"probabilities": q(y|x) float64 [N, K][, "y"]} of a split."""
 
-        def encode(x, y, index):
+        def encode(x: Any, y: Any, index: int) -> Rows:
             # float64 tells probabilities apart that float32 rounds to 1.
             logits = np.asarray(self.model.encode(x, part="y").logits_parameter(), np.float64)
             return {"probabilities": special.softmax(logits, axis=1)}

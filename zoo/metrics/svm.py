@@ -79,23 +79,23 @@ def balanced_draw(pair: Pair, per_class: int, generator: np.random.Generator) ->
     return features[rows], labels[rows]
 
 
-def _fit(labelled, c):
+def _fit(labelled: Pair, c: float) -> LinearSVC:
     with warnings.catch_warnings():
         # The largest candidates need not converge; the validation split judges what they found.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return LinearSVC(C=c, dual="auto", random_state=0).fit(*labelled)
 
 
-def _wrong(svm, pair):
+def _wrong(svm: LinearSVC, pair: Pair) -> np.ndarray:
     features, labels = pair
     return svm.predict(features) != labels
 
 
-def _share(wrong):
+def _share(wrong: np.ndarray) -> float:
     return 1.0 - float(np.mean(~wrong))
 
 
-def _error(svm, pair):
+def _error(svm: LinearSVC, pair: Pair) -> float:
     return _share(_wrong(svm, pair))
 
 

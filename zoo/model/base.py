@@ -53,6 +53,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, keras.Model):
     DENSITY: Literal["exact", "lower_bound"] | None = None
     LABELS: tuple[str, ...] = ()
     OUTPUT_BIAS = False
+    train_function: Any  # of Keras
 
     latent_dim: int = field(64, "dimensions of z", at_least=1)
     network: str = field("auto", '"auto", or the name of a table of networks')
@@ -216,10 +217,8 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, keras.Model):
         """Prepares training.
 
         Args:
-            optimizers: {player: keras optimizer} to replace the default Adams; players left out
-                keep theirs.
-            jit_compile: True, False, or "auto": XLA on accelerators only (on CPUs it slows
-                convolutions down).
+            optimizers: {player: keras optimizer}, in the place of these players' default Adams.
+            jit_compile: whether by XLA; "auto": on accelerators only (it slows CPUs' convolutions).
             run_eagerly: whether steps run without tracing, for debugging.
             steps_per_execution: batches a call of the traced step.
         """
@@ -362,7 +361,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, keras.Model):
     @property
     def label_width(self) -> int:
         """Width of `label_vector`, 0 for models that are not conditional."""
-        return (self.num_classes or self.num_attributes) if self.conditional else 0
+        return (self.num_classes or self.num_attributes or 0) if self.conditional else 0
 
     def label_vector(self, y: tf.Tensor) -> tf.Tensor:
         """Labels as networks take them, float32 [B, label_width]: one-hot, or attributes."""

@@ -1,8 +1,9 @@
 """A model's networks and variables: made from a table, or as the caller passed them."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
+import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -17,6 +18,21 @@ class Building:
 
     Mixed into the model (`zoo.model.base`), whose hyper-parameters it reads.
     """
+
+    image_shape: tuple[int, ...]
+    latent_dim: int
+    network: str
+    seed: int
+    init_stddev: float | None
+    ema_decay: float | None
+    dtype_policy: Any
+    SHARED: tuple[str, ...]
+    players: dict[str, tuple[str, ...]]
+    networks: dict[str, Any]
+    apply: Callable[..., tf.Tensor]
+    add_weight: Callable[..., keras.Variable]
+    _given: dict[str, Any]
+    _trained: list[keras.Variable]
 
     def make(
         self,
@@ -71,7 +87,12 @@ class Building:
         """The seed of a role's initial weights, int."""
         return seeds.place_number(role) % 100_003 + self.seed
 
-    def make_encoder(self, kind: str, noise_dim: int | None = None, labels: int = 0) -> None:
+    def make_encoder(
+        self,
+        kind: Literal["normal", "deterministic", "implicit"],
+        noise_dim: int | None = None,
+        labels: int = 0,
+    ) -> None:
         """Makes the encoder that `code` will use, of `latent_dim` dimensions.
 
         Args:
@@ -116,7 +137,7 @@ class Building:
         }
         self.step = self.add_weight(name="step", **counter)
         self.play_counter = self.add_weight(name="play_counter", **counter)
-        self._averages = []
+        self._averages: list[keras.Variable] = []
         for variable in self._trained if self.ema_decay is not None else ():
             average = self.add_weight(
                 name="average",

@@ -9,8 +9,8 @@ def train_step(self, data):
 import contextlib
 import contextvars
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -19,7 +19,7 @@ from tensorflow_probability import distributions as tfd
 from zoo import distributions, networks, seeds
 from zoo.errors import refusal
 
-Distribution = tfd.Distribution
+Distribution: TypeAlias = tfd.Distribution
 Losses = dict[str, tf.Tensor]  # {player: loss, [B] or a scalar}
 
 
@@ -55,6 +55,26 @@ class Game:
     trackers it uses.
     """
 
+    seed: int
+    learning_rate: float
+    lr_schedule: str
+    decay_from: int
+    decay_steps: int
+    clip_norm: float | None
+    ema_decay: float | None
+    weight_decay: float
+    stage: int
+    stage_starts: tuple[int, ...]
+    networks: dict[str, Any]
+    optimizers: dict[str, keras.optimizers.Optimizer]
+    player_variables: dict[str, list[keras.Variable]]
+    train_step: Callable[[Any], dict[str, tf.Tensor]]
+    step: keras.Variable
+    play_counter: keras.Variable
+    _averages: list[keras.Variable]
+    _trained: list[keras.Variable]
+    _trackers: dict[str, keras.metrics.Mean]
+
     def play(
         self,
         phase: Callable[..., Losses],
@@ -82,7 +102,8 @@ class Game:
         with entered(context), tf.GradientTape(persistent=True) as tape:
             losses = phase(*inputs)
             objectives = {id(loss): self._objective(loss) for loss in losses.values()}
-        variables, gradients = self.player_variables, {}
+        variables = self.player_variables
+        gradients: dict[str, list[tf.Tensor | None]] = {}
         # All gradients before any update: the players move at once. One backward pass a loss.
         for key, objective in objectives.items():
             sharing = [player for player, loss in losses.items() if id(loss) == key]
@@ -103,14 +124,15 @@ class Game:
         Args:
             data: what `train_step` takes.
         """
-        phase = Phase(seeds.fold(self.seed, "test", self.step.value), training=False, played={})
+        played: dict[Callable, Losses] = {}
+        phase = Phase(seeds.fold(self.seed, "test", self.step.value), training=False, played=played)
         now = self.stage
         with entered(phase):
             for stage in range(len(self.stage_starts) + 1):
                 self.stage = stage
                 self.train_step(data)
         self.stage = now
-        return {player: loss for losses in phase.played.values() for player, loss in losses.items()}
+        return {player: loss for losses in played.values() for player, loss in losses.items()}
 
     def _objective(self, loss: tf.Tensor) -> tf.Tensor:
         """This replica's share of the global mean: gradients are summed over replicas."""
@@ -119,7 +141,7 @@ class Game:
             raise ValueError(refusal("loss.shape", "[B] or []", loss.shape))
         return tf.reduce_mean(loss) / replicas
 
-    def _update(self, player: str, gradients: list, variables: list) -> None:
+    def _update(self, player: str, gradients: Sequence, variables: Sequence) -> None:
         optimizer = self.optimizers[player]
         pairs = [(g, v) for g, v in zip(gradients, variables) if g is not None]
         if len(pairs) < len(variables):
@@ -206,7 +228,8 @@ class Game:
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Inside of a phase: networks in inference mode, for those that no player moves now."""
-        with entered(dataclasses.replace(_PHASE.get(), training=False)):
+        phase: Any = _PHASE.get()
+        with entered(dataclasses.replace(phase, training=False)):
             yield
 
     def log(self, **values: tf.Tensor) -> None:

@@ -1,5 +1,6 @@
 """What methods with the usual kinds of q(z|x) or p(x|z) share, mixed in before their base."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import tensorflow as tf
@@ -11,6 +12,11 @@ from zoo.model.game import Distribution
 
 class AmortisedPosterior(fields.Declared):
     """q(z|x) of an encoder, of one of three kinds."""
+
+    label_width: int
+    labels_of: Callable[[tf.Tensor | None], list[tf.Tensor]]
+    make_encoder: Callable[..., None]
+    code: Callable[..., Distribution]
 
     encoder_output: Literal["normal", "deterministic", "implicit"] = field(
         "normal", 'q(z|x): a Gaussian, a point, or "implicit", a function of x and noise'
@@ -31,6 +37,12 @@ class AmortisedPosterior(fields.Declared):
 class FamilyLikelihood(fields.Declared):
     """p(x|z) of a decoder, of one of three families."""
 
+    image_shape: tuple[int, ...]
+    label_width: int
+    labels_of: Callable[[tf.Tensor | None], list[tf.Tensor]]
+    make: Callable[..., None]
+    apply: Callable[..., tf.Tensor]
+
     decoder_output: Literal["bernoulli", "normal", "discretised_logistic"] = field(
         "bernoulli",
         'p(x|z): "bernoulli" for binary pixels, "discretised_logistic" for 256 levels, or "normal" '
@@ -46,7 +58,7 @@ class FamilyLikelihood(fields.Declared):
 
     def adapt(self, x: tf.Tensor) -> None:
         if self.decoder_output != "discretised_logistic":
-            super().adapt(x)
+            super().adapt(x)  # type: ignore[misc]  # of the model it is mixed into
 
     def likelihood(self, z: tf.Tensor, y: tf.Tensor | None = None) -> Distribution:
         """p(x|z), or p(x|z, y)."""

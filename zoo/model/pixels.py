@@ -14,6 +14,15 @@ from zoo.networks import PixelStack
 class PixelDecoder(fields.Declared):
     """What models with an autoregressive p(x|code) share, mixed in before their base."""
 
+    image_shape: tuple[int, ...]
+    networks: dict[str, Any]
+    dtype_policy: Any
+    require: Callable[[Any, str, str], None]
+    init_seed: Callable[[str], int]
+    make: Callable[..., None]
+    add_network: Callable[..., None]
+    apply: Callable[..., tf.Tensor]
+
     decoder_output: Literal["bernoulli", "categorical", "logistic_mixture"] = field(
         "bernoulli",
         'of a pixel: "bernoulli" for binary ones; for 256 levels "categorical" or '
@@ -49,7 +58,7 @@ class PixelDecoder(fields.Declared):
         self.require(images, "image_shape", "(H, W, C): pixels have an order")
         for name in ("pixel_kernel", "pixel_first_kernel"):
             self.require(getattr(self, name) % 2 == 1, name, "an odd int >= 3")
-        conditions = ((code_dim,),) if code_dim else ()
+        conditions: tuple[tuple[int, ...], ...] = ((code_dim,),) if code_dim else ()
         if code_dim and self.conditioning == "dependent":
             conditions = ((*self.image_shape[:2], self.condition_maps),)
             self.make("decoder", (code_dim,), outputs=conditions[0])

@@ -4,11 +4,7 @@ All functions are traceable, in inference mode, on the weights that the verbs us
 row i of what they return depends on row i of their inputs alone.
 """
 
-# What `Verbs` declares as attributes, which exports hold, is computed here by properties.
-# mypy: disable-error-code="override"
-
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import tensorflow as tf
@@ -46,7 +42,7 @@ class Rows(Verbs):
     posterior_of_part: Callable[..., tfd.Distribution]
     class_logits: Callable[[tf.Tensor], tf.Tensor]
     networks: dict[str, Any]
-    inference: Callable[[], AbstractContextManager[None]]
+    inference: Callable[[], Any]  # a context manager, which `Game` defines
     trace: Callable[..., list[tf.Tensor]]
     label_vector: Callable[[tf.Tensor], tf.Tensor]
     _encoder_noise: int
@@ -157,19 +153,21 @@ class Rows(Verbs):
         except TypeError:
             return "implicit", {}
 
-    def _lazy(self, distribution):
+    def _lazy(self, distribution: tfd.Distribution) -> tfd.Distribution:
         """The networks of an implicit distribution run when it is used, then in inference mode."""
         implicit = distributions.is_implicit(distribution)
         return distribution.within(self.inference) if implicit else distribution
 
-    def _posterior(self, x, y=None, level=1, part="z"):
+    def _posterior(
+        self, x: tf.Tensor, y: tf.Tensor | None = None, level: int | None = 1, part: str = "z"
+    ) -> tfd.Distribution:
         if part != "z":
             return self.posterior_of_part(x, part)
         if level != 1:
             return self.posterior_of_level(x, level)
         return self.posterior(x) if y is None else self.posterior(x, y)
 
-    def _likelihood(self, z, y=None):
+    def _likelihood(self, z: tf.Tensor, y: tf.Tensor | None = None) -> tfd.Distribution:
         return self.likelihood(z) if y is None else self.likelihood(z, y)
 
     # --- rows -------------------------------------------------------------------------------------
@@ -208,7 +206,9 @@ class Rows(Verbs):
             q = self.reading(x) if y is None else self.reading(x, y)
             return self._as_outputs(q, seeds_, "read")
 
-    def _as_outputs(self, q, seeds_, place):
+    def _as_outputs(
+        self, q: tfd.Distribution, seeds_: tf.Tensor, place: str
+    ) -> dict[str, tf.Tensor]:
         _, parameters = self.described(q)
         if parameters and not distributions.is_deterministic(q):
             return parameters
@@ -271,6 +271,6 @@ class Rows(Verbs):
             return tf.reshape(tf.cast(hidden, tf.float32), [tf.shape(x)[0], -1])
 
 
-def _shown(p, seeds_):
+def _shown(p: tfd.Distribution, seeds_: tf.Tensor) -> tf.Tensor:
     """The image that stands for p(x|z): its mean, or a draw of one known by its draws."""
     return distributions.sample_rows(p, seeds_, "x") if distributions.is_implicit(p) else p.mean()

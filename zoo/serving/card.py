@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 FILE_NAME = "model_card.md"
@@ -100,13 +101,13 @@ def write(
     pathlib.Path(directory, FILE_NAME).write_text(text)
 
 
-def _summary(docstring):
+def _summary(docstring: str) -> tuple[str, str]:
     """First paragraph and the text after "Reference:" of a class docstring, each as one line."""
     paper = re.search(r"^References?:(.*?)(?:\n\s*\n|\Z)", docstring, re.MULTILINE | re.DOTALL)
     return _one_line(docstring.split("\n\n")[0]), _one_line(paper.group(1)) if paper else ""
 
 
-def _labels(model):
+def _labels(model: Any) -> str:
     if not model.conditional:
         return "none needed"
     if model.num_attributes is not None:
@@ -114,7 +115,7 @@ def _labels(model):
     return f"`y`, int32 [B] in [0, {model.num_classes})"
 
 
-def _metrics(metrics):
+def _metrics(metrics: dict[str, Any] | None) -> str:
     if not metrics:
         return "None were given at export."
     lines = ["| metric | value | measured on |", "|---|---|---|"]
@@ -127,15 +128,15 @@ def _metrics(metrics):
     return "\n".join(lines)
 
 
-def _tensors(tensors):
+def _tensors(tensors: dict[str, dict[str, Any]]) -> str:
     return ", ".join(
         f"`{k}` {spec['dtype']} {_shape(spec['shape'])}" for k, spec in tensors.items()
     )
 
 
-def _shape(axes):
+def _shape(axes: Iterable[int | None]) -> str:
     return f"[{', '.join('B' if axis is None else str(axis) for axis in axes)}]"
 
 
-def _one_line(text):
+def _one_line(text: str) -> str:
     return " ".join(text.split())

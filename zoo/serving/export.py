@@ -75,12 +75,14 @@ def versions(export_dir: str | os.PathLike) -> list[int]:
     return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
 
-def _check_new(version, export_dir):
+def _check_new(version: int | None, export_dir: pathlib.Path) -> None:
     if version is not None and (export_dir / str(version)).exists():
         raise ValueError(refusal("version", f"one that is not in {export_dir} yet", version))
 
 
-def _write(model, directory, name, data, metrics):
+def _write(
+    model: Any, directory: pathlib.Path, name: str, data: str | None, metrics: dict[str, Any] | None
+) -> None:
     families = signatures.families(model)
     module, functions = tf.Module(), signatures.trace(model, families)
     found = {id(v): v for function in functions.values() for v in function.graph.variables}
@@ -108,17 +110,17 @@ def _write(model, directory, name, data, metrics):
     manifest.write(directory, facts)
 
 
-def _plain(fact):
+def _plain(fact: Any) -> Any:
     """A fact as JSON holds it: sets become sorted lists."""
     return sorted(fact) if isinstance(fact, frozenset) else fact
 
 
-def _example(inputs):
+def _example(inputs: dict[str, dict[str, Any]]) -> dict[str, np.ndarray]:
     """One row of each input: zeros, which are valid images, codes, labels, and seeds."""
     return {name: np.zeros([1, *spec["shape"][1:]], spec["dtype"]) for name, spec in inputs.items()}
 
 
-def _library_versions():
+def _library_versions() -> dict[str, str]:
     packages = ("tensorflow", "keras", "tensorflow-probability")
     return {"zoo": zoo.__version__, **{name: metadata.version(name) for name in packages}}
 
@@ -126,7 +128,7 @@ def _library_versions():
 # --- the directory --------------------------------------------------------------------------------
 
 
-def _sync(directory):
+def _sync(directory: pathlib.Path) -> None:
     """Everything below `directory` reaches the disk: the rename cannot come before its contents."""
     for root, _, names in os.walk(directory):
         for name in names:
@@ -134,7 +136,7 @@ def _sync(directory):
         _fsync(root)
 
 
-def _fsync(path):
+def _fsync(path: str | os.PathLike) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -142,7 +144,7 @@ def _fsync(path):
         os.close(descriptor)
 
 
-def _publish(staging, export_dir, version):
+def _publish(staging: pathlib.Path, export_dir: pathlib.Path, version: int | None) -> pathlib.Path:
     """Renames `staging` to its version; another exporter may have taken the number meanwhile."""
     while True:
         number = version if version is not None else max(versions(export_dir), default=0) + 1

@@ -68,17 +68,17 @@ def read(directory: str | os.PathLike) -> dict[str, Any]:
     return manifest
 
 
-def _damaged(directory, trouble):
+def _damaged(directory: str | os.PathLike, trouble: str) -> ValueError:
     return ValueError(f"Damaged export {str(directory)!r}: {trouble}.")
 
 
-def _names(directory):
+def _names(directory: str | os.PathLike[str]) -> list[str]:
     """All files below `directory` but the manifest, as posix paths relative to it, sorted."""
     found = (pathlib.Path(root, name) for root, _, names in os.walk(directory) for name in names)
     return sorted({path.relative_to(directory).as_posix() for path in found} - {FILE_NAME})
 
 
-def _describe(path):
+def _describe(path: str | os.PathLike) -> dict[str, Any]:
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"bytes": os.path.getsize(path), "sha256": digest}

@@ -18,6 +18,8 @@ or write checkpoint files there.
 
 import os
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
@@ -108,17 +110,17 @@ def scan(directory: str | os.PathLike) -> None:
     if len(saved.meta_graphs) != 1 or not saved.meta_graphs[0].HasField("object_graph_def"):
         raise _refused(directory, "not exactly one graph with its objects")
     meta_graph = saved.meta_graphs[0]
-    trouble = _operations(meta_graph) or _objects(meta_graph.object_graph_def) or _reach(meta_graph)
-    if trouble:
-        raise _refused(directory, trouble)
+    harm = _operations(meta_graph) or _objects(meta_graph.object_graph_def) or _reach(meta_graph)
+    if harm:
+        raise _refused(directory, harm)
 
 
-def _refused(directory, trouble):
+def _refused(directory: pathlib.Path, trouble: str) -> ValueError:
     hint = "zoo.serving.scan lists what is allowed"
     return ValueError(f"Refused export {str(directory)!r}: it holds {trouble}; {hint}.")
 
 
-def _operations(meta_graph):
+def _operations(meta_graph: Any) -> str | None:
     """An operation outside of the lists, in words, or None."""
     graph, library = meta_graph.graph_def, meta_graph.graph_def.library
     functions = {function.signature.name for function in library.function}
@@ -136,7 +138,7 @@ def _operations(meta_graph):
     return None
 
 
-def _objects(object_graph):
+def _objects(object_graph: Any) -> str | None:
     """An object that could run code when loaded, in words, or None."""
     for node in object_graph.nodes:
         kind = node.WhichOneof("kind")
@@ -149,7 +151,7 @@ def _objects(object_graph):
     return None
 
 
-def _reach(meta_graph):
+def _reach(meta_graph: Any) -> str | None:
     """How anything but the saver reaches a file operation, in words, or None."""
     saver = meta_graph.saver_def
     own = {_node(saver.save_tensor_name), _node(saver.restore_op_name)}
@@ -186,7 +188,7 @@ def _reach(meta_graph):
     return None
 
 
-def _fetches(meta_graph):
+def _fetches(meta_graph: Any) -> Iterator[str]:
     """Names of the nodes that signatures and initialisers name."""
     for signature in meta_graph.signature_def.values():
         for tensor in (*signature.inputs.values(), *signature.outputs.values()):
@@ -195,7 +197,7 @@ def _fetches(meta_graph):
         yield from map(_node, collection.node_list.value)
 
 
-def _calls(node):
+def _calls(node: Any) -> Iterator[str]:
     """Names of the functions that a node mentions; its operation may be one."""
     yield node.op
     for value in node.attr.values():
@@ -203,6 +205,6 @@ def _calls(node):
         yield from (function.name for function in value.list.func)
 
 
-def _node(tensor):
+def _node(tensor: str) -> str:
     """Node of a tensor's name: "^a", "a:1" and "a" are of "a"."""
     return tensor.lstrip("^").split(":")[0]

@@ -4,7 +4,7 @@ import math
 import os
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy.typing as npt
 import tensorflow as tf
@@ -58,7 +58,7 @@ class Served(Verbs):
         """Refuses: the Keras model has them."""
         raise self._not_exported("discriminator_features", "an export holds no discriminator")
 
-    def _not_exported(self, verb, why):
+    def _not_exported(self, verb: str, why: str) -> ValueError:
         expected = f"the Keras model, which zoo.restore(run_dir) gives, as {why}"
         return ValueError(refusal(verb, expected, f"an export of {self.method}"))
 
@@ -108,7 +108,7 @@ class Served(Verbs):
         """log w = log p(x, z) - log q(z|x) of one draw z, the output of `log_prob`."""
         return self._run("log_prob", x=x, seed=seeds_, y=y)["log_prob"]
 
-    def _bound(self, x, y, samples, seed):
+    def _bound(self, x: tf.Tensor, y: tf.Tensor | None, samples: int, seed: int) -> tf.Tensor:
         # Several draws, one a call, are joined as log 1/k sum_k w_k (IWAE).
         draws = tf.reshape(seeds.row_seeds(samples * len(x), seed), [samples, len(x)])
         weights = [self._by_rows("log_prob_rows", x, rows, y=y) for rows in draws]
@@ -118,18 +118,18 @@ class Served(Verbs):
         """The output of `classify`."""
         return self._run("classify", x=x)["logits"]
 
-    def _run(self, signature, **inputs):
+    def _run(self, signature: str, **inputs: tf.Tensor | None) -> dict[str, tf.Tensor]:
         """{output: tensor} of a signature; inputs that it does not have are left out."""
         fed = self.manifest["signatures"][signature]["inputs"]
         return self._module.signatures[signature](**{name: inputs[name] for name in fed})
 
-    def _distribution(self, verb, output, **inputs):
+    def _distribution(self, verb: str, output: str, **inputs: Any) -> tfd.Distribution:
         """The distribution of a verb, as the manifest says, or known by samples in `output`."""
         recipe = self.manifest["distributions"][verb]
         inputs = {name: value for name, value in inputs.items() if value is not None}
         rows = len(next(iter(inputs.values())))
 
-        def call(signature, times=1, **more):
+        def call(signature: str, times: int = 1, **more: tf.Tensor) -> dict[str, tf.Tensor]:
             """The outputs at the inputs, repeated, and at more of as many rows."""
             fed = {name: tf.concat([value] * times, axis=0) for name, value in inputs.items()}
             fed |= more
@@ -138,10 +138,10 @@ class Served(Verbs):
 
         if recipe["family"] in (IMPLICIT, AUTOREGRESSIVE):
 
-            def draw(row_seeds):
+            def draw(row_seeds: tf.Tensor) -> tf.Tensor:
                 return call(verb, len(row_seeds) // rows, seed=row_seeds)[output]
 
-            def score(x):
+            def score(x: tf.Tensor) -> tf.Tensor:
                 return call("decode_log_prob", len(x) // rows, x=x)["log_prob"]
 
             event_shape = self.manifest["signatures"][verb]["outputs"][output]["shape"][1:]
@@ -181,17 +181,17 @@ class Sampled(tfd.Distribution):
             name=name,
         )
 
-    def _batch_shape(self):
+    def _batch_shape(self) -> tf.TensorShape:
         return tf.TensorShape([self._rows])
 
-    def _event_shape(self):
+    def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape(self._event)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Any = None) -> tf.Tensor:
         row_seeds = seeds.row_seeds(int(n) * self._rows, tfp.random.sanitize_seed(seed))
         return tf.reshape(self._draw(row_seeds), [int(n), self._rows, *self._event])
 
-    def _mean(self):
+    def _mean(self) -> tf.Tensor:
         return tf.reduce_mean(self.sample(10, seed=seeds.fold(0, "mean")), axis=0)
 
 
@@ -214,11 +214,11 @@ class Scored(Sampled):
         self._score = score
         super().__init__(draw, rows, event_shape, name=name)
 
-    def _log_prob(self, x):
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         flat = tf.reshape(x, [-1, *self._event])
         return tf.reshape(self._score(flat), tf.shape(x)[: -len(self._event)])
 
-    def _mean(self):
+    def _mean(self) -> NoReturn:
         raise NotImplementedError("An autoregressive distribution is known by samples, not means.")
 
 

@@ -14,11 +14,15 @@ model is conditional.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from zoo.distributions import pixels
+
+Outputs = dict[str, tf.Tensor]
+Body = tuple[tuple[str, ...], Callable[..., Outputs]]  # inputs but y, function of them all
 
 # Families without parameters: known by samples alone, or by samples and scores.
 IMPLICIT, AUTOREGRESSIVE = "implicit", "autoregressive"
@@ -79,14 +83,14 @@ def recipe(name: str, family: str, shapes: dict[str, Any]) -> dict[str, Any]:
     return {"family": family, "signature": signature, "parameters": parameters}
 
 
-def _encodings(model):
+def _encodings(model: Any) -> dict[str, dict[str, Any]]:
     """{signature: what `encode` is told} of each level and each part."""
-    wheres = [{"level": level} for level in range(1, model.levels + 1)]
+    wheres: list[dict[str, Any]] = [{"level": level} for level in range(1, model.levels + 1)]
     wheres += [{"part": part} for part in model.parts if part != "z"]
     return {encoding(**where): where for where in wheres}
 
 
-def _bodies(model, family):
+def _bodies(model: Any, family: str | None) -> dict[str, Body]:
     """{signature: (its inputs but y, function of them all -> {output: tensor})}.
 
     Args:
@@ -94,15 +98,15 @@ def _bodies(model, family):
         family: of p(x|z).
     """
 
-    def named(output, function):
+    def named(output: str, function: Callable[..., tf.Tensor]) -> Callable[..., Outputs]:
         return lambda *inputs: {output: function(*inputs)}
 
-    def by_level(function):
+    def by_level(function: Callable[..., tf.Tensor]) -> Callable[..., Outputs]:
         levels = range(1, model.levels + 1)
         return lambda *inputs: {f"level_{k}": function(*inputs, level=k) for k in levels}
 
     x, z = ("x", "seed"), ("z", "seed")
-    of_verb = {
+    of_verb: dict[str, dict[str, Body]] = {
         "sample": {"sample": (("seed",), named("x", model.sample_rows))},
         "encode": {
             name: (x, functools.partial(model.encode_rows, **where))
@@ -117,13 +121,13 @@ def _bodies(model, family):
         "log_prob": {"log_prob": (x, named("log_prob", model.log_prob_rows))},
         "classify": {"classify": (("x",), named("logits", model.classify_rows))},
     }
-    found = {}
+    found: dict[str, Body] = {}
     for verb, signatures in of_verb.items():
         found |= signatures if verb in model.capabilities else {}
     return found
 
 
-def _behind_decode(model, family):
+def _behind_decode(model: Any, family: str | None) -> dict[str, Body]:
     """What `Served.decode` rebuilds a p(x|z) of this family from."""
     if family == IMPLICIT:
         return {}
@@ -134,7 +138,7 @@ def _behind_decode(model, family):
     return {"decode_parameters": (("z",), parameters)}
 
 
-def _specs(model):
+def _specs(model: Any) -> dict[str, tf.TensorSpec]:
     """{input: TensorSpec} of all inputs that signatures may have."""
     found = {
         "x": tf.TensorSpec([None, *model.image_shape], tf.float32, "x"),
@@ -149,12 +153,12 @@ def _specs(model):
     return found
 
 
-def _traced(body, specs):
+def _traced(body: Callable[..., Outputs], specs: list[tf.TensorSpec]) -> Any:
     """The ConcreteFunction of a body that returns {name: tensor}."""
 
     # No jit_compile: TensorFlow Serving on a CPU has no XLA to run it with.
     @tf.function(input_signature=specs, autograph=False)
-    def signature(*inputs):
+    def signature(*inputs: tf.Tensor) -> Outputs:
         with pixels.without_xla():
             outputs = body(*inputs)
         return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
@@ -162,5 +166,5 @@ def _traced(body, specs):
     return signature.get_concrete_function()
 
 
-def _facts(tensors):
+def _facts(tensors: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {k: {"dtype": t.dtype.name, "shape": t.shape.as_list()} for k, t in tensors.items()}

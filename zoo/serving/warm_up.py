@@ -35,7 +35,7 @@ def write(
             writer.write(_prediction_log(model_name, signature, inputs))
 
 
-def _prediction_log(model_name, signature, inputs):
+def _prediction_log(model_name: str, signature: str, inputs: dict[str, np.ndarray]) -> bytes:
     # ModelSpec: name, signature_name
     spec = _field(1, model_name.encode()) + _field(3, signature.encode())
     request = _field(1, spec)  # PredictRequest: model_spec, inputs
@@ -46,12 +46,12 @@ def _prediction_log(model_name, signature, inputs):
     return _field(6, _field(1, request))  # PredictionLog: predict_log; PredictLog: request
 
 
-def _field(number, payload):
+def _field(number: int, payload: bytes) -> bytes:
     """A length-delimited protobuf field: key (number, wire type 2), length, bytes."""
     return bytes([number << 3 | 2]) + _varint(len(payload)) + payload
 
 
-def _varint(value):
+def _varint(value: int) -> bytes:
     groups = []
     while value > 0x7F:
         groups.append(value & 0x7F | 0x80)

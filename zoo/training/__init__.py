@@ -5,6 +5,7 @@ fraction of a second; the names below load what they need.
 """
 
 import importlib
+from typing import Any
 
 _LAZY = {
     "train": "loop",
@@ -21,7 +22,7 @@ _LAZY = {
 __all__ = sorted(_LAZY)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -164,7 +164,7 @@ def what_stands(directory: str | os.PathLike) -> str:
     return f"The last good checkpoint is {last}." if last else "There is no checkpoint yet."
 
 
-def _write(folder, arrays, manifest):
+def _write(folder: pathlib.Path, arrays: dict[str, np.ndarray], manifest: dict[str, Any]) -> None:
     # np.savez needs pickle for bfloat16: such arrays go as bit patterns, dtype in the manifest.
     patterns = {name: str(a.dtype) for name, a in arrays.items() if a.dtype.kind == "V"}
     stored = {n: a.view(np.uint16) if n in patterns else a for n, a in arrays.items()}
@@ -180,27 +180,27 @@ def _write(folder, arrays, manifest):
         json.dump(manifest, file, indent=1)
 
 
-def _array(variable):
+def _array(variable: Any) -> np.ndarray:
     return np.asarray(variable.value.numpy())
 
 
-def _all(directory, prefix):
+def _all(directory: str | os.PathLike, prefix: str) -> list[pathlib.Path]:
     pattern = re.compile(rf"{re.escape(prefix)}-\d+")
     directory = pathlib.Path(directory)
     found = [p for p in directory.glob(f"{prefix}-*") if pattern.fullmatch(p.name)]
     return sorted(found, key=_step)
 
 
-def _step(path):
+def _step(path: str | os.PathLike) -> int:
     return int(pathlib.Path(path).name.rpartition("-")[2])
 
 
-def _sha256(path):
+def _sha256(path: str | os.PathLike) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _versions():
+def _versions() -> dict[str, str]:
     versions = {"python": sys.version.split()[0]}
     for package in _PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -208,11 +208,13 @@ def _versions():
     return versions
 
 
-def _one_line(error):
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
-def _check_same_variables(state, arrays, path):
+def _check_same_variables(
+    state: dict[str, Any], arrays: dict[str, np.ndarray], path: str | os.PathLike
+) -> None:
     missing, surplus = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
     if missing or surplus:
         parts = [f"lacks {missing[0]} (of {len(missing)})"] if missing else []

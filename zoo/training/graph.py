@@ -1,7 +1,7 @@
 """Many training steps in one call of a traced graph."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -23,18 +23,18 @@ def many_steps(model: "GenerativeModel") -> Callable[..., dict[str, float]]:
     """
     strategy, names = model.distribute_strategy, list[str]()
 
-    def replica_step(data):
+    def replica_step(data: Any) -> tf.Tensor:
         logs = model.train_step(data)
         names[:] = logs
         # One vector, so that replicas reduce, and the host reads, once.
         return tf.stack([tf.reshape(tf.cast(v, tf.float32), []) for v in logs.values()])
 
-    def one(data):
+    def one(data: Any) -> tf.Tensor:
         return strategy.reduce("MEAN", strategy.run(replica_step, args=(data,)), axis=None)
 
-    def many(iterator, n):
+    def many(iterator: tf.distribute.DistributedIterator, n: tf.Tensor) -> tf.Tensor:
         # One loop body whatever n: n = 1 must not be optimised differently from n = 100.
-        def body(i, _):
+        def body(i: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return i + 1, one(iterator.get_next())
 
         start = (tf.constant(0), tf.zeros([0]))
@@ -45,7 +45,7 @@ def many_steps(model: "GenerativeModel") -> Callable[..., dict[str, float]]:
         one = tf.function(one, jit_compile=model.jit_compile, autograph=False)
         many = tf.function(many, autograph=False)
 
-    def run(iterator, n):
+    def run(iterator: tf.distribute.DistributedIterator, n: int) -> dict[str, float]:
         vector = many(iterator, tf.constant(n))
         return dict(zip(names, map(float, vector.numpy())))
 

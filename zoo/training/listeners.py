@@ -35,7 +35,7 @@ class Guard:
     Means over an interval keep a NaN that any of its steps met, so looking once a call suffices.
     """
 
-    def __init__(self, directory: pathlib.Path):
+    def __init__(self, directory: pathlib.Path) -> None:
         self._directory = directory
 
     def on_call(self, step: int, logs: dict[str, float], rate: float) -> None:
@@ -55,7 +55,7 @@ class Health:
         factor: a loss this many times its median over the last twenty intervals has exploded.
     """
 
-    def __init__(self, say: "Progress", patience: int = 10, factor: float = 100.0):
+    def __init__(self, say: "Progress", patience: int = 10, factor: float = 100.0) -> None:
         self._say, self._patience, self._factor = say, patience, factor
         self._won = collections.Counter[str]()
         self._recent: dict[str, collections.deque[float]] = collections.defaultdict(
@@ -74,7 +74,7 @@ class Health:
             if name.endswith("_loss"):
                 self._watch(step, name, abs(value))
 
-    def _watch(self, step, name, size):
+    def _watch(self, step: int, name: str, size: float) -> None:
         recent = self._recent[name]
         if size == 0:  # of a player whose stage it is not
             return
@@ -98,7 +98,7 @@ class Best:
         ValueError: an unknown metric or mode, or no validation split.
     """
 
-    def __init__(self, metric: str, mode: str, model: "GenerativeModel", dataset: Dataset):
+    def __init__(self, metric: str, mode: str, model: "GenerativeModel", dataset: Dataset) -> None:
         self.held_out = metric.startswith("val_")
         self.metric, self._log = metric, metric.removeprefix("val_")
         if self._log not in model.log_names:
@@ -133,7 +133,7 @@ class Best:
         self._best = self._sign * value
         return value
 
-    def _validate(self):
+    def _validate(self) -> float:
         model = self._model
         kept = [(v, v.numpy()) for metric in model.metrics for v in metric.variables]
         batches = self._dataset.batches("validation", _EVALUATED)
@@ -154,7 +154,7 @@ class Progress:
         out: a stream; None for stdout.
     """
 
-    def __init__(self, steps: int, enabled: bool = True, out: TextIO | None = None):
+    def __init__(self, steps: int, enabled: bool = True, out: TextIO | None = None) -> None:
         self._steps, self._enabled, self._out = steps, enabled, out or sys.stdout
         self._terminal = enabled and self._out.isatty()
         self._open = False  # whether the cursor stands after an unfinished line
@@ -193,7 +193,7 @@ class Progress:
             self._open = False
             print(file=self._out, flush=True)
 
-    def _format(self, step, logs, rate):
+    def _format(self, step: int, logs: dict[str, float], rate: float) -> str:
         width = len(str(self._steps))
         filled = 10 * step // self._steps
         arrow = "=" * 10 if filled >= 10 else ("=" * filled + ">").ljust(10)
@@ -201,14 +201,14 @@ class Progress:
             f"{name} {value:.4g}" for name, value in logs.items() if not name.endswith("_norm")
         )
         parts = [f"step {step:{width}}/{self._steps} [{arrow}] {shown}", f"{rate:,.0f} images/s"]
-        first_step, first_time = self._first
+        first_step, first_time = self._first  # type: ignore[misc]  # set by `on_call`
         if self._steps > step > first_step:
             each = (time.perf_counter() - first_time) / (step - first_step)
             parts.append(f"ETA {_clock(each * (self._steps - step))}")
         return " · ".join(parts)
 
 
-def _clock(seconds):
+def _clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

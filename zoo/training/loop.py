@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import keras
 import numpy as np
@@ -50,7 +50,7 @@ def train(
     best_metric: str | None = None,
     best_mode: str = "auto",
     steps_per_execution: int | None = None,
-    jit_compile: str | bool = "auto",
+    jit_compile: bool | Literal["auto"] = "auto",
     progress: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, float]:
@@ -179,7 +179,7 @@ class Conductor(keras.callbacks.Callback):
         save: Callable[..., None] | None,
         agree: Callable[[int, int | None], tuple[int, int | None]],
         signals: Signals,
-    ):
+    ) -> None:
         super().__init__()
         self.logs: dict[str, float] = {}
         self._pace, self._watching, self._batch_size = pace, watching, batch_size
@@ -204,7 +204,7 @@ class Conductor(keras.callbacks.Callback):
             self._terminate(asked)
         self.model.stop_training = pace.ended
 
-    def _do_what_is_due(self):
+    def _do_what_is_due(self) -> None:
         pace, log_due = self._pace, self._pace.due("log")
         if log_due:
             record = {"images_per_second": self._images_per_second(), **self.logs}
@@ -217,7 +217,7 @@ class Conductor(keras.callbacks.Callback):
             pace.new_interval()
             self.model.reset_metrics()
 
-    def _checkpoint(self):
+    def _checkpoint(self) -> None:
         step = self._pace.step
         with stops.full_disk():
             if self._save:
@@ -228,34 +228,40 @@ class Conductor(keras.callbacks.Callback):
                     self._save(step, "best", {self._best.metric: score})
         self._tell("on_checkpoint", step)
 
-    def _terminate(self, number):
+    def _terminate(self, number: int) -> NoReturn:
         if not self._pace.due("checkpoint"):
             self._checkpoint()
         step = self._pace.step
         message = f"{signal.Signals(number).name}: stopped at step {step}, checkpoint written."
         raise stops.Terminated(message, number)
 
-    def _images_per_second(self):
+    def _images_per_second(self) -> float:
         return self._batch_size * self._pace.rate
 
-    def _tell(self, what, *arguments):
+    def _tell(self, what: str, *arguments: Any) -> None:
         with stops.full_disk():
             for listener in self._watching:
                 if hasattr(listener, what):
                     getattr(listener, what)(*arguments)
 
 
-def _saver(model, run, keep):
+def _saver(model: "GenerativeModel", run: Run, keep: int) -> Callable[..., None]:
     """Callable (step, prefix, extra) that writes a checkpoint of a run."""
 
-    def save(step, prefix="step", extra=None):
+    def save(step: int, prefix: str = "step", extra: dict[str, float] | None = None) -> None:
         few = {"keep": keep if prefix == "step" else 1, "identity": run.identity}
         checkpoints.save(model, run.checkpoints, step, extra=extra, prefix=prefix, **few)
 
     return save
 
 
-def _begin(model, dataset, run, say, weights):
+def _begin(
+    model: "GenerativeModel",
+    dataset: Dataset,
+    run: Run,
+    say: listeners.Progress,
+    weights: dict[str, list[np.ndarray]],
+) -> int:
     """Restores the newest checkpoint, or adapts a new model, sets `weights`; returns the step."""
     manifest = checkpoints.restore_newest(model, run.checkpoints)
     if manifest is not None:
@@ -271,13 +277,15 @@ def _begin(model, dataset, run, say, weights):
     return int(model.step.value.numpy())
 
 
-def _check_agreement(strategy, start, run_dir):
+def _check_agreement(
+    strategy: tf.distribute.Strategy, start: int, run_dir: str | os.PathLike
+) -> None:
     """Workers that do not share the run directory would train different models as one."""
     if not strategies.is_multi_worker(strategy):
         return
 
     @tf.function
-    def sum_of_steps():
+    def sum_of_steps() -> tf.Tensor:
         return strategy.reduce("SUM", strategy.run(lambda: tf.constant(start, tf.int64)), axis=None)
 
     if int(sum_of_steps()) != start * strategy.num_replicas_in_sync:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import signal
 import threading
+import types
 from collections.abc import Iterator, Sequence
 
 CALL_SECONDS = 0.3  # aim for one graph call: short for signals and the bar, long beside a host trip
@@ -39,7 +40,7 @@ class Pace:
         cadence: Cadence,
         stage_starts: Sequence[int] = (),
         largest_call: int | None = None,
-    ):
+    ) -> None:
         self.step, self.n = start, 1  # the first call traces: one step, so that it misleads nobody
         self._steps, self._cadence, self._stage_starts = steps, cadence, stage_starts
         self._largest_call = largest_call
@@ -95,7 +96,7 @@ class Signals:
         asked: number of the signal that came, or None.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.asked: int | None = None
 
     @contextlib.contextmanager
@@ -105,7 +106,7 @@ class Signals:
             yield
             return
 
-        def ask(number, frame):
+        def ask(number: int, frame: types.FrameType | None) -> None:
             self.asked = number
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -120,15 +121,15 @@ class Signals:
 class _Stopwatch:
     """Steps a second, without the call that traced unless there is no other."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._steps, self._seconds, self._tracing = 0, 0.0, True
 
-    def add(self, steps, seconds, tracing):
+    def add(self, steps: int, seconds: float, tracing: bool) -> None:
         if self._tracing and not tracing:
             self._steps, self._seconds = 0, 0.0
         self._tracing = self._tracing and tracing
         self._steps += steps
         self._seconds += seconds
 
-    def rate(self):
+    def rate(self) -> float:
         return self._steps / max(self._seconds, 1e-9)

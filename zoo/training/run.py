@@ -37,7 +37,9 @@ class Run:
         ValueError: not a writable directory, another run's, or one that another process trains.
     """
 
-    def __init__(self, path: str | os.PathLike, identity: dict, flags_text: str | None = None):
+    def __init__(
+        self, path: str | os.PathLike, identity: dict, flags_text: str | None = None
+    ) -> None:
         self.path = check_writable(path)
         self.identity = as_json(identity)
         self._flags_text = flags_text
@@ -87,7 +89,7 @@ class Run:
             raise
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         self._lock.close()
 
 
@@ -163,12 +165,12 @@ def check_identity(run_dir: str | os.PathLike, identity: Mapping[str, Any]) -> N
         raise ValueError(refusal("run_dir", expected, str(run_dir)))
 
 
-def _refused(path, error):
+def _refused(path: pathlib.Path, error: OSError) -> ValueError:
     expected = f"a directory that can be written ({error.strerror or error})"
     return ValueError(refusal("run_dir", expected, str(path)))
 
 
-def _flat(tree):
+def _flat(tree: dict[str, Any]) -> dict[str, Any]:
     """Hyper-parameters beside the other entries, under the names that users know."""
     top = {name: value for name, value in tree.items() if name != "hyper_parameters"}
     for name, value in tree.get("hyper_parameters", {}).items():
@@ -179,7 +181,7 @@ def _flat(tree):
     return top
 
 
-def _defaults(method):
+def _defaults(method: Any) -> dict[str, Any]:
     """Defaults, so that a hyper-parameter added since the run began does not make it another."""
     try:
         fixed = registry.fixed_values(method)

@@ -24,7 +24,7 @@ class DiskFull(Stopped):
 class Terminated(Stopped):
     """A signal asked the run to stop; its checkpoint was written first."""
 
-    def __init__(self, message: str, signal_number: int):
+    def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
 

@@ -115,14 +115,14 @@ def agreement(
         return lambda n, signal_number: (n, signal_number)
 
     @tf.function
-    def chiefs(vector):
-        def mine(vector):
+    def chiefs(vector: tf.Tensor) -> tf.Tensor:
+        def mine(vector: tf.Tensor) -> tf.Tensor:
             first = tf.distribute.get_replica_context().replica_id_in_sync_group == 0
             return tf.stack([tf.where(first, vector[0], 0), vector[1]])
 
         return strategy.reduce("SUM", strategy.run(mine, args=(vector,)), axis=None)
 
-    def agree(n, signal_number):
+    def agree(n: int, signal_number: int | None) -> tuple[int, int | None]:
         n, asked = chiefs(tf.constant([n, int(signal_number is not None)])).numpy()
         return int(n), (signal_number or signal.SIGTERM) if asked else None
 
@@ -147,7 +147,7 @@ def distribute(
 
     replicas = strategy.num_replicas_in_sync
 
-    def of_worker(context):
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
         pipelines = context.num_input_pipelines
         dataset = make_dataset(workers=pipelines, worker=context.input_pipeline_id)
         if replicas // pipelines > 1:  # several devices a worker
@@ -179,7 +179,7 @@ def set_determinism(seed: int = 0) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def _unsharded(dataset):
+def _unsharded(dataset: tf.data.Dataset) -> tf.data.Dataset:
     # The pipeline has taken this worker's rows already; `fit` would shard them once more.
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF

@@ -68,12 +68,14 @@ def assign(weights: dict[str, list[np.ndarray]], model: "GenerativeModel") -> No
         average.assign(variable)
 
 
-def _in_common(other, model, init_from):
+def _in_common(
+    other: "GenerativeModel", model: "GenerativeModel", init_from: str | os.PathLike
+) -> dict[str, list[np.ndarray]]:
     """{role: [array]} of the networks that both models have."""
     roles = [role for role in model.networks if role in other.networks]
     if not roles:
-        there, here = ", ".join(other.networks), ", ".join(model.networks)
-        expected = f"a run with one of the networks {here} (it has {there})"
+        theirs, ours = ", ".join(other.networks), ", ".join(model.networks)
+        expected = f"a run with one of the networks {ours} (it has {theirs})"
         raise ValueError(refusal("init_from", expected, str(init_from)))
     for role in roles:
         shapes = (_shapes(each.networks[role]) for each in (model, other))
@@ -87,9 +89,9 @@ def _in_common(other, model, init_from):
         }
 
 
-def _shapes(network):
+def _shapes(network: Any) -> list[tuple[int, ...]]:
     return [tuple(variable.shape) for variable in network.variables]
 
 
-def _hash(identity):
+def _hash(identity: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

@@ -9,7 +9,9 @@ import os
 import pathlib
 import threading
 import time
-from typing import TYPE_CHECKING
+import types
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -39,7 +41,7 @@ class MetricsFile:
         start: the step restored.
     """
 
-    def __init__(self, path: pathlib.Path, start: int):
+    def __init__(self, path: pathlib.Path, start: int) -> None:
         kept = [line for line in _records(path) if line[0]["step"] <= start]
         if kept or path.exists():
             files.write_text(path, "".join(text + "\n" for _, text in kept))
@@ -67,7 +69,7 @@ class Events:
         start: the step restored.
     """
 
-    def __init__(self, directory: str | os.PathLike, start: int):
+    def __init__(self, directory: str | os.PathLike, start: int) -> None:
         self._directory, self._start = os.fspath(directory), start
 
     def __enter__(self) -> "Events":
@@ -79,7 +81,12 @@ class Events:
         self._add(self._start + 1, session_log=restart)
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
         try:
             self._writer.close()
         except tf.errors.OpError:  # a full disk, reported by whoever met it first
@@ -98,12 +105,12 @@ class Events:
         image = summary_pb2.Summary.Image(encoded_image_string=path.read_bytes())
         self._add(step, summary=_summary({"tag": tag, "image": image}))
 
-    def _add(self, step, **what):
+    def _add(self, step: int, **what: Any) -> None:
         with _full_disk():
             self._writer.add_event(event_pb2.Event(wall_time=time.time(), step=step, **what))
             self._writer.flush()
 
-    def _hear(self, failure):
+    def _hear(self, failure: threading.ExceptHookArgs) -> None:
         # The writer's own thread met a full disk: `flush` raises it again, once is enough.
         if not issubclass(failure.exc_type, tf.errors.OpError):
             self._hook(failure)
@@ -128,14 +135,15 @@ class Pictures:
         model: "GenerativeModel",
         dataset: Dataset,
         events: Events,
-    ):
+    ) -> None:
         self._directory, self._model, self._events = directory, model, events
         self._modes = getattr(dataset, "modes", None)
         self._vectors = len(model.image_shape) == 1
         split = "test" if "test" in dataset.splits else "train"
         shown = dataset.arrays(split, limit=_POINTS if self._vectors else _GRID // 2)
         self._x = shown["x"]
-        self._labels, self._sampled_labels = {}, {}  # arguments of the verbs
+        self._labels: dict[str, Any] = {}  # arguments of the verbs
+        self._sampled_labels: dict[str, Any] = {}
         if model.conditional:
             self._labels = {"y": shown["y"]}
             sampled = shown["y"][: self._count]
@@ -144,7 +152,7 @@ class Pictures:
             self._sampled_labels = {"y": sampled}
 
     @property
-    def _count(self):
+    def _count(self) -> int:
         return len(self._x) if self._vectors or self._model.num_attributes else _GRID
 
     def on_sample(self, step: int) -> None:
@@ -164,18 +172,19 @@ class Pictures:
             pairs = pictures.interleave(self._x, reconstructions)
             self._grid(step, "reconstructions", pairs, 8)
 
-    def _grid(self, step, name, images, columns):
+    def _grid(self, step: int, name: str, images: np.ndarray, columns: int | None) -> None:
         grid = pictures.image_grid(images, columns=columns)
         path = self._directory / f"{name}-{step:08d}.png"
         pictures.save_png(path, grid)
         self._events.picture(step, name, path)
 
-    def _panels(self, step, samples, reconstructions):
+    def _panels(self, step: int, samples: np.ndarray, reconstructions: np.ndarray | None) -> None:
         colours = None
         if self._modes is not None:
             colours = pictures.nearest_mode(self._x, self._modes)
 
-        def of_data(points):  # a code has the colour of the mode that its x came from
+        def of_data(points: np.ndarray) -> Any:
+            # A code has the colour of the mode that its x came from.
             return points if colours is None else (points, colours)
 
         panels = {"data": of_data(self._x), "samples": samples}
@@ -190,7 +199,7 @@ class Pictures:
         self._events.picture(step, "panels", path)
 
 
-def _records(path):
+def _records(path: pathlib.Path) -> list[tuple[dict[str, Any], str]]:
     """[(record, text)] of the whole lines of a metrics file; a torn last one is left out."""
     if not path.exists():
         return []
@@ -205,12 +214,12 @@ def _records(path):
     return found
 
 
-def _summary(*values):
+def _summary(*values: dict[str, Any]) -> summary_pb2.Summary:
     return summary_pb2.Summary(value=[summary_pb2.Summary.Value(**value) for value in values])
 
 
 @contextlib.contextmanager
-def _full_disk():
+def _full_disk() -> Iterator[None]:
     """TensorFlow's word for a full disk as `stops.DiskFull`."""
     try:
         yield
