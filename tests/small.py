@@ -63,7 +63,7 @@ class AtOnce(GenerativeModel):
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("encoder", "decoder")}
 
-    implicit: bool = field(False, "whether q(z|x) is known by its samples alone")
+    implicit: bool = field("whether q(z|x) is known by its samples alone", default=False)
 
     def make_networks(self):
         d = self.latent_dim
@@ -109,7 +109,7 @@ class Bound(GenerativeModel):
     DENSITY = "lower_bound"
 
     decoder_output: Literal["bernoulli", "normal", "discretised_logistic"] = field(
-        "bernoulli", "p(x|z); a normal one has standard deviation 1"
+        "p(x|z); a normal one has standard deviation 1", default="bernoulli"
     )
 
     def make_networks(self):

@@ -143,16 +143,16 @@ class Base(Declared):
 
     ARGUMENTS = {"shape": "of the data.", "name": "of the thing."}
 
-    rate: float = field(0.1, "a rate", above=0)
-    kind: Literal["a", "b"] = field("a", "a kind")
-    count: int | None = field(None, "a count", at_least=1)
+    rate: float = field("a rate", default=0.1, above=0)
+    kind: Literal["a", "b"] = field("a kind", default="a")
+    count: int | None = field("a count", default=None, at_least=1)
 
 
 class Mixin(Declared):
     """Mixed in."""
 
-    widths: tuple[int, ...] = field((4,), "some widths", at_least=1)
-    kind: Literal["c", "d"] = field("c", "another kind")
+    widths: tuple[int, ...] = field("some widths", default=(4,), at_least=1)
+    kind: Literal["c", "d"] = field("another kind", default="c")
 
 
 class Child(Mixin, Base):
@@ -164,7 +164,7 @@ class Child(Mixin, Base):
 
     PLAYERS = {"critic": ("critic",), "flow": ("flow",)}
 
-    flow_learning_rate: float | None = field(0.5, "of its own", above=0)
+    flow_learning_rate: float | None = field("of its own", default=0.5, above=0)
     rate = 2
     count = fixed(None)
 
@@ -208,13 +208,19 @@ def test_assign_sets_all_and_returns_the_rest():
 @pytest.mark.parametrize(
     "body, message",
     [
-        ({"gamma": field(1.0, "x")}, "an annotation, such as gamma: float"),
-        ({"gamma": field(1.0, "x"), "__annotations__": {"gamma": list}}, "gamma: annotation"),
-        ({"gamma": field(1, "x"), "__annotations__": {"gamma": str}}, "`gamma`.*a string"),
+        ({"gamma": field("x", default=1.0)}, "an annotation, such as gamma: float"),
+        (
+            {"gamma": field("x", default=1.0), "__annotations__": {"gamma": list}},
+            "gamma: annotation",
+        ),
+        ({"gamma": field("x", default=1), "__annotations__": {"gamma": str}}, "`gamma`.*a string"),
         ({"rate": -1.0}, "`rate`: expected a float > 0"),
         ({"rate": property(lambda self: 1.0)}, "`rate`: expected a float > 0"),
         ({"gamma": fixed(1.0)}, "an inherited field to fix"),
-        ({"assign": field(1.0, "x"), "__annotations__": {"assign": float}}, "Declared does not"),
+        (
+            {"assign": field("x", default=1.0), "__annotations__": {"assign": float}},
+            "Declared does not",
+        ),
     ],
 )
 def test_wrong_declarations_are_refused_when_the_class_is_made(body, message):
@@ -224,6 +230,6 @@ def test_wrong_declarations_are_refused_when_the_class_is_made(body, message):
 
 def test_annotations_may_be_strings():
     annotations = {"gamma": "float | None"}
-    body = {"gamma": field(None, "x", above=0), "__annotations__": annotations}
+    body = {"gamma": field("x", default=None, above=0), "__annotations__": annotations}
     cls = type("Late", (Base,), {"__module__": __name__, **body})
     assert cls.HYPER_PARAMETERS["gamma"].optional and cls.HYPER_PARAMETERS["gamma"].kind == "float"

@@ -78,7 +78,7 @@ class Wide(Bound):
         Nobody: Nothing.
     """
 
-    width: int = field(3, "of nothing", at_least=1)
+    width: int = field("of nothing", default=3, at_least=1)
     beta_1 = 0.9
 '''
 

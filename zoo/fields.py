@@ -1,7 +1,7 @@
 """Hyper-parameters, declared once: typed fields in the body of a class.
 
     class VAE(GenerativeModel):
-        decoder_stddev: float = field(0.1, "standard deviation of a normal p(x|z)", above=0)
+        decoder_stddev: float = field("standard deviation of a normal p(x|z)", default=0.1, above=0)
         learning_rate = 1e-3  # the base's field with another default
 
     class IWAE(VAE):
@@ -166,9 +166,9 @@ class HyperParameter:
 
 
 def field(
-    default: Any,
     help: str,
     *,
+    default: Any,
     at_least: float | None = None,
     above: float | None = None,
     at_most: float | None = None,
@@ -180,8 +180,8 @@ def field(
     or one of these `| None`.
 
     Args:
-        default: a literal.
         help: its meaning, in one line without a final stop.
+        default: a literal.
         at_least, above, at_most, below: bounds of a number, or of each item of a tuple.
     """
     return HyperParameter(
@@ -229,6 +229,7 @@ def collect(lineage: Iterable[Declarations]) -> dict[str, HyperParameter]:
     return found
 
 
+@typing.dataclass_transform(kw_only_default=True, field_specifiers=(field, fixed))
 class Declared:
     """A class whose hyper-parameters are fields of its body.
 

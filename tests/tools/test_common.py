@@ -55,7 +55,7 @@ def test_help_with_a_method_lists_its_hyper_parameters(where, run_tool, tmp_path
     assert done.returncode == 0
     for item in registry.hyper_parameters("tests.small:Bound").values():
         assert f"--{item.name}=" in done.stdout
-    assert "p(x|z): " in done.stdout
+    assert "p(x|z); a normal one has standard deviation 1" in done.stdout
     assert "Default: bernoulli." in done.stdout
 
 

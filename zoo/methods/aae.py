@@ -46,34 +46,35 @@ class AAE(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
     OUTPUT_BIAS = True
 
     latent_dim: int = field(
-        10, "dimensions of the continuous code, 0 for a categorical one alone", at_least=0
+        "dimensions of the continuous code, 0 for a categorical one alone", default=10, at_least=0
     )
     encoder_output = "deterministic"
     decoder_output = "normal"
     prior_family: Literal["normal", "mixture"] = field(
-        "normal", 'p(z): "mixture" is `prior_components` long Gaussians on a circle in the plane'
+        'p(z): "mixture" is `prior_components` long Gaussians on a circle in the plane',
+        default="normal",
     )
-    prior_stddev: float = field(1.0, "standard deviation of a normal prior", above=0)
-    prior_components: int = field(10, "Gaussians of a mixture prior", at_least=2)
+    prior_stddev: float = field("standard deviation of a normal prior", default=1.0, above=0)
+    prior_components: int = field("Gaussians of a mixture prior", default=10, at_least=2)
     num_clusters: int | None = field(
-        None, "width of a categorical code without labels; None for none", at_least=2
+        "width of a categorical code without labels; None for none", default=None, at_least=2
     )
     class_draws: int = field(
-        1,
         "number of noisy copies of each image over which q(y|x) is averaged before the class "
         "discriminator sees it; with more than one, the average is near one-hot only if all copies "
         "get the same class",
+        default=1,
         at_least=1,
     )
     label_use: Literal["classify", "regularise"] = field(
-        "classify",
         'with `num_classes`: "classify": the code is (y, z), y trained by labelled examples too; '
         '"regularise": labels choose the mixture\'s component that a code must come from',
+        default="classify",
     )
     encoder_learning_rate: float | None = field(
-        None,
         "learning rate of the encoder in the reconstruction; a small one leaves a categorical code "
         "to the adversary and the labels; None for `learning_rate`",
+        default=None,
         above=0,
     )
 

@@ -38,16 +38,19 @@ class ALI(AmortisedPosterior, GenerativeModel):
     OUTPUT_BIAS = True
 
     decoder_output: Literal["deterministic", "normal"] = field(
-        "deterministic", 'p(x|z): a point, or "normal" with standard deviation `decoder_stddev`'
+        'p(x|z): a point, or "normal" with standard deviation `decoder_stddev`',
+        default="deterministic",
     )
-    decoder_stddev: float = field(0.1, "standard deviation of a normal p(x|z)", above=0)
-    prior_family: Literal["normal", "uniform"] = field("normal", "p(z): N(0, I), or U(-1, 1)")
+    decoder_stddev: float = field("standard deviation of a normal p(x|z)", default=0.1, above=0)
+    prior_family: Literal["normal", "uniform"] = field(
+        "p(z): N(0, I), or U(-1, 1)", default="normal"
+    )
     label_use: Literal["condition", "classify"] = field(
-        "condition",
         "what labels are for, where `num_classes` or `num_attributes` is given: "
         '"condition" gives them to encoder, decoder and discriminator, one-hot, by a linear map of '
         'each network\'s own; "classify" makes D a classifier of the K classes and "decoded", for '
         "semi-supervised learning",
+        default="condition",
     )
 
     def make_networks(self) -> None:

@@ -53,18 +53,19 @@ class AlphaGAN(AmortisedPosterior, GenerativeModel):
 
     encoder_output = "deterministic"
     reconstruction: Literal["l1", "bernoulli", "normal", "none"] = field(
-        "l1",
         "rec: mean absolute error, or minus the log-likelihood of a family (a normal one has "
         "standard deviation `decoder_stddev`), or none",
+        default="l1",
     )
-    decoder_stddev: float = field(0.1, "standard deviation of a normal p(x|z)", above=0)
-    reconstruction_weight: float = field(40.0, "lambda", at_least=0)
-    synthetic_likelihood: bool = field(True, "whether a discriminator of data plays")
+    decoder_stddev: float = field("standard deviation of a normal p(x|z)", default=0.1, above=0)
+    reconstruction_weight: float = field("lambda", default=40.0, at_least=0)
+    synthetic_likelihood: bool = field("whether a discriminator of data plays", default=True)
     code_term: Literal["ratio", "kl", "none"] = field(
-        "ratio", 'KL: R_C; in closed form, for "normal" encoders; or none'
+        'KL: R_C; in closed form, for "normal" encoders; or none', default="ratio"
     )
     code_generator_loss: Literal["ratio", "non_saturating"] = field(
-        "ratio", "what the encoder descends of a ratio: -log C + log(1 - C), or -log C, as AAE"
+        "what the encoder descends of a ratio: -log C + log(1 - C), or -log C, as AAE",
+        default="ratio",
     )
 
     @property

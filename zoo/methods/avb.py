@@ -37,20 +37,22 @@ class AVB(FamilyLikelihood, GenerativeModel):
     OUTPUT_BIAS = True
 
     encoder_output: Literal["basis", "implicit"] = field(
-        "basis",
         "z = b(x) + sum_i a_i(x) v_i(e_i), functions v_i of noise e_i of their own, whose moments "
         "give q's in closed form for every x; or any function of x and noise, whose moments are "
         "taken from draws",
+        default="basis",
     )
-    basis_size: int = field(8, "number of functions v_i", at_least=1)
+    basis_size: int = field("number of functions v_i", default=8, at_least=1)
     noise_dim: int | None = field(
-        None, "width of e_i, or of an implicit encoder's noise, None for `latent_dim`", at_least=1
+        "width of e_i, or of an implicit encoder's noise, None for `latent_dim`",
+        default=None,
+        at_least=1,
     )
-    adaptive_contrast: bool = field(True, "whether q is compared with r instead of p")
+    adaptive_contrast: bool = field("whether q is compared with r instead of p", default=True)
     contrast_samples: int = field(
-        256,
         "draws that moments are taken from: of all v_i, or of an implicit q(z|x) (few make r "
         "unlike q, which T then tells apart by that)",
+        default=256,
         at_least=2,
     )
 

@@ -29,10 +29,10 @@ class GAN(GenerativeModel):
     LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
 
     generator_loss: Literal["minimax", "non_saturating"] = field(
-        "non_saturating", "log(1 - D(G(z))), or -log D(G(z))"
+        "log(1 - D(G(z))), or -log D(G(z))", default="non_saturating"
     )
     discriminator_steps: int = field(
-        1, "updates of the discriminator to one of the generator", at_least=1
+        "updates of the discriminator to one of the generator", default=1, at_least=1
     )
 
     def make_networks(self) -> None:

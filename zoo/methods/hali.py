@@ -47,9 +47,9 @@ class HALI(GenerativeModel):
     LABELS = ("num_classes",)
     OUTPUT_BIAS = True
 
-    upper_dims: tuple[int, ...] = field((16,), "dimensions of z_2, ..., z_L", at_least=1)
+    upper_dims: tuple[int, ...] = field("dimensions of z_2, ..., z_L", default=(16,), at_least=1)
     code_noise: float = field(
-        0.5, "s, standard deviation of the noise of z_1, ..., z_{L-1}", at_least=0, below=1
+        "s, standard deviation of the noise of z_1, ..., z_{L-1}", default=0.5, at_least=0, below=1
     )
 
     @property

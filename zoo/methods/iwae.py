@@ -33,11 +33,11 @@ class IWAE(VAE):
         estimators for Monte Carlo objectives, arXiv 1810.04152, equation 8.
     """
 
-    importance_samples: int = field(5, "k; 1 is the VAE", at_least=1)
+    importance_samples: int = field("k; 1 is the VAE", default=5, at_least=1)
     estimator: Literal["reparameterised", "doubly_reparameterised"] = field(
-        "reparameterised",
         "of the encoder's gradient: that of the bound at its draws, or one of the same mean whose "
         "signal does not drown as k grows; the decoder's gradient is that of the bound in both",
+        default="reparameterised",
     )
     kl = fixed("monte_carlo")
 

@@ -56,33 +56,35 @@ class RealNVP(GenerativeModel):
     DENSITY = "exact"
 
     objective: Literal["likelihood", "wgan", "wgan_gp", "sum"] = field(
-        "likelihood",
         '"wgan": the critic\'s weights are clipped; "wgan_gp": its slope is penalised; "sum": that '
         'of "wgan_gp" and of `likelihood_weight` times the negative log-likelihood in nats',
+        default="likelihood",
     )
-    likelihood_weight: float = field(1.0, 'of "sum"', at_least=0)
-    critic_steps: int = field(5, "updates of the critic to one of the flow", at_least=1)
-    clip_value: float = field(0.01, 'largest size of the critic\'s weights with "wgan"', above=0)
+    likelihood_weight: float = field('of "sum"', default=1.0, at_least=0)
+    critic_steps: int = field("updates of the critic to one of the flow", default=5, at_least=1)
+    clip_value: float = field(
+        'largest size of the critic\'s weights with "wgan"', default=0.01, above=0
+    )
     penalty_weight: float = field(
-        10.0, 'of the critic\'s slope with "wgan_gp" and "sum"', at_least=0
+        'of the critic\'s slope with "wgan_gp" and "sum"', default=10.0, at_least=0
     )
     scales: int = field(
-        3,
         "of images; each but the first halves height and width, so fewer where these get odd",
+        default=3,
         at_least=1,
     )
     couplings: int = field(
-        3,
         "layers with checkerboard masks, and as many with channel masks, a scale; one more of the "
         "former at the last scale, without the latter; vectors have 2 scales x couplings layers",
+        default=3,
         at_least=1,
     )
     hidden_units: int = field(
-        32,
         "maps of each coupling's hidden convolutions, or units of its dense layers",
+        default=32,
         at_least=1,
     )
-    blocks: int = field(1, "residual blocks of each coupling's network", at_least=0)
+    blocks: int = field("residual blocks of each coupling's network", default=1, at_least=0)
     latent_dim = fixed(None)
     learning_rate = 1e-3
     beta_1 = 0.9

@@ -33,12 +33,12 @@ class VAE(FamilyLikelihood, GenerativeModel):
     DENSITY = "lower_bound"
     OUTPUT_BIAS = True
 
-    beta: float = field(1.0, "weight of the KL term", at_least=0)
+    beta: float = field("weight of the KL term", default=1.0, at_least=0)
     kl: Literal["analytic", "monte_carlo"] = field(
-        "analytic", "the KL term in closed form, or from the posterior sample"
+        "the KL term in closed form, or from the posterior sample", default="analytic"
     )
     kl_warm_up_steps: int = field(
-        0, "steps over which the KL term's weight rises from 0 to `beta`", at_least=0
+        "steps over which the KL term's weight rises from 0 to `beta`", default=0, at_least=0
     )
     learning_rate = 1e-3
     beta_1 = 0.9

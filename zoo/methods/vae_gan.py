@@ -36,12 +36,12 @@ class VAEGAN(GenerativeModel):
     LOGS = ("reconstruction_loss", "kl")
     OUTPUT_BIAS = True
 
-    gamma: float = field(1e-2, "weight of the decoder's reconstruction term", at_least=0)
-    beta: float = field(1.0, "weight of the KL term", at_least=0)
+    gamma: float = field("weight of the decoder's reconstruction term", default=1e-2, at_least=0)
+    beta: float = field("weight of the KL term", default=1.0, at_least=0)
     feature_row: int = field(
-        -2,
         "row of the discriminator whose outputs are compared, counted from its end (-1 are the "
         "logits)",
+        default=-2,
         at_least=-9,
         at_most=-2,
     )

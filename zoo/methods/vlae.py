@@ -26,8 +26,10 @@ class VLAE(PixelVAE):
 
     PLAYERS = {"model": ("encoder", "pixels", "decoder", "flow")}
 
-    prior_flows: int = field(2, "autoregressive maps in a row, each in the other order", at_least=1)
-    prior_units: int = field(128, "units of a flow's two hidden layers", at_least=1)
+    prior_flows: int = field(
+        "autoregressive maps in a row, each in the other order", default=2, at_least=1
+    )
+    prior_units: int = field("units of a flow's two hidden layers", default=128, at_least=1)
     latent_dim = 32
     kl = fixed("monte_carlo")  # the flow has no closed form
     pixel_layers = 2

@@ -1,6 +1,7 @@
-"""The model that every method is: `base` (what a method defines, Keras) on three rooms.
+"""The model that every method is: `base` (what a method defines, Keras) on four rooms.
 
-`building` makes networks and variables, `game` holds phases, plays and draws, `rows` the verbs.
+`building` makes networks and variables, `batches` reads data and labels, `game` holds phases, plays
+and draws, `rows` the verbs.
 """
 
 from zoo.model.base import GenerativeModel

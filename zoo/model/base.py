@@ -3,7 +3,7 @@
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import keras
 import tensorflow as tf
@@ -12,6 +12,7 @@ from tensorflow_probability import distributions as tfd
 from zoo import distributions, fields, registry
 from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter, field
+from zoo.model.batches import Batches
 from zoo.model.building import Building
 from zoo.model.game import Game
 from zoo.model.rows import Rows
@@ -21,7 +22,7 @@ from zoo.staged import Staged, keras_step
 _NUM_ATTRIBUTES = HyperParameter("num_attributes", "int", None, optional=True, at_least=1)
 
 
-class GenerativeModel(fields.Declared, Rows, Game, Building, keras.Model):
+class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Model):
     """A generative model as players of a game.
 
     A method declares its hyper-parameters as fields (`zoo.fields`) and sets `PLAYERS`; it makes its
@@ -47,48 +48,63 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, keras.Model):
         "dtype": 'Keras dtype policy, such as "mixed_bfloat16".',
         "name": "of the Keras model.",
     }
-    PLAYERS: dict[str, tuple[str, ...]] = {}
-    SHARED: tuple[str, ...] = ()
-    LOGS: tuple[str, ...] = ()
-    DENSITY: Literal["exact", "lower_bound"] | None = None
-    LABELS: tuple[str, ...] = ()
+    PLAYERS: ClassVar[dict[str, tuple[str, ...]]] = {}
+    SHARED: ClassVar[tuple[str, ...]] = ()
+    LOGS: ClassVar[tuple[str, ...]] = ()
+    DENSITY: ClassVar[Literal["exact", "lower_bound"] | None] = None
+    LABELS: ClassVar[tuple[str, ...]] = ()
     OUTPUT_BIAS = False
-    train_function: Any  # of Keras
 
-    latent_dim: int = field(64, "dimensions of z", at_least=1)
-    network: str = field("auto", '"auto", or the name of a table of networks')
-    seed: int = field(0, "of the initial weights and of all noise", at_least=0)
-    learning_rate: float = field(2e-4, "of Adam, for players without one of their own", above=0)
-    beta_1: float = field(0.5, "of Adam: decay of the mean of gradients", at_least=0, below=1)
-    beta_2: float = field(0.999, "of Adam: decay of the mean of squares", at_least=0, below=1)
-    lr_schedule: Literal["constant", "linear", "exponential"] = field(
-        "constant", "how learning rates fall, from step `decay_from` over `decay_steps`"
+    if TYPE_CHECKING:  # what the constructor takes beside the fields
+        image_shape: tuple[int, ...]
+        num_attributes: int | None = None
+        dtype: Any = None
+        name: str | None = None
+
+    latent_dim: int = field("dimensions of z", default=64, at_least=1)
+    network: str = field('"auto", or the name of a table of networks', default="auto")
+    seed: int = field("of the initial weights and of all noise", default=0, at_least=0)
+    learning_rate: float = field(
+        "of Adam, for players without one of their own", default=2e-4, above=0
     )
-    decay_from: int = field(0, "first step of the decay", at_least=0)
+    beta_1: float = field(
+        "of Adam: decay of the mean of gradients", default=0.5, at_least=0, below=1
+    )
+    beta_2: float = field(
+        "of Adam: decay of the mean of squares", default=0.999, at_least=0, below=1
+    )
+    lr_schedule: Literal["constant", "linear", "exponential"] = field(
+        "how learning rates fall, from step `decay_from` over `decay_steps`", default="constant"
+    )
+    decay_from: int = field("first step of the decay", default=0, at_least=0)
     decay_steps: int = field(
-        0, "length of the decay, which ends at 1 % of the learning rate", at_least=0
+        "length of the decay, which ends at 1 % of the learning rate", default=0, at_least=0
     )
     init_stddev: float | None = field(
-        None, "of Gaussian initial weights; None leaves it to the network's table", above=0
+        "of Gaussian initial weights; None leaves it to the network's table", default=None, above=0
     )
     clip_norm: float | None = field(
-        None, "largest norm of a player's gradient, over all replicas; None does not clip", above=0
+        "largest norm of a player's gradient, over all replicas; None does not clip",
+        default=None,
+        above=0,
     )
     ema_decay: float | None = field(
-        None,
         "decay of the moving average of the weights, which all verbs use if it is set; early on "
         "the smaller (1 + t) / (10 + t) is used at step t",
+        default=None,
         at_least=0,
         below=1,
     )
     weight_decay: float = field(
-        0.0, "L2: each gradient gets weight_decay times its weights added", at_least=0
+        "L2: each gradient gets weight_decay times its weights added", default=0.0, at_least=0
     )
-    num_classes: int | None = field(None, "of labels `y`, for methods that use them", at_least=2)
+    num_classes: int | None = field(
+        "of labels `y`, for methods that use them", default=None, at_least=2
+    )
 
     def __init_subclass__(cls, **options: Any) -> None:
         if "__init__" in vars(cls):
-            expected = 'fields, such as gamma: float = field(1.0, "weight of ...", at_least=0)'
+            expected = 'fields, such as gamma: float = field("weight of ...", default=1.0)'
             raise TypeError(refusal(f"{cls.__name__}.__init__", expected, "a constructor"))
         super().__init_subclass__(**options)
         keras.saving.register_keras_serializable("zoo")(cls)
@@ -150,12 +166,6 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, keras.Model):
         """
         if self.OUTPUT_BIAS:
             distributions.set_output_bias(self.decoder, x)
-
-    def phase_inputs(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
-        """What the phases take of a batch: x; x and y if conditional; x, x_labelled, y_labelled."""
-        if self.semi_supervised:
-            return self.labelled(batch)
-        return (batch["x"], batch["y"]) if self.conditional else (batch["x"],)
 
     @property
     def stage_starts(self) -> tuple[int, ...]:
@@ -325,62 +335,12 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, keras.Model):
                 expected = f"a divisor of the steps {self.stage_starts} where stages begin"
                 received = self.steps_per_execution
                 raise ValueError(refusal("steps_per_execution", expected, received))
-        if not self.stage_starts or (self.train_function and not force):
+        made = getattr(self, "train_function", None)
+        if not self.stage_starts or (made and not force):
             return super().make_train_function(force)
-        self.train_function = Staged(self, lambda: keras_step(self))
-        return self.train_function
-
-    # --- batches ----------------------------------------------------------------------------------
-
-    def as_batch(self, data: Any) -> dict[str, tf.Tensor]:
-        """The batch as a dict with float32 `x`; `fit` may be given an array, (x, y) or a dict."""
-        if isinstance(data, (tuple, list)):
-            data = dict(zip(("x", "y"), data))
-        elif not isinstance(data, dict):
-            data = {"x": data}
-        images = ("x", "x_labelled")
-        batch = {k: self._as_images(v) if k in images else v for k, v in data.items()}
-        if self.conditional and "y" not in batch:
-            expected = "batches with labels y, as this model is conditional"
-            raise ValueError(refusal("data", expected, sorted(batch)))
-        return batch
-
-    def _as_images(self, x: tf.Tensor) -> tf.Tensor:
-        if x.dtype == tf.uint8:
-            x = tf.cast(x, tf.float32) / 255.0
-        shape = tf.TensorShape(x.shape)[1:]
-        one_map = len(self.image_shape) == 3 and self.image_shape[-1] == 1
-        if one_map and shape.rank == 2:
-            x, shape = x[..., None], shape + (1,)
-        if not shape.is_compatible_with(self.image_shape):
-            # A reshape would make rows of [B, 4] into twice as many of [2 B, 2].
-            expected = f"[B, {', '.join(map(str, self.image_shape))}]"
-            raise ValueError(refusal("x.shape", expected, tuple(x.shape)))
-        return tf.cast(tf.ensure_shape(x, (None, *self.image_shape)), tf.float32)
-
-    @property
-    def label_width(self) -> int:
-        """Width of `label_vector`, 0 for models that are not conditional."""
-        return (self.num_classes or self.num_attributes or 0) if self.conditional else 0
-
-    def label_vector(self, y: tf.Tensor) -> tf.Tensor:
-        """Labels as networks take them, float32 [B, label_width]: one-hot, or attributes."""
-        if self.num_attributes is not None:
-            return tf.cast(y, tf.float32)
-        return tf.one_hot(y, self.num_classes)
-
-    def labels_of(self, y: tf.Tensor | None) -> list[tf.Tensor]:
-        """[`label_vector(y)`], or [] without labels: what joins other inputs."""
-        return [] if y is None else [self.label_vector(y)]
-
-    def labelled(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
-        """(x, x_labelled, y_labelled) of a semi-supervised batch, or of one with all labels."""
-        if "x_labelled" in batch:
-            return batch["x"], batch["x_labelled"], batch["y_labelled"]
-        if "y" not in batch:
-            expected = "batches with labels: x_labelled and y_labelled, or y"
-            raise ValueError(refusal("data", expected, sorted(batch)))
-        return batch["x"], batch["x"], batch["y"]
+        staged = Staged(self, lambda: keras_step(self))
+        self.train_function = staged
+        return staged
 
     def export(self, export_dir: str | os.PathLike, version: int | None = None) -> pathlib.Path:
         """Writes a versioned SavedModel, as `zoo.export` does, and returns its path."""

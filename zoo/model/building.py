@@ -1,7 +1,7 @@
 """A model's networks and variables: made from a table, or as the caller passed them."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import keras
 import tensorflow as tf
@@ -26,7 +26,7 @@ class Building:
     init_stddev: float | None
     ema_decay: float | None
     dtype_policy: Any
-    SHARED: tuple[str, ...]
+    SHARED: ClassVar[tuple[str, ...]]
     players: dict[str, tuple[str, ...]]
     networks: dict[str, Any]
     apply: Callable[..., tf.Tensor]

@@ -1,28 +1,27 @@
 """What methods with the usual kinds of q(z|x) or p(x|z) share, mixed in before their base."""
 
-from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import tensorflow as tf
 
-from zoo import distributions, fields
+from zoo import distributions
 from zoo.fields import field
 from zoo.model.game import Distribution
 
+if TYPE_CHECKING:  # what they are mixed into
+    from zoo.model.base import GenerativeModel as Model
+else:
+    from zoo.fields import Declared as Model
 
-class AmortisedPosterior(fields.Declared):
+
+class AmortisedPosterior(Model):
     """q(z|x) of an encoder, of one of three kinds."""
 
-    label_width: int
-    labels_of: Callable[[tf.Tensor | None], list[tf.Tensor]]
-    make_encoder: Callable[..., None]
-    code: Callable[..., Distribution]
-
     encoder_output: Literal["normal", "deterministic", "implicit"] = field(
-        "normal", 'q(z|x): a Gaussian, a point, or "implicit", a function of x and noise'
+        'q(z|x): a Gaussian, a point, or "implicit", a function of x and noise', default="normal"
     )
     noise_dim: int | None = field(
-        None, "width of the noise of an implicit encoder, None for `latent_dim`", at_least=1
+        "width of the noise of an implicit encoder, None for `latent_dim`", default=None, at_least=1
     )
 
     def make_posterior(self) -> None:
@@ -34,21 +33,15 @@ class AmortisedPosterior(fields.Declared):
         return self.code(x, *self.labels_of(y))
 
 
-class FamilyLikelihood(fields.Declared):
+class FamilyLikelihood(Model):
     """p(x|z) of a decoder, of one of three families."""
 
-    image_shape: tuple[int, ...]
-    label_width: int
-    labels_of: Callable[[tf.Tensor | None], list[tf.Tensor]]
-    make: Callable[..., None]
-    apply: Callable[..., tf.Tensor]
-
     decoder_output: Literal["bernoulli", "normal", "discretised_logistic"] = field(
-        "bernoulli",
         'p(x|z): "bernoulli" for binary pixels, "discretised_logistic" for 256 levels, or "normal" '
         "with standard deviation `decoder_stddev`, a density",
+        default="bernoulli",
     )
-    decoder_stddev: float = field(0.1, "standard deviation of a normal p(x|z)", above=0)
+    decoder_stddev: float = field("standard deviation of a normal p(x|z)", default=0.1, above=0)
 
     def make_likelihood(self, code_dim: int) -> None:
         """Makes the decoder; the labels of a conditional model join its codes."""
@@ -58,7 +51,7 @@ class FamilyLikelihood(fields.Declared):
 
     def adapt(self, x: tf.Tensor) -> None:
         if self.decoder_output != "discretised_logistic":
-            super().adapt(x)  # type: ignore[misc]  # of the model it is mixed into
+            super().adapt(x)
 
     def likelihood(self, z: tf.Tensor, y: tf.Tensor | None = None) -> Distribution:
         """p(x|z), or p(x|z, y)."""
@@ -69,12 +62,12 @@ class FamilyLikelihood(fields.Declared):
         return binary if self.decoder_output == "bernoulli" else True
 
 
-class Pretrained(fields.Declared):
+class Pretrained(Model):
     """Two stages: a model that is trained first, then what is learned on top of it, frozen."""
 
     pretrain_steps: int = field(
-        10_000,
         "of the first stage; 0 with the weights of a trained model (`--init_from`)",
+        default=10_000,
         at_least=0,
     )
 

@@ -1,46 +1,43 @@
 """Models whose p(x|code) is drawn pixel by pixel: the masked network and its conditions."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
-from zoo import fields
 from zoo.distributions.pixels import FAMILIES, Autoregressive
 from zoo.fields import field
 from zoo.networks import PixelStack
 
+if TYPE_CHECKING:  # what it is mixed into
+    from zoo.model.base import GenerativeModel as Model
+else:
+    from zoo.fields import Declared as Model
 
-class PixelDecoder(fields.Declared):
+
+class PixelDecoder(Model):
     """What models with an autoregressive p(x|code) share, mixed in before their base."""
 
-    image_shape: tuple[int, ...]
-    networks: dict[str, Any]
-    dtype_policy: Any
-    require: Callable[[Any, str, str], None]
-    init_seed: Callable[[str], int]
-    make: Callable[..., None]
-    add_network: Callable[..., None]
-    apply: Callable[..., tf.Tensor]
-
     decoder_output: Literal["bernoulli", "categorical", "logistic_mixture"] = field(
-        "bernoulli",
         'of a pixel: "bernoulli" for binary ones; for 256 levels "categorical" or '
         '"logistic_mixture" (PixelCNN++)',
+        default="bernoulli",
     )
-    mixture_components: int = field(10, "of a logistic mixture", at_least=1)
-    pixel_layers: int = field(6, "layers of the masked network", at_least=1)
-    pixel_maps: int = field(32, "maps of each of its two stacks", at_least=1)
-    pixel_kernel: int = field(5, "height and width of a layer's window, odd", at_least=3)
-    pixel_first_kernel: int = field(7, "those of the first layer, odd", at_least=3)
-    pixel_dropout: float = field(0.0, "fraction dropped behind the gates", at_least=0, below=1)
-    gated: bool = field(True, "gates; false for ReLUs in their place")
+    mixture_components: int = field("of a logistic mixture", default=10, at_least=1)
+    pixel_layers: int = field("layers of the masked network", default=6, at_least=1)
+    pixel_maps: int = field("maps of each of its two stacks", default=32, at_least=1)
+    pixel_kernel: int = field("height and width of a layer's window, odd", default=5, at_least=3)
+    pixel_first_kernel: int = field("those of the first layer, odd", default=7, at_least=3)
+    pixel_dropout: float = field(
+        "fraction dropped behind the gates", default=0.0, at_least=0, below=1
+    )
+    gated: bool = field("gates; false for ReLUs in their place", default=True)
     conditioning: Literal["invariant", "dependent"] = field(
-        "invariant",
         'on the code or the labels: "invariant" adds a linear map of them to each layer, the same '
         'at all pixels; "dependent" one of maps that a decoder makes of them',
+        default="invariant",
     )
-    condition_maps: int = field(16, "maps that this decoder makes", at_least=1)
+    condition_maps: int = field("maps that this decoder makes", default=16, at_least=1)
 
     @property
     def pixel_roles(self) -> tuple[str, ...]:

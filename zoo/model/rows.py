@@ -5,7 +5,7 @@ row i of what they return depends on row i of their inputs alone.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -33,7 +33,7 @@ class Rows(Verbs):
         networks, inference, trace, label_vector: see `GenerativeModel`.
     """
 
-    DENSITY: str | None
+    DENSITY: ClassVar[str | None]
     prior: tfd.Distribution
     likelihood: Callable[..., tfd.Distribution]
     posterior: Callable[..., tfd.Distribution]
