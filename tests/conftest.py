@@ -70,8 +70,8 @@ def pytest_collection_finish(session):
 def _mend_all_reduce():
     """A sum over one replica is the value itself.
 
-    TensorFlow wraps it in a custom gradient, which its registry keeps for ever, and with it the graph
-    of every step that an optimizer was traced in: 11 MB a step, gigabytes over the suite.
+    TensorFlow wraps it in a custom gradient, which its registry keeps for ever, and with it the
+    graph of every step that an optimizer was traced in: 11 MB a step, gigabytes over the suite.
     """
     import tensorflow as tf
 
