@@ -27,8 +27,8 @@ def test_a_method_is_its_file_its_configs_and_its_test(method):
 
 
 def test_configs_and_tests_belong_to_methods():
-    folders = [path.name for path in (helpers.ROOT / "configs").iterdir() if path.is_dir()]
-    assert set(folders) <= set(cases.METHODS)
+    folders = {path.parent.name for path in (helpers.ROOT / "configs").glob("*/*.cfg")}
+    assert folders <= set(cases.METHODS)
 
 
 def test_docstring(method):
