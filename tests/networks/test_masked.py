@@ -26,7 +26,16 @@ def images(n, shape=SHAPE, seed=0):
 
 
 def reach(network, shape=SHAPE, *conditions):
-    """bool [H W, H W]: whether output i moves as pixel j does."""
+    """bool [H W, H W]: whether output i moves as pixel j does, by more than rounding.
+
+    Kernels sum in another order for another number of rows: sums of some hundred terms of size 1
+    are then off by up to 100 x 2^-24 = 6e-6.
+    """
+    return changes(network, shape, *conditions) > 1e-5
+
+
+def changes(network, shape=SHAPE, *conditions):
+    """[H W, H W]: how much output i moves as pixel j does."""
     x = images(1, shape)
     pixels = shape[0] * shape[1]
     moved = np.repeat(x, pixels, axis=0).reshape(pixels, pixels, shape[2])
@@ -34,15 +43,16 @@ def reach(network, shape=SHAPE, *conditions):
     rows = [np.repeat(condition, pixels, axis=0) for condition in conditions]
     before = network(x, *conditions).numpy().reshape(1, pixels, -1)
     after = network(moved.reshape(pixels, *shape), *rows).numpy().reshape(pixels, pixels, -1)
-    return (np.abs(after - before).max(axis=-1) > 1e-6).T
+    return np.abs(after - before).max(axis=-1).T
 
 
 @pytest.mark.parametrize("gated", [True, False])
 @pytest.mark.parametrize("kernels", [(3, 3), (3, 5), (7, 3)])
 def test_a_pixel_sees_those_before_it_and_no_other(gated, kernels):
     first, kernel = kernels
-    seen = reach(stack(gated=gated, first_kernel=first, kernel=kernel))
-    assert not np.triu(seen).any()
+    moves = changes(stack(gated=gated, first_kernel=first, kernel=kernel))
+    assert np.triu(moves).max() < 1e-5  # rounding, see `reach`
+    seen = moves > 1e-6  # the farthest ones, through six layers, move little
     # Six layers reach every pixel above and to the left of the last one: there is no blind spot.
     assert seen[-1, :-1].all() or not gated  # a ReLU may be shut
     assert seen[-1, :-1].mean() > 0.9
@@ -63,8 +73,8 @@ def test_channels_follow_one_another():
     for channel in range(2):
         moved[channel, 2, 3, channel] += 0.5
     change = np.abs(network(moved).numpy() - network(x).numpy())[:, 2, 3]
-    assert change[0, 0] == 0.0 and change[0, 1] > 1e-4  # the second reads the first
-    np.testing.assert_array_equal(change[1], [0.0, 0.0])
+    assert change[0, 0] < 1e-5 and change[0, 1] > 1e-4  # the second reads the first
+    np.testing.assert_array_less(change[1], 1e-5)  # see `reach`
 
 
 @pytest.mark.parametrize("condition", [(4,), (5, 6, 3)])
