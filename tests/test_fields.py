@@ -217,6 +217,8 @@ def test_assign_sets_all_and_returns_the_rest():
         ({"rate": -1.0}, "`rate`: expected a float > 0"),
         ({"rate": property(lambda self: 1.0)}, "`rate`: expected a float > 0"),
         ({"gamma": fixed(1.0)}, "an inherited field to fix"),
+        ({"kind": fixed("c")}, "`kind`: expected one of a, b"),
+        ({"rate": fixed("x")}, "`rate`: expected a float > 0"),
         (
             {"assign": field("x", default=1.0), "__annotations__": {"assign": float}},
             "Declared does not",

@@ -222,7 +222,9 @@ def collect(lineage: Iterable[Declarations]) -> dict[str, HyperParameter]:
             elif isinstance(value, HyperParameter):
                 if name not in found:
                     raise TypeError(refusal(name, "an inherited field to fix", value.default))
-                found[name] = dataclasses.replace(found[name], default=value.default, fixed=True)
+                free = dataclasses.replace(found[name], fixed=False)
+                default = None if value.default is None else free.check(value.default)
+                found[name] = dataclasses.replace(free, default=default, fixed=True)
             elif name in found:
                 default = found[name].check(value)
                 found[name] = dataclasses.replace(found[name], default=default)
