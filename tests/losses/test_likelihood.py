@@ -44,13 +44,6 @@ def test_doubly_reparameterised_by_hand(beta):
     np.testing.assert_allclose(tape.gradient(loss, variable), expected, rtol=1e-5)
 
 
-def test_bits_per_dim_of_uniform_levels():
-    # Uniform on 256 levels: log p = -D ln 256, ln 256 / ln 2 = 8 bits.
-    dimensions = 28 * 28
-    log_prob = tf.constant([-dimensions * math.log(256.0)])
-    np.testing.assert_allclose(likelihood.bits_per_dim(log_prob, dimensions), [8.0], rtol=1e-6)
-
-
 def test_squared_and_absolute_error_by_hand():
     # Differences 1, -2, 0, 2: half of 1 + 4 + 4 summed; 5 / 4 averaged.
     x = np.float32([[[1.0, 0.0], [3.0, 2.0]]])

@@ -1,6 +1,5 @@
 """Bounds on log p(x)."""
 
-import math
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -72,11 +71,6 @@ def doubly_reparameterised(
         return (tf.identity(z), tf.zeros(tf.shape(z)[:1])), gradient
 
     return reweighted(z)
-
-
-def bits_per_dim(log_prob: tf.Tensor, dimensions: int) -> tf.Tensor:
-    """-log_prob / (D ln 2): nats an example to bits a dimension."""
-    return -log_prob / (dimensions * math.log(2.0))
 
 
 def squared_error(features: tf.Tensor, features_hat: tf.Tensor) -> tf.Tensor:
