@@ -12,7 +12,8 @@ from PIL import Image
 
 import zoo
 
-DOCUMENTS = ("README.md", "BUILD.md", "CHANGELOG.md", "docs/data.md", "docs/glossary.md", "docs/verbs.md")
+PAGES = ("docs/data.md", "docs/glossary.md", "docs/verbs.md")
+DOCUMENTS = ("README.md", "BUILD.md", "CHANGELOG.md", *PAGES)
 
 
 def read(repository, name):
