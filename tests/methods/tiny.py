@@ -82,17 +82,14 @@ def check_labelled_batches_leave_the_population_alone(model, data, *roles):
     Args:
         data: a semi-supervised batch; another with other labelled images gives the same.
     """
-    batches = data, data | {"x_labelled": 5.0 + 3.0 * data["x_labelled"]}
-    start = [v.numpy() for role in roles for v in model.networks[role].variables]
-    variables = [v for role in roles for v in model.networks[role].variables]
-    kept, step = [], int(model.play_counter)
-    for each in batches:
-        for variable, value in zip(variables, start):
-            variable.assign(value)
-        model.play_counter.assign(step)
+    variables = [v for role in roles for v in model.networks[role].variables if not v.trainable]
+    moving, kept = [v.numpy() for v in variables], []
+    start = {name: v.numpy() for name, v in model.state.items()}
+    for each in (data, data | {"x_labelled": 5.0 + 3.0 * data["x_labelled"]}):
+        for name, variable in model.state.items():
+            variable.assign(start[name])
         model.train_step(each)
-        kept.append([v.numpy() for v in variables if not v.trainable])
-    moving = [value for v, value in zip(variables, start) if not v.trainable]
+        kept.append([v.numpy() for v in variables])
     assert moving
     for before, one, other in zip(moving, *kept, strict=True):
         np.testing.assert_array_equal(one, other)
