@@ -86,12 +86,13 @@ class AVB(FamilyLikelihood, GenerativeModel):
             # The bound does not depend on r: as constants its moments lose no gradient.
             loc, scale = map(tf.stop_gradient, moments())
             contrast = self.draw(distributions.standard_normal(self.latent_dim), "r", batch_of=x)
-            t_q, t_r = self.discriminate(x, (z_q - loc) / scale, contrast)
+            pairs = (x, (z_q - loc) / scale), (x, contrast)
+            t_q, t_r = self.apply_each("discriminator", *pairs)  # T of q and of its contrast
             r = distributions.diagonal_normal(tf.concat([loc, tf.math.log(scale)], axis=1))
             kl = t_q + r.log_prob(z_q) - self.prior.log_prob(z_q)  # equation 4.2
         else:
             z_p = self.draw(self.prior, "z_p", batch_of=x)
-            t_q, t_r = self.discriminate(x, z_q, z_p)
+            t_q, t_r = self.apply_each("discriminator", (x, z_q), (x, z_p))
             kl = t_q
         log_likelihood = self.likelihood(z_q).log_prob(x)
         self.log(reconstruction_loss=-log_likelihood, kl=kl)
@@ -99,11 +100,6 @@ class AVB(FamilyLikelihood, GenerativeModel):
             "discriminator": adversarial.discriminator(t_q, t_r),
             "model": kl - log_likelihood,
         }
-
-    def discriminate(self, x: tf.Tensor, z_q: tf.Tensor, z_r: tf.Tensor) -> list[tf.Tensor]:
-        """T [B], [B] of codes and of their contrast, in one batch."""
-        pairs = tf.concat([x, x], axis=0), tf.concat([z_q, z_r], axis=0)
-        return tf.split(self.apply("discriminator", *pairs), 2)
 
     def inferred(self, x: tf.Tensor) -> tuple[Distribution, Callable[[], tuple]]:
         """q(z|x), and a function that gives its means and standard deviations, [B, d] each."""

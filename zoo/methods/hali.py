@@ -82,10 +82,8 @@ class HALI(GenerativeModel):
         z_top = self.draw(self.prior, "z_p", batch_of=x)  # p(z_L)
         z_p = self.descend(z_top, self.levels, self.draw)  # z_{L-1} ~ p(z_{L-1}|z_L), ..., z_1
         x_p = self.likelihood(z_p[0]).mean()  # p(x|z_1)
-        pairs = tf.concat([x, x_p], axis=0), tf.concat([_side(z_q), _side(z_p)], axis=0)
-        logits = self.apply("discriminator", *pairs)
-        logits = supervised.data_logit(logits) if self.classifies else logits
-        logits_q, logits_p = tf.split(logits, 2)
+        logits = self.apply_each("discriminator", (x, _side(z_q)), (x_p, _side(z_p)))
+        logits_q, logits_p = map(supervised.data_logit, logits) if self.classifies else logits
         self.log(**adversarial.accuracies(logits_q, logits_p))
         discriminator_loss = adversarial.discriminator(logits_q, logits_p)
         if self.classifies:
@@ -137,8 +135,9 @@ class HALI(GenerativeModel):
 
     def supervise(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """Mean cross-entropy of labelled examples among the K classes, scalar nats."""
-        z = self.climb(x, lambda q, place: self.draw(q, f"{place}_labelled"))
-        logits = self.apply("discriminator", x, _side(z))[:, :-1]
+        with self.statistics_kept():
+            z = self.climb(x, lambda q, place: self.draw(q, f"{place}_labelled"))
+            logits = self.apply("discriminator", x, _side(z))[:, :-1]
         return tf.reduce_mean(supervised.cross_entropy(logits, y))
 
     def class_logits(self, x: tf.Tensor) -> tf.Tensor:

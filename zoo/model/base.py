@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import distributions, fields, registry
+from zoo import distributions, fields, registry, seeds
 from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter, field
 from zoo.model.batches import Batches
@@ -303,20 +303,28 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         return (*(f"{player}_loss" for player in self.players), *self.phase_logs)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """x -> reconstruction; for models without inference z -> mean of p(x|z)."""
+        """x -> `reconstruct(x, seed=0)`; for models without inference z -> mean of p(x|z)."""
         if self.conditional:
             expected = "a verb that takes y, such as reconstruct, as this model is conditional"
             raise ValueError(refusal("call", expected, "model(x)"))
         if "reconstruct" in self.capabilities:
-            rows = tf.zeros([tf.shape(inputs)[0]], tf.int64)
-            return self.reconstruct_rows(inputs, rows)
-        return self.likelihood(inputs).mean()
+            return self.reconstruct_rows(inputs, seeds.row_seeds(tf.shape(inputs)[0], 0))
+        with self.inference():
+            return self.likelihood(inputs).mean()
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """The losses of one batch, in inference mode, without updates."""
-        losses = self.losses_of(data)
+        """The losses of one batch, in inference mode, without updates; on noise of its own.
+
+        An evaluation counts its batches from 0, so it can be repeated.
+        """
+        losses = self.losses_of(data, self.test_counter.value)
+        self.test_counter.assign_add(1)
         self._track({f"{player}_loss": loss for player, loss in losses.items()})
         return self._logs(self._evaluated)
+
+    def reset_metrics(self) -> None:
+        super().reset_metrics()
+        self.test_counter.assign(0)
 
     def _symbolic_build(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the model is built, and under several workers this fails (keras issue 20585)."""

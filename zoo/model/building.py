@@ -136,6 +136,7 @@ class Building:
         }
         self.step = self.add_weight(name="step", **counter)
         self.play_counter = self.add_weight(name="play_counter", **counter)
+        self.test_counter = self.add_weight(name="test_counter", **counter)
         networks = self.networks.values()
         self._averaged = [v for network in networks for v in network.trainable_variables]
         # Batch statistics too: those of the raw weights do not fit averaged ones.
