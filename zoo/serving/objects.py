@@ -71,10 +71,12 @@ def _tree(nodes: Any) -> str | None:
                 for pattern, wanted in places[kinds[index]].items()
             ):
                 return f"an object with a child {name!r} of kind {kind!r}"
-        if kinds[index] == _LIST and {c.local_name for c in node.children} != set(
-            map(str, range(kinds.count("variable")))
-        ):
-            return "a list of other than all variables"
+        if kinds[index] == _LIST:
+            variables = {i for i, kind in enumerate(kinds) if kind == "variable"}
+            numbers = {str(i) for i in range(len(variables))}
+            listed = {child.local_name: child.node_id for child in node.children}
+            if set(listed) != numbers or set(listed.values()) != variables:
+                return "a list of other than all variables"
     if len(nodes[0].children) != 2 or kinds.count(_LIST) != 1 or kinds.count(_MAP) != 1:
         return "other objects than the variables and the signatures"
     return None

@@ -95,12 +95,12 @@ _OF_NODES = frozenset(
     " _lower_using_switch_merge _num_original_outputs _output_shapes _read_only_resource_inputs"
     "".split()
 )
-# Bounds of what loading costs, some ten times what the largest configs need.
+# Bounds of what loading costs: ten times what the largest config needs (Real NVP on CelebA).
 _BYTES = 2**29
 _FUNCTIONS = 1000
-_NODES = 100_000  # with every call replaced by what it calls
+_NODES = 200_000  # with every call replaced by what it calls
 _DEPTH = 32  # calls within calls
-_ELEMENTS = 2**28  # of all constants
+_ELEMENTS = 2**26  # of all constants
 
 
 def scan(directory: str | os.PathLike) -> saved_model_pb2.SavedModel:
@@ -128,7 +128,7 @@ def scan(directory: str | os.PathLike) -> saved_model_pb2.SavedModel:
         raise damaged(directory, "saved_model.pb is not a SavedModel") from None
     # Without objects TensorFlow 2 falls back to the loader of sessions, which runs the saver and
     # the initialisers.
-    if len(saved.meta_graphs) != 1 or not saved.meta_graphs[0].HasField("object_graph_def"):
+    if len(saved.meta_graphs) != 1 or not saved.meta_graphs[0].object_graph_def.nodes:
         raise _refused(directory, "not exactly one graph with its objects")
     meta_graph = saved.meta_graphs[0]
     saver = Saver(meta_graph)
@@ -233,7 +233,9 @@ def _attributes(meta_graph: Any) -> str | None:
                 return f"the attribute {name!r} ({graphs.at(place, node)})"
             if name == "config_proto" and _optimizers(value.s):
                 return f"a choice of graph optimizers ({graphs.at(place, node)})"
-    return "a gradient of a function" if library.gradient else None
+    functions = {function.signature.name for function in library.function}
+    named = {gradient.gradient_func for gradient in library.registered_gradients}
+    return "a gradient of a function" if library.gradient or named - functions else None
 
 
 def _optimizers(serialised: bytes) -> bool:
@@ -247,5 +249,8 @@ def _optimizers(serialised: bytes) -> bool:
 
 
 def _assets(meta_graph: Any) -> str | None:
-    """Files that the loader of sessions would hand to the graph."""
-    return "assets" if meta_graph.asset_file_def else None
+    """Files that the loader of sessions would hand to the graph, in either of their places."""
+    if meta_graph.asset_file_def:
+        return "assets"
+    odd = sorted(set(meta_graph.collection_def) - {"saved_model_main_op"})
+    return f"a collection {odd[0]!r}" if odd else None
