@@ -12,7 +12,8 @@ from PIL import Image
 
 import zoo
 
-DOCUMENTS = ("README.md", "BUILD.md", "CHANGELOG.md", "docs/glossary.md")
+PAGES = ("docs/data.md", "docs/glossary.md", "docs/verbs.md")
+DOCUMENTS = ("README.md", "BUILD.md", "CHANGELOG.md", *PAGES)
 
 
 def read(repository, name):
@@ -98,12 +99,13 @@ def test_verbs_in_readme_are_those_of_the_models(repository):
     legend = re.search(r"^\*basic\*: (.*)$", text, re.M)[1]
     basic = set(re.findall(r"`(\w+)`", legend))
     rows = table_after(text, "| I want | method | paper | verbs |\n")
-    assert [name.strip("`") for _, name, _, _ in rows] == zoo.list_methods()
-    for _, name, _, cell in rows:
+    names = [re.fullmatch(r"\[(\w+)\]\(results/\1\.md\)", cell)[1] for _, cell, _, _ in rows]
+    assert names == zoo.list_methods()
+    for name, (_, _, _, cell) in zip(names, rows):
         verbs = set(re.findall(r"`(\w+)`", cell)) | (basic if "basic" in cell else set())
         told = set(re.findall(r"`(\w+)`\*", cell))  # has them when it is told the classes
-        needed = {"num_classes": 10} if name == "`cvae`" else {}
-        model = zoo.create(name.strip("`"), image_shape=(8, 8, 1), **needed)
+        needed = {"num_classes": 10} if name == "cvae" else {}
+        model = zoo.create(name, image_shape=(8, 8, 1), **needed)
         assert verbs - told == set(model.capabilities), name
         density = re.search("exact|bound", cell)
         assert model.density == (density and {"bound": "lower_bound"}.get(density[0], density[0]))
@@ -111,7 +113,7 @@ def test_verbs_in_readme_are_those_of_the_models(repository):
             flags = {"num_classes": 10}
             if "label_use" in zoo.registry.hyper_parameters(model.method):
                 flags["label_use"] = "classify"
-            model = zoo.create(name.strip("`"), image_shape=(8, 8, 1), **flags)
+            model = zoo.create(name, image_shape=(8, 8, 1), **flags)
             assert verbs == set(model.capabilities), name
 
 

@@ -20,7 +20,7 @@ import common
 import evaluate
 
 from zoo import ledger
-from zoo.errors import refusal
+from zoo.errors import refusal, unknown
 from zoo.metrics import names
 
 FLAGS = (
@@ -45,6 +45,10 @@ def run(flags: types.SimpleNamespace) -> None:
     for name, path in zip(titles(paths), paths):
         found = ledger.read_json(path / evaluate.FILE)
         tables[measured_on(path, found)][name] = found
+    known = {m for found in tables.values() for one in found.values() for m in one["metrics"]}
+    for metric in flags.metrics or ():
+        if metric not in known:
+            raise unknown("metrics", metric, sorted(known, key=names.position))
     if len(tables) > 1:
         print(f"{len(tables)} tables: numbers of different data or settings do not compare.\n")
     print("\n\n".join(table(title, found, flags.metrics) for title, found in tables.items()))

@@ -159,3 +159,12 @@ def test_runs_are_measured_first_and_once(trained, run_tool, tmp_path):
 def test_help_is_light(run_tool):
     done = run_tool("compare.py", "--help")
     assert done.returncode == 0 and "--evaluate" in done.stdout and done.stderr == ""
+
+
+def test_a_metric_that_no_run_has_is_refused(tmp_path, capsys):
+    one = a_run(tmp_path / "one", {"nll": entry(2.5), "elbo": entry(-3.0)})
+    assert compare.main(["compare.py", "--metrics=nl", one]) == 2
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert "Invalid `metrics`: expected one of elbo, nll." in captured.err
+    assert "Did you mean 'nll'?" in captured.err

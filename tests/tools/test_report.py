@@ -36,7 +36,7 @@ def test_report_writes_all_pages_and_then_finds_them_up_to_date(reported, tmp_pa
     assert not (tmp_path / "RESULTS.md").exists()
     assert reported() == 0
     assert reported("--check") == 0
-    assert f"| `{METHOD}` |" in (tmp_path / "README.md").read_text()
+    assert f"| [{METHOD}](results/{METHOD}.md) |" in (tmp_path / "README.md").read_text()
     assert (
         f"- {METHOD}: [digits](configs/{METHOD}/digits.cfg)"
         in (tmp_path / "RESULTS.md").read_text()

@@ -21,25 +21,17 @@ def splice(text: str, name: str, part: str) -> str:
 
 
 def which_method(methods: dict[str, Method]) -> str:
-    """A row a method: what it is for, its paper, its verbs.
-
-    The papers' addresses stand below the table, numbered, so that its lines stay short.
-    """
+    """A row a method: what it is for, its page, its paper, its verbs."""
     basic = _basic(methods)
-    addresses = dict.fromkeys(m.address for m in methods.values() if m.address)
-    numbers = {address: number for number, address in enumerate(addresses, 1)}
     lines = markdown.header("I want", "method", "paper", "verbs")
     for method in methods.values():
-        paper = method.paper
-        if method.address:
-            paper = f"[{paper}][{numbers[method.address]}]"
-        name = markdown.code(method.name)
-        lines.append(markdown.row(method.use, name, paper, _verbs(method, basic)))
+        name = markdown.link(method.name, f"results/{method.name}.md")
+        lines.append(markdown.row(method.use, name, method.paper, _verbs(method, basic)))
     legend = (
         f"*basic*: {', '.join(map(markdown.code, basic))}. "
         "Verbs with a star need to be told the classes, see below."
     )
-    return "\n".join([*lines, "", legend, "", *(f"[{n}]: {url}" for url, n in numbers.items())])
+    return "\n".join([*lines, "", legend])
 
 
 def _basic(methods: dict[str, Method]) -> list[str]:

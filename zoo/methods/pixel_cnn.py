@@ -13,7 +13,7 @@ from zoo.model.pixels import PixelDecoder
 class PixelCNN(PixelDecoder, GenerativeModel):
     """Gated PixelCNN: each pixel's distribution given the pixels before it, by masked convolutions.
 
-    *Use*: the exact likelihood of images, without codes.
+    *Use*: exact likelihoods; no codes.
     *Game*: max over the network of  E_x sum_i log p(x_i | x_1, ..., x_{i-1}[, y]).
     *Players*: model (the masked network; with location-dependent labels the decoder that spreads
         them over the image).

@@ -11,7 +11,7 @@ from zoo.model.pixels import PixelDecoder
 class PixelVAE(PixelDecoder, VAE):  # type: ignore[misc]  # decoder_output: of a pixel
     """Variational auto-encoder with an autoregressive decoder: z tells what pixels cannot.
 
-    *Use*: a likelihood near PixelCNN's, with codes.
+    *Use*: codes; a likelihood near PixelCNN's.
     *Game*: VAE's, with p(x|z) = prod_i p(x_i | x_1, ..., x_{i-1}, z).
     *Players*: model (encoder, masked network; with location-dependent conditioning the decoder that
         spreads z over the image).
