@@ -5,12 +5,13 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from zoo import distributions
+from zoo import distributions, seeds
 from zoo.fields import field
 from zoo.losses import adversarial
 from zoo.model import Distribution, GenerativeModel, Losses
 from zoo.model.mixins import FamilyLikelihood
 
+_MEAN_DRAWS = 1_000  # of each v_i, of which the means of the posterior are made; the same for all x
 _FLOOR = 1e-4  # of a variance: a code narrower than 0.01 would magnify rounding beyond use
 
 
@@ -110,8 +111,11 @@ class AVB(FamilyLikelihood, GenerativeModel):
             b, a = outputs[:, 0], outputs[:, 1:]
             combine = lambda noise: b + tf.reduce_sum(a * self.functions(noise), axis=1)
             width = self.basis_size * (self.noise_dim or self.latent_dim)
-            q = distributions.Implicit(combine, width, rows, (self.latent_dim,))
-            return q, lambda: self.moments_of_sum(a, b, width)
+            fixed = lambda: distributions.noise("normal", [_MEAN_DRAWS, width], seeds.fold(0, "v"))
+            mean = lambda: self.moments_of_sum(a, b, fixed())[0]
+            q = distributions.Implicit(combine, width, rows, (self.latent_dim,), mean)
+            noise = lambda: self.shared_noise([self.contrast_samples, width], "moments")
+            return q, lambda: self.moments_of_sum(a, b, noise())
         return self.code(x), lambda: self.moments_of_draws(x)
 
     def functions(self, noise: tf.Tensor) -> tf.Tensor:
@@ -123,9 +127,11 @@ class AVB(FamilyLikelihood, GenerativeModel):
         v = self.apply("basis", tf.concat([each, index], axis=1))
         return tf.reshape(v, [rows, m, self.latent_dim])
 
-    def moments_of_sum(self, a: tf.Tensor, b: tf.Tensor, width: int) -> tuple:
-        """E z = b + sum_i a_i E v_i;  Var z = sum_i a_i^2 Var v_i, as the e_i are independent."""
-        noise = self.shared_noise([self.contrast_samples, width], "moments")
+    def moments_of_sum(self, a: tf.Tensor, b: tf.Tensor, noise: tf.Tensor) -> tuple:
+        """E z = b + sum_i a_i E v_i;  Var z = sum_i a_i^2 Var v_i, as the e_i are independent.
+
+        The moments of the v_i, which do not depend on x, are those of draws from `noise`.
+        """
         mean, variance = tf.nn.moments(self.functions(noise), axes=0)  # [m, d]
         total = tf.reduce_sum(tf.square(a) * variance, axis=1)
         return b + tf.reduce_sum(a * mean, axis=1), tf.sqrt(total + _FLOOR)

@@ -119,7 +119,11 @@ class HALI(GenerativeModel):
 
     def climb(self, x: tf.Tensor, draw: Draw, top: int | None = None) -> list[tf.Tensor]:
         """[z_1, ..., z_top] of the encoders."""
-        z = [draw(self.posterior(x), "z_1")]
+        return self.climb_from(self.posterior(x), draw, top)
+
+    def climb_from(self, q: Distribution, draw: Draw, top: int | None = None) -> list[tf.Tensor]:
+        """[z_1, ..., z_top] from q(z_1|x)."""
+        z = [draw(q, "z_1")]
         for level in range(2, (top or self.levels) + 1):
             z.append(draw(self.up(z[-1], level), f"z_{level}"))
         return z
@@ -163,12 +167,12 @@ class HALI(GenerativeModel):
         """q(z_level|x), known by its samples; the joint q(z_1, ..., z_L|x) for None."""
         if level is None:
             return tfd.JointDistributionCoroutine(lambda: self.joint(x))
-        dims = self.dims[:level]
+        dims, first = self.dims[:level], self.posterior(x)  # however many draws: x is read once
 
         def function(noise: tf.Tensor) -> tf.Tensor:
             noises = iter(tf.split(noise, dims, axis=-1))
             draw = lambda q, place: q.distribution.loc + q.distribution.scale * next(noises)
-            return self.climb(x, draw, level)[-1]
+            return self.climb_from(first, draw, level)[-1]
 
         return distributions.Implicit(function, sum(dims), tf.shape(x)[0], dims[-1:])
 
@@ -208,7 +212,7 @@ class HALI(GenerativeModel):
         with self.inference():
             z = self.posterior(x).mean()
             for level in range(2, self.levels + 1):
-                rows = self.trace(f"encoder_{level}", z)
+                *rows, _ = self.trace(f"encoder_{level}", z)
                 hidden |= {f"level_{level}_row_{i}": row for i, row in enumerate(rows)}
                 z = self.up(z, level).mean()
         return hidden
