@@ -9,6 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from zoo import distributions, networks, seeds
 from zoo.errors import refusal
+from zoo.model.logs import Logs
 
 Shape = Sequence[int]
 
@@ -137,6 +138,9 @@ class Building:
         }
         self.step = self.add_weight(name="step", **counter)
         self.play_counter = self.add_weight(name="play_counter", **counter)
+        self._trainable_at_first = tuple(
+            v.trainable for network in self.networks.values() for v in network.variables
+        )
         self._averages: list[keras.Variable] = []
         for variable in self._trained if self.ema_decay is not None else ():
             average = self.add_weight(
@@ -149,5 +153,6 @@ class Building:
             average.assign(variable)
             self._averages.append(average)
         self.optimizers: dict[str, Any] = {}
+        self._logs: Logs | None = None
         self._functions: dict = {}  # traced verbs
         self.built = True
