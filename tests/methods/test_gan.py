@@ -114,7 +114,7 @@ def test_the_generators_losses_differ_in_value_and_gradient():
         bias.assign(bias - 4.0)  # the discriminator is sure
         moves[loss] = gradients(model, model.generator_phase, x)["generator"]
         model.play(model.generator_phase, x)
-        costs[loss] = float(model._trackers["generator_loss"].result())
+        costs[loss] = float(model._logs.by_name["generator_loss"].result())
     logit = np.log(np.expm1(-costs["minimax"]))
     assert logit < -1
     np.testing.assert_allclose(costs["non_saturating"], np.log1p(np.exp(-logit)), rtol=1e-4)

@@ -168,6 +168,8 @@ FAMILIES = (
         "one_hot",
         _choice,
         lambda p, noise: tf.one_hot(category(p.probs_parameter(), noise), p.event_shape[0]),
+        parameters=("logits",),
+        options={"dtype": tf.float32},
     ),
     Family(
         tfd.MultivariateNormalTriL,

@@ -155,7 +155,7 @@ def _network(shape: tuple[int, ...], seed: int) -> keras.Sequential:
     if len(shape) == 3:
         side, maps = min(shape[:2]), 32
         while side > 4:
-            add(keras.layers.Conv2D, maps, 5, 2, "same", activation="leaky_relu")
+            add(keras.layers.Conv2D, maps, 5, 2, "same", "channels_last", activation="leaky_relu")
             side, maps = -(-side // 2), 2 * maps
         layers.append(keras.layers.Flatten())
     else:

@@ -9,6 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from zoo import distributions, networks, seeds
 from zoo.errors import refusal
+from zoo.model.logs import Logs
 
 Shape = Sequence[int]
 
@@ -154,6 +155,7 @@ class Building:
         ]
         self.restart_averages()
         self.optimizers: dict[str, Any] = {}
+        self._logs: Logs | None = None
         self._functions: dict = {}  # traced verbs
         self.built = True
 

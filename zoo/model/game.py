@@ -18,6 +18,7 @@ from tensorflow_probability import distributions as tfd
 
 from zoo import distributions, networks, seeds
 from zoo.errors import refusal
+from zoo.model.logs import Logs
 
 Distribution: TypeAlias = tfd.Distribution
 Losses = dict[str, tf.Tensor]  # {player: loss, [B] or a scalar}
@@ -76,7 +77,7 @@ class Game:
     test_counter: keras.Variable
     _averages: list[keras.Variable]
     _averaged: list[keras.Variable]
-    _trackers: dict[str, keras.metrics.Mean]
+    _logs: Logs | None
 
     def play(
         self,
@@ -157,6 +158,9 @@ class Game:
             raise ValueError(
                 refusal("phase", f"a loss of {player} that reaches all its variables", missing)
             )
+        if not pairs:  # all its networks are frozen
+            self._track({f"{player}_gradient_norm": tf.zeros([])})
+            return
         gradients, variables = zip(*pairs)
         replicas, _ = seeds.replica()
         if self.weight_decay:  # a replica's share, as of the losses
@@ -165,14 +169,19 @@ class Game:
         if self.clip_norm is not None and replicas > 1:  # the optimizer will sum the shares again
             summed = tf.distribute.get_replica_context().all_reduce("SUM", list(gradients))
             gradients = [g / replicas for g in summed]
-        norm = tf.linalg.global_norm(gradients) * replicas  # unclipped: the mean replica's
+        wide = [tf.cast(g, tf.float32) for g in gradients]
+        norm = tf.linalg.global_norm(wide) * replicas  # unclipped: the mean replica's
         if self.clip_norm is not None:
             scale = tf.minimum(1.0, self.clip_norm / tf.maximum(norm, 1e-12))
             gradients = [g * tf.cast(scale, g.dtype) for g in gradients]
         self._track({f"{player}_gradient_norm": norm})
-        if self.lr_schedule != "constant":
-            optimizer.learning_rate = self.learning_rate_of(player) * self._decay()
+        if self.lr_schedule == "constant":
+            optimizer.apply(list(gradients), list(variables))
+            return
+        rate = tf.convert_to_tensor(optimizer.learning_rate)  # as users and callbacks set it
+        optimizer.learning_rate = rate * self._decay()
         optimizer.apply(list(gradients), list(variables))
+        optimizer.learning_rate = rate
 
     def learning_rate_of(self, player: str) -> float:
         """The learning rate that a player begins with: its own, or the one of all."""
@@ -181,7 +190,7 @@ class Game:
 
     def _decay(self) -> tf.Tensor:
         """Factor of the learning rate at this step, from 1 down to 0.01."""
-        done = tf.cast(self.step.value - self.decay_from, tf.float32) / max(self.decay_steps, 1)
+        done = tf.cast(self.step.value - self.decay_from, tf.float32) / self.decay_steps
         done = tf.clip_by_value(done, 0.0, 1.0)
         return 1.0 - 0.99 * done if self.lr_schedule == "linear" else 0.01**done
 
@@ -281,8 +290,9 @@ class Game:
             phase.logged.append(values)
 
     def _track(self, values: dict[str, tf.Tensor]) -> None:
-        for name, value in values.items():
-            self._trackers[name].update_state(tf.cast(value, tf.float32))
+        if self._logs is None:
+            raise ValueError(refusal("model", "a compiled one: call compile()", "no optimizers"))
+        self._logs.update(values)
 
     def report(self) -> dict[str, tf.Tensor]:
         """Ends a training step: counts it, averages weights and statistics, returns the logs."""
@@ -295,11 +305,13 @@ class Game:
             t = tf.cast(self.step.value, tf.float32)
             decay = tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
             for average, variable in zip(self._averages, self._averaged):
-                average.assign(average * decay + variable * (1.0 - decay))
-        return self._logs()
+                share = tf.cast(decay, variable.dtype)
+                average.assign(average * share + variable * (1.0 - share))
+        return self._means()
 
-    def _logs(self, names: Iterable[str] | None = None) -> dict[str, tf.Tensor]:
-        logs = {name: self._trackers[name].result() for name in names or self._trackers}
+    def _means(self, names: Iterable[str] | None = None) -> dict[str, tf.Tensor]:
+        assert self._logs is not None  # something was tracked
+        logs = self._logs.result(names)
         if isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
             # Keras cannot reduce scalars over workers (keras issue 20585).
             logs = {name: tf.reshape(value, [1]) for name, value in logs.items()}

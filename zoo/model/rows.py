@@ -148,7 +148,7 @@ class Rows(Verbs):
     def reading_of(self, x: tf.Tensor, y: tf.Tensor | None = None) -> tfd.Distribution:
         """What `read` returns."""
         with self.inference():
-            return self._lazy(self.reading(x) if y is None else self.reading(x, y))
+            return self._lazy(self._reading(x, y))
 
     @staticmethod
     def described(distribution: tfd.Distribution) -> tuple[str, dict[str, tf.Tensor]]:
@@ -171,6 +171,12 @@ class Rows(Verbs):
         if level != 1:
             return self.posterior_of_level(x, level)
         return self.posterior(x) if y is None else self.posterior(x, y)
+
+    def _reading(self, x: tf.Tensor, y: tf.Tensor | None = None) -> tfd.Distribution:
+        read = self.reading(x) if y is None else self.reading(x, y)
+        if not isinstance(read, tfd.Distribution):
+            raise TypeError(refusal("reading", "a TFP distribution", type(read).__name__))
+        return read
 
     def _likelihood(self, z: tf.Tensor, y: tf.Tensor | None = None) -> tfd.Distribution:
         return self.likelihood(z) if y is None else self.likelihood(z, y)
@@ -208,8 +214,7 @@ class Rows(Verbs):
     ) -> dict[str, tf.Tensor]:
         """The parameters of `reading(x)` by name, or {"value"}, as `encode_rows`."""
         with self.inference():
-            q = self.reading(x) if y is None else self.reading(x, y)
-            return self._as_outputs(q, seeds_, "read")
+            return self._as_outputs(self._reading(x, y), seeds_, "read")
 
     def _as_outputs(
         self, q: tfd.Distribution, seeds_: tf.Tensor, place: str
@@ -262,7 +267,7 @@ class Rows(Verbs):
             expected = "a model whose encoder is made of rows, as those of tables are"
             received = type(self.networks.get("encoder")).__name__
             raise ValueError(refusal("features", expected, received))
-        extra = [tf.zeros([len(x), self._encoder_noise])] if self._encoder_noise else []
+        extra = [tf.zeros([tf.shape(x)[0], self._encoder_noise])] if self._encoder_noise else []
         extra += [] if y is None else [self.label_vector(y)]
         with self.inference():
             *hidden, _ = self.trace("encoder", x, *([tf.concat(extra, axis=1)] if extra else []))

@@ -1,6 +1,5 @@
 """An export in Python: the verbs of a model without its method's code."""
 
-import math
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -102,11 +101,9 @@ class Served(Verbs):
         """log w = log p(x, z) - log q(z|x) of one draw z, the output of `log_prob`."""
         return self._run("log_prob", x=x, seed=seeds_, y=y)["log_prob"]
 
-    def _bound(self, x: tf.Tensor, y: tf.Tensor | None, samples: int, seed: int) -> tf.Tensor:
-        # Several draws, one a call, are joined as log 1/k sum_k w_k (IWAE).
-        draws = tf.reshape(seeds.row_seeds(samples * len(x), seed), [samples, len(x)])
-        weights = [self._by_rows("log_prob_rows", x, rows, y=y) for rows in draws]
-        return tf.reduce_logsumexp(tf.stack(weights), axis=0) - math.log(samples)
+    @property
+    def draws_a_call(self) -> int:
+        return 1
 
     def classify_rows(self, x: tf.Tensor) -> tf.Tensor:
         """The output of `classify`."""
