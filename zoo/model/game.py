@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import distributions, networks, seeds
+from zoo import distributions, graphs, networks, seeds
 from zoo.errors import refusal
 
 Distribution: TypeAlias = tfd.Distribution
@@ -75,6 +75,7 @@ class Game:
     _trained: list[keras.Variable]
     _trackers: dict[str, keras.metrics.Mean]
 
+    @graphs.custom_gradients()
     def play(
         self,
         phase: Callable[..., Losses],
@@ -116,6 +117,7 @@ class Game:
         if after is not None:
             after()
 
+    @graphs.custom_gradients()
     def losses_of(self, data: Any) -> Losses:
         """{player: loss} of one batch, in inference mode, on fixed noise: nobody moves.
 
@@ -268,5 +270,5 @@ class Game:
         if self._averages:
             mapping = [(v, average.value) for v, average in zip(self._trained, self._averages)]
             averaged = keras.StatelessScope(state_mapping=mapping)
-        with entered(None), averaged:
+        with graphs.custom_gradients(), entered(None), averaged:
             yield
