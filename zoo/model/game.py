@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import distributions, networks, seeds
+from zoo import distributions, graphs, networks, seeds
 from zoo.errors import refusal
 from zoo.model.logs import Logs
 
@@ -79,6 +79,7 @@ class Game:
     _averaged: list[keras.Variable]
     _logs: Logs | None
 
+    @graphs.custom_gradients()
     def play(
         self,
         phase: Callable[..., Losses],
@@ -120,6 +121,7 @@ class Game:
         if after is not None:
             after()
 
+    @graphs.custom_gradients()
     def losses_of(self, data: Any, index: int | tf.Tensor = 0) -> Losses:
         """{player: loss} of one batch, in inference mode, on the averaged weights: nobody moves.
 
@@ -330,5 +332,5 @@ class Game:
     @contextlib.contextmanager
     def inference(self) -> Iterator[None]:
         """Networks in inference mode, on the averaged weights when `ema_decay` is set."""
-        with entered(None), self.averaged():
+        with graphs.custom_gradients(), entered(None), self.averaged():
             yield
