@@ -10,10 +10,12 @@ Four file operations belong to the saver of every SavedModel (`SaveV2`, `Restore
 variables, only in the functions that the saver's own two nodes call, and nothing else may call or
 name those. What `scan` returns, and `zoo.load` loads, is the rest: a program without file
 operations. Its objects are those of an export and no others, so loading calls none of its
-functions; and its size, nesting and constants are bounded, so loading ends.
+functions; and its size, nesting and constants are bounded.
 
 What remains possible to whoever writes an export: wrong answers, and at a verb endless loops,
-requests for huge memory, and whatever errors the kernels of the listed operations have. The session
+requests for huge memory, and whatever errors the kernels of the listed operations have. While
+loading, TensorFlow computes shapes that depend on constants alone: that is no loop, but a product
+of large matrices there may take long. The session
 loader (C++, TF Serving) runs the saver's restore function, which `zoo.load` never does. That
 function is accepted only if it reads from the path that the loader gives it, and writes no file.
 """

@@ -216,10 +216,10 @@ class Scored(Sampled):
 def load(path: str | os.PathLike) -> Served:
     """Loads an export after checking its sums and its operations.
 
-    Nothing that an export holds runs while it is loaded, and no operation of its signatures reaches
-    a file (`zoo.serving.scan`); loading reads each file once or twice, so its time is bounded by
-    their size. What a hostile export can still do is said there: wrong answers, and verbs that do
-    not end or ask for too much memory.
+    Loading calls no function of an export, and no operation in it reaches a file. What a hostile
+    one can still do is said in `zoo.serving.scan`: give wrong answers, and compute for long or ask
+    for much memory. What is loaded is what was checked, even if the file is replaced meanwhile;
+    only the weights are read after their sums were compared.
 
     Args:
         path: of the export, whose newest version is taken, or of one version.
