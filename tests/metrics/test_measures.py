@@ -36,9 +36,9 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
 )
 def test_errors_are_the_spread_over_data_sets(measured):
     random = np.random.default_rng(1)
-    found = [measured(random) for _ in range(120)]
-    spread = np.std([each.value for each in found], ddof=1)  # known to 1 / sqrt(240) = 6.5 %
-    assert np.mean([m.standard_error for m in found[:40]]) == pytest.approx(spread, rel=0.25)
+    found = [measured(random) for _ in range(50)]
+    spread = np.std([each.value for each in found], ddof=1)  # known to 1 / sqrt(100) = 10 %
+    assert np.mean([m.standard_error for m in found]) == pytest.approx(spread, rel=0.35)
 
 
 def clusters(random, n=400):
@@ -139,9 +139,7 @@ class Means(Linear):
 
 
 def test_samples_are_draws_of_p_of_x_where_it_is_a_likelihood():
-    toy = Data(
-        3, modes=np.zeros((1, 2)), train=LABELLED.splits["train"], test=LABELLED.arrays("test")
-    )
+    toy = Data(3, modes=np.zeros((1, 2)), **LABELLED.splits)
     toy.mode_stddev = 1.0
     names = ["high_quality_share", "modes_covered"]
     found = metrics.evaluate(Means(), toy, metrics=names)
@@ -172,9 +170,7 @@ class Noisy(Linear):
         return distributions.Implicit(lambda noise: x / 2.0 + 3.0 * noise, 2, len(x), (2,))
 
 
-def test_codes_without_a_mean_are_averages_of_draws_that_say_so_and_have_no_active_units(
-    monkeypatch,
-):
+def test_codes_without_a_mean_are_averages_of_draws_and_have_no_active_units():
     s = subject.Subject(Noisy(), LABELLED)
     x, codes = LABELLED.arrays("test")["x"], s.codes("test")["mean"]
     # The same noises for every x: what is left of them is one shift, of standard error 3 / 16.
@@ -246,18 +242,7 @@ class Averaged(Linear):
             return self.prior.log_prob(z) + self.decode(z).log_prob(x)
 
 
-def test_chains_begin_at_the_prior_of_the_weights_that_the_verbs_use():
-    model = Averaged()
-    x, z = ais.simulate(model, 400)
-    assert np.abs(np.mean(z, axis=0)).max() < 4 / math.sqrt(400)
-    lower, upper = ais.bounds(model, x[:40], z[:40], chains=8, steps=8, start="prior")
-    truth = -np.log(4 * math.pi) - np.square(x[:40]).sum(axis=1) / 4  # log N(x; 0, 2 I)
-    for bound in (lower, upper):
-        error = bound - truth
-        assert abs(error.mean()) < 0.15 + 4 * error.std(ddof=1) / math.sqrt(len(error))
-
-
-def test_the_chains_that_are_measured_keep_the_steps_of_the_pilots(monkeypatch):
+def test_chains_ask_the_weights_that_the_verbs_use_and_keep_the_steps_of_the_pilots(monkeypatch):
     seen, anneal = {}, ais._anneal
 
     def spy(path, z, betas, seed, place, step_sizes=None):
@@ -266,14 +251,21 @@ def test_the_chains_that_are_measured_keep_the_steps_of_the_pilots(monkeypatch):
         return found
 
     monkeypatch.setattr(ais, "_anneal", spy)
-    x, z = simulation.simulate(Averaged(), 2)
-    ais.bounds(Averaged(), x, z, chains=3, steps=4, start="prior")
+    model = Averaged()
+    x, z = ais.simulate(model, 400)
+    assert np.abs(np.mean(z, axis=0)).max() < 4 / math.sqrt(400)
+    lower, upper = ais.bounds(model, x[:40], z[:40], chains=8, steps=8, start="prior")
+    truth = -np.log(4 * math.pi) - np.square(x[:40]).sum(axis=1) / 4  # log N(x; 0, 2 I)
+    for bound in (lower, upper):
+        error = bound - truth
+        assert abs(error.mean()) < 0.15 + 4 * error.std(ddof=1) / math.sqrt(len(error))
+    # Chains that adapt as they are measured are no bound.
     assert {place: given is None for place, (given, *_) in seen.items()} == {
         "pilots": True, "forward": False, "backward": False,
     }  # fmt: skip
     adapted = seen["pilots"][1]
     assert seen["forward"][0] is adapted
-    assert [chains for *_, chains in seen.values()] == [ais.PILOTS, 3, 3]
+    assert [chains for *_, chains in seen.values()] == [ais.PILOTS, 8, 8]
 
 
 def test_the_critic_is_measured_on_samples_that_it_did_not_learn_from(monkeypatch):
