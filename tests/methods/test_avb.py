@@ -235,3 +235,15 @@ def test_the_basis_is_the_model_player_s_and_moves():
     before = states(model)
     model.train_step(tf.constant(batch()))
     assert moved(before, states(model)) == {"encoder", "basis", "decoder", "discriminator"}
+
+
+def test_the_mean_of_a_basis_posterior_is_in_closed_form():
+    # b + sum_i a_i E v_i, E v_i of 1,000 draws, against 20,000 draws of q(z|x): errors s / 32 and
+    # s / 141 of a standard deviation s.
+    model, x = basis(), batch(4)
+    q = model.encode(x)
+    z = q.sample(20_000, seed=(0, 1)).numpy()
+    assert distributions.has_exact_mean(q)
+    assert np.abs((z.mean(axis=0) - q.mean()) / z.std(axis=0)).max() < 5 * (1 / 32 + 1 / 141)
+    np.testing.assert_allclose(model.encode(x[:1]).mean(), q.mean()[:1], rtol=1e-4, atol=1e-6)
+    assert not distributions.has_exact_mean(avb().encode(x))

@@ -77,6 +77,16 @@ class Linear:
         return self.proper
 
 
+class Grey(Linear):
+    """p(x|z) of images: a mass on 256 levels, in place of a density."""
+
+    image_shape = (4, 4, 1)
+
+    def decode(self, z, y=None):
+        loc = tf.zeros([len(z), *self.image_shape])
+        return distributions.one_event(distributions.DiscretisedLogistic(loc, loc + 0.1))
+
+
 class Hierarchy(Linear):
     """Level 2 knows the second coordinate alone, and reconstructs the first with the other sign."""
 

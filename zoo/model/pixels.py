@@ -104,8 +104,8 @@ class PixelDecoder(Model):
     def adapt(self, x: tf.Tensor) -> None:
         if self.decoder_output != "bernoulli":
             steps = np.asarray(x) * (self.grey_levels - 1)
-            # Half a step of 256 levels: 17 of them stand for 8-bit images of 17 values too.
-            near = np.abs(steps - np.round(steps)).max() <= 0.5 * (self.grey_levels - 1) / 255
+            # To half a step of 256 levels, and rounding: 17 levels may be stored in 8 bits.
+            near = np.abs(steps - np.round(steps)).max() <= 0.51 * (self.grey_levels - 1) / 255
             expected = "as many values as pixels have, evenly from 0 to 1, 256 of 8-bit images"
             self.require(near, "grey_levels", expected)
         super().adapt(x)
