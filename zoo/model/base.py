@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import distributions, fields, registry, seeds
+from zoo import checks, distributions, fields, registry, seeds
 from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter, field
 from zoo.model.batches import Batches
@@ -51,6 +51,24 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         "dtype": 'Keras dtype policy, such as "mixed_bfloat16".',
         "name": "of the Keras model.",
     }
+    RESERVED = (  # what Keras sets on a model
+        "activity_regularizer",
+        "autocast",
+        "built",
+        "call_signature_parameters",
+        "compiled",
+        "history",
+        "optimizer",
+        "predict_function",
+        "steps_per_execution",
+        "stop_evaluating",
+        "stop_predicting",
+        "stop_training",
+        "supports_jit",
+        "test_function",
+        "train_function",
+        "unrolled_steps_per_execution",
+    )
     PLAYERS: ClassVar[dict[str, tuple[str, ...]]] = {}
     SHARED: ClassVar[tuple[str, ...]] = ()
     LOGS: ClassVar[tuple[str, ...]] = ()
@@ -66,7 +84,9 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
 
     latent_dim: int = field("dimensions of z", default=64, at_least=1)
     network: str = field('"auto", or the name of a table of networks', default="auto")
-    seed: int = field("of the initial weights and of all noise", default=0, at_least=0)
+    seed: int = field(
+        "of the initial weights and of all noise", default=0, at_least=0, at_most=2_147_483_647
+    )
     learning_rate: float = field(
         "of Adam, for players without one of their own", default=2e-4, above=0
     )
@@ -110,7 +130,9 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
             expected = 'fields, such as gamma: float = field("weight of ...", default=1.0)'
             raise TypeError(refusal(f"{cls.__name__}.__init__", expected, "a constructor"))
         super().__init_subclass__(**options)
-        keras.saving.register_keras_serializable("zoo")(cls)
+        # Users' classes under their modules: one of a built-in's name must not take its place.
+        package = "zoo" if cls.__module__.split(".")[0] == "zoo" else cls.__module__
+        keras.saving.register_keras_serializable(package, cls.__qualname__)(cls)
 
     def __init__(
         self,
@@ -395,9 +417,9 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
 def _image_shape(shape: Sequence[int]) -> tuple[int, ...]:
     expected = "(H, W, C) or (D,), all ints >= 1"
     try:
-        shape = tuple(operator.index(axis) for axis in shape if not isinstance(axis, str))
-    except TypeError:
-        raise TypeError(refusal("image_shape", expected, shape)) from None
-    if len(shape) not in (1, 3) or min(shape) < 1:
+        sizes = tuple(checks.whole(axis, "image_shape") for axis in shape)
+    except (TypeError, ValueError) as error:
+        raise type(error)(refusal("image_shape", expected, shape)) from None
+    if len(sizes) not in (1, 3):
         raise ValueError(refusal("image_shape", expected, shape))
-    return shape
+    return sizes
