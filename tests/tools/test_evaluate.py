@@ -7,6 +7,7 @@ import evaluate
 import pytest
 import train
 
+from zoo import files
 from zoo.metrics import names
 
 FEW = ("--limit=50", "--svm_repeats=2", "--iwae_samples=2")

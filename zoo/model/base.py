@@ -1,6 +1,5 @@
 """The base of every method: what it defines, its networks, and what Keras wants of a model."""
 
-import operator
 import os
 import pathlib
 from collections.abc import Sequence
