@@ -8,10 +8,10 @@ from zoo import distributions
 from zoo.fields import field
 from zoo.losses import adversarial, supervised
 from zoo.model import Distribution, GenerativeModel, Losses
-from zoo.model.mixins import AmortisedPosterior
+from zoo.model.mixins import AmortisedPosterior, FamilyLikelihood
 
 
-class ALI(AmortisedPosterior, GenerativeModel):
+class ALI(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
     """Adversarially learned inference: encoder and decoder against a discriminator of pairs.
 
     *Use*: sharp samples and codes from one game; few labels.
@@ -38,11 +38,10 @@ class ALI(AmortisedPosterior, GenerativeModel):
     OUTPUT_BIAS = True
     TOGETHER = True  # the two joints are one batch of D, and of its statistics (authors' code)
 
-    decoder_output: Literal["deterministic", "normal"] = field(
+    decoder_output: Literal["deterministic", "normal"] = field(  # type: ignore[assignment]
         'p(x|z): a point, or "normal" with standard deviation `decoder_stddev`',
         default="deterministic",
     )
-    decoder_stddev: float = field("standard deviation of a normal p(x|z)", default=0.1, above=0)
     prior_family: Literal["normal", "uniform"] = field(
         "p(z): N(0, I), or U(-1, 1)", default="normal"
     )
@@ -62,7 +61,7 @@ class ALI(AmortisedPosterior, GenerativeModel):
             self.require(self.encoder_output != "implicit", "encoder_output", expected)
         d, y = self.latent_dim, self.label_width
         self.make_posterior()
-        self.make("decoder", (d + y,), outputs=self.image_shape)
+        self.make_likelihood(d)
         classes = ((self.num_classes or 0) + 1,) if self.classifies else ()
         self.make("discriminator", self.image_shape, (d,), *(((y,),) if y else ()), outputs=classes)
 
@@ -125,8 +124,3 @@ class ALI(AmortisedPosterior, GenerativeModel):
         if self.prior_family == "uniform":
             return distributions.uniform(self.latent_dim)
         return super().prior
-
-    def likelihood(self, z: tf.Tensor, y: tf.Tensor | None = None) -> Distribution:
-        """p(x|z), or p(x|z, y)."""
-        outputs = self.apply("decoder", tf.concat([z, *self.labels_of(y)], axis=-1))
-        return distributions.likelihood(self.decoder_output, outputs, self.decoder_stddev)

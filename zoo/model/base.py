@@ -111,8 +111,8 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         above=0,
     )
     ema_decay: float | None = field(
-        "decay of the moving average of the weights, which all verbs use if it is set; early on "
-        "the smaller (1 + t) / (10 + t) is used at step t",
+        "decay of the moving averages of the weights and of batch statistics, which evaluation and "
+        "all verbs use if it is set; early on the smaller (1 + t) / (10 + t) is used at step t",
         default=None,
         at_least=0,
         below=1,
