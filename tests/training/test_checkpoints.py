@@ -142,7 +142,7 @@ def test_the_manifest_is_plain_json(tmp_path):
     assert manifest["sha256"].keys() == {"variables.npz"}
 
 
-# --- what another program, or somebody who means harm, may have written -----------------------------
+# --- what another program, or somebody who means harm, may have written ---------------------------
 
 
 def sealed(path, content=None, **manifest):
