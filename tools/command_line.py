@@ -15,13 +15,15 @@ import importlib
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 import textwrap
+import threading
 import traceback
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the tools of a clone use its own library, installed or not
@@ -84,15 +86,18 @@ def main(
     argv = list(sys.argv if argv is None else argv)
     tool = pathlib.Path(argv[0]).name
     debug = any(item in ("--debug", "--debug=true") for item in argv)
+    if hasattr(sys.stdout, "reconfigure"):  # what the terminal cannot show ends no tool
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        namespace = parse(argv, flags, repeated, expand)
-        if namespace.help:
-            docstring = sys.modules[run.__module__].__doc__
-            print(help_text(tool, docstring, flags, namespace.method_flags))
+        with _sigterm_ends():
+            namespace = parse(argv, flags, repeated, expand)
+            if namespace.help:
+                docstring = sys.modules[run.__module__].__doc__
+                print(help_text(tool, docstring, flags, namespace.method_flags))
+                return 0
+            run(namespace)
+            sys.stdout.flush()
             return 0
-        run(namespace)
-        sys.stdout.flush()
-        return 0
     except KeyboardInterrupt:
         code, line = INTERRUPTED, "interrupted"
     except SystemExit as stop:
@@ -185,6 +190,23 @@ def _as_text(value):
     if isinstance(value, (tuple, list)):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+@contextlib.contextmanager
+def _sigterm_ends() -> Iterator[None]:
+    """Within the block SIGTERM is an exit, so that what was begun is cleaned up."""
+    if threading.current_thread() is not threading.main_thread():  # the others get no signals
+        yield
+        return
+
+    def end(number: int, frame: types.FrameType | None) -> NoReturn:
+        raise SystemExit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -4,13 +4,15 @@ import difflib
 import os
 import pathlib
 import types
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 # A tool finds in `common` all that it needs of `command_line`.
 from command_line import ROOT, flag, flags_text, load, main, one_line, parse  # noqa: F401
 
-from zoo import data, registry
+from zoo import data, registry, training
 from zoo.errors import refusal, unknown
+from zoo.fields import HyperParameter
 
 if TYPE_CHECKING:
     from zoo.data import Dataset
@@ -18,7 +20,15 @@ if TYPE_CHECKING:
 DATA_DIR = flag("data_dir", "str", None, "folder of TensorFlow Datasets; None means TFDS_DATA_DIR")
 RUN_DIR = flag("run_dir", "str", None, "directory of the run")
 WHICH = flag("which", "str", "newest", "checkpoint of the run", choices=("newest", "best"))
+ALLOW = flag(
+    "allow",
+    "tuple",
+    (),
+    "modules outside the zoo that a recorded run may import, separated by commas; an import runs"
+    " their code",
+)
 SPLITS = ("train", "validation", "test")
+_PATHS = ("npz", "folder")  # prefixes of data sets that lie at a path
 _STRATEGIES = ("none", "mirrored", "multi_worker", "tpu")
 _PRECISIONS = ("float32", "mixed_bfloat16")
 _JIT_COMPILE = ("auto", "true", "false")
@@ -130,9 +140,48 @@ def existing_run(flags: types.SimpleNamespace) -> pathlib.Path:
     return run_dir
 
 
-def recorded(run_dir: str | os.PathLike) -> types.SimpleNamespace:
-    """The namespace of flags that a run's `flags.cfg` records."""
-    return parse(["train.py", f"--flagfile={pathlib.Path(run_dir) / 'flags.cfg'}"], RUN_FLAGS)
+def recorded(run_dir: pathlib.Path, allow: Collection[str]) -> types.SimpleNamespace:
+    """The namespace of flags that a run's `flags.cfg` records.
+
+    Args:
+        run_dir: the directory.
+        allow: modules that may be imported for its method.
+    """
+    line = [f"--{name}={text}" for name, text in training.read_flags(run_dir).items()]
+    try:
+        return parse(["train.py", *line], RUN_FLAGS, allow=allow)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{error} It stands in {run_dir / 'flags.cfg'}.") from None
+
+
+def check_recordable(values: Mapping[str, Any], method_flags: Iterable[HyperParameter]) -> None:
+    """Refuses flags whose values flags.cfg would not give back.
+
+    Args:
+        values: {name: value} of the flags that it will hold.
+        method_flags: the hyper-parameters among them.
+    """
+    known = {item.name: item for item in (*RUN_FLAGS, *method_flags)}
+    for name, value in values.items():
+        text = flags_text({name: value})
+        try:
+            text.encode()
+            first, *rest = text.splitlines()
+            kept = not rest and known[name].parse(first.strip().partition("=")[2]) == value
+        except ValueError:  # not Unicode, or a part of the value that is none of its own
+            kept = False
+        if not kept:
+            expected = "a value that a line of flags.cfg gives back (no line break, no blanks at"
+            expected += " its ends, not the word none)"
+            raise ValueError(refusal(name, expected, value))
+
+
+def absolute(dataset: str) -> str:
+    """The name of a data set that means the same in every working directory."""
+    prefix, _, path = dataset.partition(":")
+    if not path or prefix not in _PATHS:
+        return dataset
+    return f"{prefix}:{os.path.abspath(os.path.expanduser(path))}"
 
 
 def check_run(flags: types.SimpleNamespace) -> None:

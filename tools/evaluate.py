@@ -22,7 +22,7 @@ SETTINGS = (
     *common.MEASURE_FLAGS,
     common.flag("seed", "int", 0, "of samples, draws and pairings", at_least=0, at_most=2**31 - 1),
 )
-FLAGS = (common.RUN_DIR, *SETTINGS, common.WHICH, common.DATA_DIR)
+FLAGS = (common.RUN_DIR, *SETTINGS, common.WHICH, common.ALLOW, common.DATA_DIR)
 FILE = "evaluation.json"
 
 
@@ -44,10 +44,10 @@ def measure(run_dir: pathlib.Path, flags: types.SimpleNamespace) -> tuple[dict, 
     common.load()
     from zoo import metrics
 
-    recorded = common.recorded(run_dir)
+    recorded = common.recorded(run_dir, flags.allow)
     recorded.data_dir = flags.data_dir or recorded.data_dir
     dataset = common.load_data(recorded)
-    model = training.restore(run_dir, flags.which)
+    model = training.restore(run_dir, flags.which, flags.allow)
     settings = {item.name: getattr(flags, item.name) for item in SETTINGS}
     measured = metrics.evaluate(model, dataset, progress=progress, **settings)
     del settings["metrics"]  # which ones, not how

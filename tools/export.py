@@ -6,17 +6,16 @@ python tools/export.py --run_dir=runs/ali-digits
 import pathlib
 import sys
 import types
-from typing import Any
 
 import common
 
 from zoo import ledger, training
-from zoo.errors import refusal
 
 FLAGS = (
     common.RUN_DIR,
     common.flag("export_dir", "str", None, "where versions are kept; exported/<run name> if None"),
     common.WHICH,
+    common.ALLOW,
 )
 
 
@@ -24,30 +23,14 @@ def run(flags: types.SimpleNamespace) -> None:
     """A run's checkpoint to the next version below the export directory."""
     run_dir = common.existing_run(flags)
     export_dir = flags.export_dir or pathlib.Path("exported", run_dir.resolve().name)
-    metrics = measured(run_dir / "evaluation.json")
+    evaluation = run_dir / "evaluation.json"
+    metrics = ledger.read_evaluation(evaluation)["metrics"] if evaluation.is_file() else None
     common.load()
     from zoo import serving
 
-    model = training.restore(run_dir, flags.which)
-    name = public_name(common.recorded(run_dir).dataset)
+    model = training.restore(run_dir, flags.which, flags.allow)
+    name = public_name(common.recorded(run_dir, flags.allow).dataset)
     print(serving.export(model, export_dir, data=name, metrics=metrics))
-
-
-def measured(path: pathlib.Path) -> dict[str, Any] | None:
-    """The metrics in a run's evaluation.json; None where the run was not measured.
-
-    Raises:
-        ValueError: the file is not as tools/evaluate.py writes it.
-    """
-    if not path.is_file():
-        return None
-    content = ledger.read_json(path)
-    metrics = content.get("metrics") if isinstance(content, dict) else None
-    if not isinstance(metrics, dict):
-        expected = f'{{"metrics": {{name: ...}}}} in {path}'
-        hint = "tools/evaluate.py writes it again."
-        raise ValueError(refusal("evaluation.json", expected, content, hint))
-    return metrics
 
 
 def public_name(dataset: str) -> str:

@@ -3,6 +3,7 @@
 python tools/train.py --flagfile=configs/ali/digits.cfg
 """
 
+import os
 import pathlib
 import sys
 import types
@@ -12,13 +13,16 @@ import common
 from zoo import registry, training
 from zoo.errors import refusal
 
+FLAGS = (*common.RUN_FLAGS, common.ALLOW)
 JIT_COMPILE = {"auto": "auto", "true": True, "false": False}
+PATHS = ("run_dir", "init_from", "data_dir")  # flags.cfg holds them as absolute paths
 # Flags that are arguments of `zoo.training.train`.
 LOOP = (
     "steps",
     "batch_size",
     "seed",
     "init_from",
+    "allow",
     "labelled_batch_size",
     "checkpoint_every",
     "keep",
@@ -31,7 +35,13 @@ LOOP = (
 def run(flags: types.SimpleNamespace) -> None:
     """Flags to model and data set, then `zoo.training.train`."""
     common.check_run(flags)
-    run_dir = training.check_writable(flags.run_dir or pathlib.Path("runs", common.run_name(flags)))
+    run_dir = training.check_run_dir(flags.run_dir or pathlib.Path("runs", common.run_name(flags)))
+    described = {item.name: getattr(flags, item.name) for item in common.RUN_FLAGS}
+    described |= {"run_dir": run_dir, "dataset": common.absolute(flags.dataset)}
+    for name in PATHS:
+        described[name] = described[name] and os.path.abspath(described[name])
+    described |= flags.hyper_parameters
+    common.check_recordable(described, flags.method_flags)
     common.load()
     from zoo.training import strategies
 
@@ -54,8 +64,6 @@ def run(flags: types.SimpleNamespace) -> None:
             **flags.hyper_parameters,
         )
         model.compile(jit_compile=JIT_COMPILE[flags.jit_compile])
-    described = {item.name: getattr(flags, item.name) for item in common.RUN_FLAGS}
-    described |= {"run_dir": str(run_dir), **flags.hyper_parameters}
     training.train(
         model,
         dataset,
@@ -66,4 +74,4 @@ def run(flags: types.SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(common.main(run, common.RUN_FLAGS))
+    sys.exit(common.main(run, FLAGS))

@@ -10,11 +10,12 @@ import train
 from zoo import files
 from zoo.metrics import names
 
+ALLOW = "--allow=tests.small"  # the module of the method that `trained` is of
 FEW = ("--limit=50", "--svm_repeats=2", "--iwae_samples=2")
 
 
 def test_evaluation_is_printed_and_kept(trained, run_tool):
-    done = run_tool("evaluate.py", f"--run_dir={trained}", *FEW, COLUMNS="80")
+    done = run_tool("evaluate.py", f"--run_dir={trained}", ALLOW, *FEW, COLUMNS="80")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     numbers, legend, protocols = done.stdout.split("\n\n")
@@ -47,9 +48,7 @@ def test_evaluation_is_printed_and_kept(trained, run_tool):
 
 def test_a_gan_of_images_is_told_what_can_be_asked_for(in_tmp_path, capsys):
     arguments = ["--method=tests.small:InTurn", "--dataset=digits", "--steps=1", "--run_dir=run"]
-    assert (
-        common.main(train.run, common.RUN_FLAGS, ["train.py", *arguments, "--sample_every=0"]) == 0
-    )
+    assert common.main(train.run, train.FLAGS, ["train.py", *arguments, "--sample_every=0"]) == 0
     capsys.readouterr()
     assert common.main(evaluate.run, evaluate.FLAGS, ["evaluate.py", "--run_dir=run"]) == 0
     (line,) = capsys.readouterr().out.splitlines()

@@ -1,7 +1,5 @@
 """tools/export.py: what it takes from a run's directory."""
 
-import json
-
 import command_line
 import export
 import pytest
@@ -15,13 +13,6 @@ def test_an_evaluation_that_is_none_is_refused_by_name(tmp_path, monkeypatch, ca
     assert command_line.main(export.run, export.FLAGS, argv) == command_line.REFUSED
     line = capsys.readouterr().err
     assert line.count("\n") == 1 and "evaluation.json" in line
-
-
-def test_the_evaluation_gives_its_metrics(tmp_path):
-    path = tmp_path / "evaluation.json"
-    assert export.measured(path) is None
-    path.write_text(json.dumps({"metrics": {"elbo": {"value": 1.0}}, "step": 3}))
-    assert export.measured(path) == {"elbo": {"value": 1.0}}
 
 
 def test_own_data_is_named_without_its_path():

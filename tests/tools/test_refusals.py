@@ -15,7 +15,7 @@ from PIL import Image
 from zoo import registry
 
 MODULES = {
-    "train": (train, common.RUN_FLAGS),
+    "train": (train, train.FLAGS),
     "evaluate": (evaluate, evaluate.FLAGS),
     "sample": (sample, sample.FLAGS),
     "export": (export, export.FLAGS),
@@ -222,7 +222,7 @@ CASES = {
     "unknown metric": (
         "evaluate",
         nothing,
-        ("--run_dir={1}", "--metrics=reconstruction_mes"),
+        ("--run_dir={1}", "--allow=tests.small", "--metrics=reconstruction_mes"),
         "Did you mean 'reconstruction_mse'?",
     ),
     "metric that does not fit": (
@@ -303,7 +303,7 @@ def test_bad_input_is_refused(name, trained, tmp_path, monkeypatch, capsys):
 def test_malformed_cluster_is_refused(text, in_tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TF_CONFIG", text)
     arguments = ["train.py", *SMALL, "--strategy=multi_worker"]
-    code = common.main(train.run, common.RUN_FLAGS, arguments)
+    code = common.main(train.run, train.FLAGS, arguments)
     check(code, capsys.readouterr().err, "TF_CONFIG")
     assert not list(in_tmp_path.iterdir())
 

@@ -152,12 +152,13 @@ class Progress:
     Args:
         steps: the run's length.
         enabled: whether to print; warnings always are.
-        out: a stream; None for stdout.
+        out: a stream; None for stdout. What it cannot encode is shown as "?".
     """
 
     def __init__(self, steps: int, enabled: bool = True, out: TextIO | None = None) -> None:
-        self._steps, self._enabled, self._out = steps, enabled, out or sys.stdout
-        self._terminal = enabled and self._out.isatty()
+        self._steps, self._out = steps, out or sys.stdout
+        self._enabled = enabled and self._out is not None  # a process may have no stdout
+        self._terminal = self._enabled and self._out.isatty()
         self._open = False  # whether the cursor stands after an unfinished line
         self._first: tuple[int, float] | None = None  # (step, time) after the call that traced
         self._latest = ""
@@ -168,8 +169,7 @@ class Progress:
         self._latest = self._format(step, logs, rate)
         if self._terminal:
             columns = shutil.get_terminal_size().columns - 1
-            self._out.write("\r\x1b[K" + self._latest[:columns])
-            self._out.flush()
+            self._write("\r\x1b[K" + self._latest[:columns])
             self._open = True
 
     def on_log(self, step: int, record: dict[str, float]) -> None:
@@ -181,7 +181,7 @@ class Progress:
         """A line of its own."""
         if self._enabled:
             self.close()
-            print(text, file=self._out, flush=True)
+            self._write(text + "\n")
 
     def warn(self, text: str) -> None:
         """A warning, on stderr."""
@@ -192,7 +192,12 @@ class Progress:
         """Ends an unfinished line."""
         if self._open:
             self._open = False
-            print(file=self._out, flush=True)
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        encoding = getattr(self._out, "encoding", None) or "utf-8"
+        self._out.write(text.encode(encoding, "replace").decode(encoding))
+        self._out.flush()
 
     def _format(self, step: int, logs: dict[str, float], rate: float) -> str:
         width = len(str(self._steps))
