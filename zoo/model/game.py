@@ -19,6 +19,7 @@ from tensorflow_probability import distributions as tfd
 from zoo import distributions, networks, seeds
 from zoo.errors import refusal
 from zoo.model.logs import Logs
+from zoo.networks import own
 
 Distribution: TypeAlias = tfd.Distribution
 Losses = dict[str, tf.Tensor]  # {player: loss, [B] or a scalar}
@@ -75,6 +76,7 @@ class Game:
     _averages: list[keras.Variable]
     _trained: list[keras.Variable]
     _logs: Logs | None
+    _finish: dict[str, Callable[[tf.Tensor], tf.Tensor]]
 
     def play(
         self,
@@ -217,7 +219,9 @@ class Game:
 
     def apply(self, role: str, *inputs: tf.Tensor, **options: Any) -> tf.Tensor:
         """float32 outputs of a role's network: its mode and its noise are the phase's."""
-        return tf.cast(self._run(role, self.networks[role], inputs, options), tf.float32)
+        run = lambda *inputs, **options: own.call(self.networks[role], inputs, **options)
+        outputs = tf.cast(self._run(role, run, inputs, options), tf.float32)
+        return self._finish[role](outputs) if role in self._finish else outputs
 
     def trace(self, role: str, *inputs: tf.Tensor) -> list[tf.Tensor]:
         """As `apply`, of every row of the network, first to last; the last is the output."""

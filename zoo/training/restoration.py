@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from zoo import registry
 from zoo.errors import refusal, unknown
+from zoo.networks import own
 from zoo.training import checkpoints, run
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def restore(run_dir: str | os.PathLike, which: str = "newest") -> "GenerativeMod
     if which not in _WHICH:
         raise unknown("which", which, _WHICH)
     identity = run.read_identity(run_dir)
-    model = registry.create(identity["method"], **identity["hyper_parameters"])
+    networks = own.revive(identity.get("networks") or {})
+    model = registry.create(identity["method"], **identity["hyper_parameters"], **networks)
     model.compile()
     directory = pathlib.Path(run_dir) / "checkpoints"
     if checkpoints.restore_newest(model, directory, _WHICH[which]) is None:
