@@ -258,6 +258,9 @@ def _with_arguments(cls: type[Declared]) -> str:
     arguments = {**cls.ARGUMENTS}
     fields = cls.HYPER_PARAMETERS.values()
     arguments |= {d.name: d.description for d in fields if not d.fixed}
+    roles = dict.fromkeys(r for own in getattr(cls, "PLAYERS", {}).values() for r in own)
+    told = getattr(cls, "ROLES", {})
+    arguments |= {r: f"a Keras network of one's own: {told[r]}" for r in roles if r in told}
     wrap = textwrap.TextWrapper(100, initial_indent="    ", subsequent_indent="        ")
     lines = [wrap.fill(f"{name}: {meaning}") for name, meaning in arguments.items()]
     head, reference, tail = docstring.partition("\nReference:")

@@ -50,6 +50,7 @@ class VAEGAN(GenerativeModel):
         self.make_encoder("normal")
         self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
         self.make("discriminator", self.image_shape)
+        self.require_rows("discriminator")
         rows = len(self.discriminator.x.rows) + len(self.discriminator.joint.rows)
         expected = f"at least -{rows}, as the discriminator has {rows} rows"
         self.require(rows >= -self.feature_row, "feature_row", expected)

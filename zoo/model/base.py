@@ -68,6 +68,17 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         "train_function",
         "unrolled_steps_per_execution",
     )
+    # What networks of one's own take and give, by role; one logit may be [B] or [B, 1].
+    ROLES: ClassVar[dict[str, str]] = {
+        "encoder": "x [B, *image_shape], and noise and labels [B, A] if any -> [B, 2 latent_dim], "
+        "means and log standard deviations of a normal q(z|x); [B, latent_dim] for a point.",
+        "decoder": "codes [B, latent_dim], with labels behind them if any -> [B, *image_shape], "
+        "logits of an image, or a vector itself.",
+        "discriminator": "x [B, *image_shape], then codes [B, latent_dim] and labels [B, A] if any "
+        "-> one logit; [B, K + 1] logits where it classifies.",
+        "code_discriminator": "codes [B, latent_dim] -> one logit.",
+        "critic": "x [B, *image_shape] -> one score.",
+    }
     PLAYERS: ClassVar[dict[str, tuple[str, ...]]] = {}
     SHARED: ClassVar[tuple[str, ...]] = ()
     LOGS: ClassVar[tuple[str, ...]] = ()
@@ -149,6 +160,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         self.image_shape = _image_shape(image_shape)
         self.num_attributes = _NUM_ATTRIBUTES.check(num_attributes)
         self._given = self.assign(arguments)  # networks of one's own, by role
+        self._finish: dict[str, Any] = {}  # {role: what their outputs go through}
         roles = {role for player in self.players.values() for role in player}
         for argument in self._given.keys() - roles:
             valid = [*registry.hyper_parameters(type(self)), *roles, *self.ARGUMENTS]

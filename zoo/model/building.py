@@ -1,5 +1,6 @@
 """A model's networks and variables: made from a table, or as the caller passed them."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -10,6 +11,7 @@ from tensorflow_probability import distributions as tfd
 from zoo import distributions, networks, seeds
 from zoo.errors import refusal
 from zoo.model.logs import Logs
+from zoo.networks import own
 
 Shape = Sequence[int]
 
@@ -33,6 +35,7 @@ class Building:
     apply: Callable[..., tf.Tensor]
     add_weight: Callable[..., keras.Variable]
     _given: dict[str, Any]
+    _finish: dict[str, Callable[[tf.Tensor], tf.Tensor]]
 
     def make(
         self,
@@ -67,21 +70,57 @@ class Building:
                 init_seed=self.init_seed(role),
                 dtype=self.dtype_policy,
             )
-        self.add_network(role, network, *inputs)
+        else:
+            self._finish[role] = self._finishing(role, network, inputs, outputs)
+        self._keep(role, network, *inputs)
 
     def add_network(self, role: str, network: Any, *inputs: Shape) -> None:
-        """Takes a network that the method made, or the one that the caller passed for its role.
+        """Takes a network that the method made, or one of its kind that the caller passed.
 
         Args:
             role, *inputs: as in `make`.
             network: a Keras layer.
         """
-        given = self._given.get(role)
-        network = network if given is None else given
+        given = self._given.get(role, network)
+        if not isinstance(given, type(network)):
+            expected = f"a {type(network).__name__}, whose functions the method uses"
+            raise TypeError(refusal(role, expected, given))
+        self._keep(role, given, *inputs)
+
+    def _keep(self, role: str, network: Any, *inputs: Shape) -> None:
         if not network.built:
             network.build(*((None, *shape) for shape in inputs))
         self.networks[role] = network
         setattr(self, role, network)
+
+    def _finishing(
+        self, role: str, network: Any, inputs: Sequence[Shape], outputs: Shape
+    ) -> Callable[[tf.Tensor], tf.Tensor]:
+        """What makes the outputs of a network of the caller's own those that the role gives."""
+        found = own.check(role, network, inputs, outputs)
+        image = role == "decoder" and len(outputs) == 3 and tuple(outputs) == self.image_shape
+        logits = image or (role.endswith("discriminator") and len(outputs) < 2)
+        last = own.last_activation(network)
+        to_logits = own.TO_LOGITS.get(last, tf.identity) if logits else tf.identity
+        if to_logits is not tf.identity:
+            warnings.warn(
+                f"The network {role!r} ends in {last}, where logits are meant: they are computed "
+                "back from its outputs. End it in a linear layer.",
+                stacklevel=2,
+            )
+        squeeze = tuple(outputs) != found
+        return lambda x: to_logits(tf.squeeze(x, axis=-1) if squeeze else x)
+
+    @property
+    def own_networks(self) -> dict[str, Any]:
+        """{role: configuration} of the networks that the caller passed, JSON-able."""
+        return own.record(self._given)
+
+    def require_rows(self, role: str) -> None:
+        """Raises `TypeError` unless a role's network is made of rows, which `trace` needs."""
+        if not hasattr(self.networks[role], "trace"):
+            expected = "a network made of rows (zoo.networks), as hidden layers are used"
+            raise TypeError(refusal(role, expected, self.networks[role]))
 
     def init_seed(self, role: str) -> int:
         """The seed of a role's initial weights, int."""

@@ -19,6 +19,7 @@ from tensorflow_probability import distributions as tfd
 from zoo import distributions, graphs, networks, seeds
 from zoo.errors import refusal
 from zoo.model.logs import Logs
+from zoo.networks import own
 
 Distribution: TypeAlias = tfd.Distribution
 Losses = dict[str, tf.Tensor]  # {player: loss, [B] or a scalar}
@@ -78,6 +79,7 @@ class Game:
     _averages: list[keras.Variable]
     _averaged: list[keras.Variable]
     _logs: Logs | None
+    _finish: dict[str, Callable[[tf.Tensor], tf.Tensor]]
 
     @graphs.custom_gradients()
     def play(
@@ -227,7 +229,9 @@ class Game:
 
     def apply(self, role: str, *inputs: tf.Tensor, **options: Any) -> tf.Tensor:
         """float32 outputs of a role's network: its mode and its noise are the phase's."""
-        return tf.cast(self._run(role, self.networks[role], inputs, options), tf.float32)
+        run = lambda *inputs, **options: own.call(self.networks[role], inputs, **options)
+        outputs = tf.cast(self._run(role, run, inputs, options), tf.float32)
+        return self._finish[role](outputs) if role in self._finish else outputs
 
     def apply_each(
         self, role: str, *batches: tuple[tf.Tensor, ...], together: bool = True

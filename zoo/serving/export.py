@@ -47,9 +47,11 @@ def export(
 
     Raises:
         ValueError: the version exists or is below 1.
-        TypeError: `version` is not an int.
+        TypeError: `version` is not an int, or the model is none of the zoo's.
         NotADirectoryError: `export_dir` (or a parent) is a file.
     """
+    if not hasattr(model, "capabilities"):
+        raise TypeError(refusal("model", "a model of zoo.create or zoo.restore", model))
     export_dir = pathlib.Path(os.path.abspath(export_dir))
     version = checks.whole(version, "version", optional=True)
     _check_new(version, export_dir)

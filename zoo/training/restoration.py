@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from zoo import registry
 from zoo.errors import refusal, unknown
+from zoo.networks import own
 from zoo.training import checkpoints, run
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def restore(
     made = registry.get(identity["method"], allow)
     run.check_flags(run_dir, identity, registry.hyper_parameters(made))
     try:
-        model = made(**identity["hyper_parameters"])
+        networks = own.revive(identity.get("networks") or {})
+        model = made(**identity["hyper_parameters"], **networks)
     except Exception as error:
         trouble = " ".join(f"{type(error).__name__}: {error}".split())
         expected = f"a run whose {run.IDENTITY} describes a model ({trouble})"

@@ -114,6 +114,7 @@ def describe(
         **more: what else decides the weights (`labelled_batch_size`, ...); None is left out.
     """
     policy = getattr(model.dtype_policy, "name", model.dtype_policy)
+    more["networks"] = getattr(model, "own_networks", None) or None
     return {
         "method": model.method,
         "hyper_parameters": dict(model.hyper_parameters),
