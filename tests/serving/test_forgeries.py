@@ -15,10 +15,10 @@ import tensorflow as tf
 import zoo
 from tests import small
 from tests.serving import forge
-from tests.serving.forgeries import directories, manifests, objects, programs, weights
+from tests.serving.forgeries import directories, manifests, objects, programs, sizes, weights
 from zoo.serving import directory, graphs, loading, scan
 
-GRAPH = programs.GRAPH | objects.GRAPH
+GRAPH = programs.GRAPH | sizes.GRAPH | objects.GRAPH
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +137,16 @@ def test_what_tells_nothing_is_ignored(exported, export, name):
     use(served)
     np.testing.assert_array_equal(served.sample(3, seed=0), zoo.load(exported).sample(3, seed=0))
     assert not export.sang
+
+
+def test_networks_may_hold_functions_and_gradients_of_their_own(tmp_path):
+    halved = tf.custom_gradient(lambda x: (x, lambda g: g / 2))
+    plain = tf.function(lambda x: 2.0 * x, jit_compile=False)
+
+    class Own(small.InTurn):
+        def likelihood(self, z):
+            return super().likelihood(plain(halved(z)))
+
+    model = small.make(Own)
+    served = zoo.load(zoo.export(model, tmp_path / "own"))
+    np.testing.assert_allclose(served.sample(3, seed=0), model.sample(3, seed=0), rtol=1e-5)

@@ -224,12 +224,12 @@ def _attributes(meta_graph: Any) -> str | None:
     """Attributes that have TensorFlow treat a function or a node in another way."""
     library = meta_graph.graph_def.library
     for function in library.function:
-        odd = sorted(set(function.attr) - _OF_FUNCTIONS)
+        odd = sorted(set(function.attr) - _OF_FUNCTIONS - _without_xla(function.attr))
         if odd:
             return f"the attribute {odd[0]!r} of function {function.signature.name!r}"
     for place, node in graphs.nodes(meta_graph):
         for name, value in node.attr.items():
-            odd_name = name.startswith("_") and name not in _OF_NODES
+            odd_name = name.startswith("_") and name not in _OF_NODES | _without_xla(node.attr)
             inner = (value.func, *value.list.func)
             if odd_name or name.startswith("api_") or any(each.attr for each in inner):
                 return f"the attribute {name!r} ({graphs.at(place, node)})"
@@ -238,6 +238,13 @@ def _attributes(meta_graph: Any) -> str | None:
     functions = {function.signature.name for function in library.function}
     named = {gradient.gradient_func for gradient in library.registered_gradients}
     return "a gradient of a function" if library.gradient or named - functions else None
+
+
+def _without_xla(attributes: Any) -> set[str]:
+    """The attribute by which `tf.function(jit_compile=False)` asks for nothing special, if so."""
+    name = "_XlaMustCompile"
+    said_no = name in attributes and attributes[name].WhichOneof("value") == "b"
+    return {name} if said_no and not attributes[name].b else set()
 
 
 def _optimizers(serialised: bytes) -> bool:

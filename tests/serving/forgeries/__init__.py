@@ -1,8 +1,8 @@
 """The corpus of forged exports: {name: function of a `forge.Export` that changes it}.
 
-A module a part of an export: `programs` (operations and functions), `objects`, `directories`,
-`manifests`, `weights`. A forgery of the SavedModel edits its protos, which the test then seals;
-the others write what they change themselves.
+A module a part of an export: `programs` (operations and functions), `sizes`, `objects`,
+`directories`, `manifests`, `weights`. A forgery of the SavedModel edits its protos, which the test
+then seals; the others write what they change themselves.
 """
 
 
