@@ -143,6 +143,9 @@ class Base(Declared):
 
     ARGUMENTS = {"shape": "of the data.", "name": "of the thing."}
 
+    def __init__(self, *, shape: tuple[int, ...], name: str | None = None, **arguments):
+        self.shape, self.name, self.rest = shape, name, self.assign(arguments)
+
     rate: float = field("a rate", default=0.1, above=0)
     kind: Literal["a", "b"] = field("a kind", default="a")
     count: int | None = field("a count", default=None, at_least=1)
@@ -185,6 +188,8 @@ def test_signature_and_docstring_are_generated():
     parameters = inspect.signature(Child).parameters
     assert list(parameters)[:2] == ["shape", "name"] and "count" not in parameters
     assert parameters["shape"].default is inspect.Parameter.empty
+    assert parameters["shape"].annotation == tuple[int, ...]
+    assert (parameters["name"].default, parameters["name"].annotation) == (None, str | None)
     assert parameters["rate"].default == 2.0 and parameters["rate"].annotation is float
     assert parameters["widths"].annotation == tuple[int, ...]
     text = inspect.getdoc(Child)
@@ -194,7 +199,7 @@ def test_signature_and_docstring_are_generated():
 
 
 def test_assign_sets_all_and_returns_the_rest():
-    child = Child()
+    child = Child(shape=(1,))
     left = child.assign({"rate": np.float64(3.0), "widths": [2, 1], "critic": "a network"})
     assert left == {"critic": "a network"}
     assert (child.rate, child.widths, child.kind, child.count) == (3.0, (2, 1), "c", None)
@@ -215,7 +220,7 @@ def test_assign_sets_all_and_returns_the_rest():
         ),
         ({"gamma": field("x", default=1), "__annotations__": {"gamma": str}}, "`gamma`.*a string"),
         ({"rate": -1.0}, "`rate`: expected a float > 0"),
-        ({"rate": property(lambda self: 1.0)}, "`rate`: expected a float > 0"),
+        ({"rate": property(lambda self: 1.0)}, "`rate`: expected a default or fixed.*property"),
         ({"gamma": fixed(1.0)}, "an inherited field to fix"),
         ({"kind": fixed("c")}, "`kind`: expected one of a, b"),
         ({"rate": fixed("x")}, "`rate`: expected a float > 0"),

@@ -36,7 +36,7 @@ def test_source_class_signature_and_help_agree(method):
 def test_every_number_has_bounds(method):
     for name, item in registry.hyper_parameters(method).items():
         if {item.kind, item.items} & {"int", "float"}:
-            assert item.bounded, f"{method}: {name}"
+            assert item.bounds, f"{method}: {name}"
 
 
 @pytest.mark.parametrize("method", METHODS)

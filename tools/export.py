@@ -29,8 +29,14 @@ def run(flags: types.SimpleNamespace) -> None:
     from zoo import serving
 
     model = training.restore(run_dir, flags.which, flags.allow)
-    name = common.recorded(run_dir, flags.allow).dataset
+    name = public_name(common.recorded(run_dir, flags.allow).dataset)
     print(serving.export(model, export_dir, data=name, metrics=metrics))
+
+
+def public_name(dataset: str) -> str:
+    """A data set's name as others may read it: of own data the last part of the path alone."""
+    prefix, _, path = dataset.partition(":")
+    return f"{prefix}:{pathlib.Path(path).name}" if prefix in ("npz", "folder") else dataset
 
 
 if __name__ == "__main__":

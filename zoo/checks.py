@@ -145,13 +145,24 @@ def capability(verb: str, capabilities: Iterable[str], method: str) -> None:
         raise ValueError(message)
 
 
-def level(value: Any, levels: int, part: str = "z", parts: Sequence[str] = ("z",)) -> int | None:
-    """A level, an int in [1, levels] (None for all); `part`, of the code, is one of `parts`."""
-    if value is None and levels > 1 and part == "z":
+def level(
+    value: Any,
+    levels: int,
+    part: str = "z",
+    parts: Sequence[str] = ("z",),
+    joint: bool = False,
+) -> int | None:
+    """A level, an int in [1, levels], or with `joint` None for all of several.
+
+    `part`, of the code, is one of `parts`.
+    """
+    joint = joint and levels > 1 and part == "z"
+    if value is None and joint:
         return None
     number = _index(value)
     if number is None or not 1 <= number <= levels:
-        raise ValueError(refusal("level", f"an int in [1, {levels}]", value))
+        expected = f"an int in [1, {levels}]" + (" or None" if joint else "")
+        raise ValueError(refusal("level", expected, value))
     if part not in parts:
         raise unknown("part", part, parts)
     return number

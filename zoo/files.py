@@ -9,13 +9,14 @@ Loads nothing but the standard library.
 """
 
 import contextlib
+import io
 import json
 import os
 import pathlib
 import shutil
 import stat
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 from zoo.errors import refusal
 
@@ -32,7 +33,7 @@ def checked_path(path: Any, argument: str) -> pathlib.Path:
     return pathlib.Path(path)
 
 
-def open_regular(path: str | os.PathLike, *, links: bool = True) -> BinaryIO:
+def open_regular(path: str | os.PathLike, *, links: bool = True) -> io.BufferedReader:
     """Opens a file to read its bytes, and nothing that could hang or never end.
 
     Args:

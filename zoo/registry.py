@@ -17,6 +17,7 @@ import pathlib
 import re
 import sys
 import traceback
+import types
 import typing
 from collections.abc import Collection
 from typing import Any
@@ -31,7 +32,9 @@ if typing.TYPE_CHECKING:
 _PACKAGE = pathlib.Path(__file__).parent
 _METHODS = _PACKAGE / "methods"
 _IMPORTER = pathlib.Path(importlib.__file__).parent
-_TYPES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str}
+# What the declarations in a method's source may name.
+_CALLS: dict[str, Any] = {"field": fields.field, "fixed": fields.fixed}
+_TYPES = {t.__name__: t for t in (int, float, bool, str, tuple)} | {"Literal": typing.Literal}
 
 
 def list_methods() -> list[str]:
@@ -178,52 +181,49 @@ def _declarations(node: ast.ClassDef) -> fields.Declarations:
     """What a class body declares, as `zoo.fields` finds it in the class."""
     found = fields.Declarations({}, {})
     for statement in node.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            if _is_call(statement.value, "field"):
-                name = statement.target.id
-                found.annotations[name] = _annotation(statement.annotation)
-                found.values[name] = _called(fields.field, statement.value)
-        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            name, value = statement.targets[0].id, statement.value
-            if name == "PLAYERS" and isinstance(value, ast.Dict):
-                found.players = tuple(
-                    ast.literal_eval(key) for key in value.keys if key is not None
-                )
-            elif _is_call(value, "fixed"):
-                found.values[name] = _called(fields.fixed, value)
-            elif _is_call(value, "field"):  # without an annotation: `collect` says so
-                found.values[name] = _called(fields.field, value)
-            else:
-                try:
-                    found.values[name] = ast.literal_eval(value)
-                except ValueError:  # no literal, so no default
-                    continue
+        targets: list[ast.expr] = []
+        if isinstance(statement, ast.AnnAssign):
+            targets = [statement.target]
+        elif isinstance(statement, ast.Assign):
+            targets = statement.targets
+        else:
+            continue
+        for name in (target.id for target in targets if isinstance(target, ast.Name)):
+            if isinstance(statement, ast.AnnAssign):
+                found.annotations[name] = statement.annotation
+            if name == "PLAYERS" and isinstance(statement.value, ast.Dict):
+                keys = (key for key in statement.value.keys if key is not None)
+                found.players = tuple(map(ast.literal_eval, keys))
+            elif statement.value is not None:
+                found.values[name] = _value(statement.value)
+    described = {n for n, v in found.values.items() if isinstance(v, HyperParameter)}
+    found.annotations = {n: _annotation(a) for n, a in found.annotations.items() if n in described}
     return found
 
 
-def _is_call(node: ast.AST | None, name: str) -> typing.TypeGuard[ast.Call]:
-    if not isinstance(node, ast.Call):
-        return False
-    return getattr(node.func, "id", getattr(node.func, "attr", None)) == name
-
-
-def _called(function: Any, call: ast.Call) -> HyperParameter:
-    options: Any = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
-    return function(*map(ast.literal_eval, call.args), **options)
+def _value(node: ast.expr) -> Any:
+    """What stands behind an equals sign: a field, a fixed or plain value, or else its code."""
+    code = ast.unparse(node)
+    called = _CALLS.get(ast.unparse(node.func)) if isinstance(node, ast.Call) else None
+    try:
+        if isinstance(node, ast.Call) and called:
+            options: Any = {item.arg: ast.literal_eval(item.value) for item in node.keywords}
+            return called(*map(ast.literal_eval, node.args), **options)
+        return ast.literal_eval(node)
+    except ValueError:
+        if called:
+            expected = "literals, as the source is read"
+            raise TypeError(refusal(called.__name__, expected, code)) from None
+        return types.SimpleNamespace(code=code)  # which no hyper-parameter takes
 
 
 def _annotation(node: ast.expr) -> Any:
-    """The type that an annotation names, of those that a field may have."""
-    if isinstance(node, ast.BinOp):
-        return _annotation(node.left) | _annotation(node.right)
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.Subscript):
-        if getattr(node.value, "id", getattr(node.value, "attr", None)) == "Literal":
-            return typing.Literal[ast.literal_eval(node.slice)]
-        items = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
-        return tuple[_annotation(items), ...]  # type: ignore[misc]  # of values
-    return _TYPES.get(ast.unparse(node), ast.unparse(node))
+    """The type that an annotation names; the text of one that a field may not have."""
+    code = ast.unparse(node)
+    try:
+        return eval(code, {"__builtins__": {}, **_TYPES})
+    except (NameError, AttributeError):
+        return code
 
 
 def _find(method: str) -> tuple[pathlib.Path, ast.ClassDef]:
@@ -277,7 +277,7 @@ def _home(path: pathlib.Path, prefix: str, name: str) -> pathlib.Path | None:
 
 
 def _path(module: str) -> pathlib.Path | None:
-    """The file of a module of this package, found without importing anything; None of others."""
+    """The file of a module of this package, found without an import; None of other modules."""
     package, _, rest = module.partition(".")
     if package != "zoo":
         return None

@@ -16,8 +16,9 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import distributions, networks, seeds
+from zoo import distributions, graphs, networks, seeds
 from zoo.errors import refusal
+from zoo.model.logs import Logs
 
 Distribution: TypeAlias = tfd.Distribution
 Losses = dict[str, tf.Tensor]  # {player: loss, [B] or a scalar}
@@ -30,7 +31,9 @@ class Phase:
     seed: tf.Tensor  # int32 [2]
     training: bool
     calls: dict[str, int] = dataclasses.field(default_factory=dict)  # of each role so far
-    played: dict[Callable, Losses] | None = None  # where `train_step` is evaluated, not trained
+    # Where `train_step` is evaluated, not trained:
+    played: dict[Callable, Losses] | None = None
+    logged: list[dict[str, tf.Tensor]] = dataclasses.field(default_factory=list)
 
 
 # Not an attribute of the model: replicas are traced in threads of their own, and a context variable
@@ -71,10 +74,12 @@ class Game:
     train_step: Callable[[Any], dict[str, tf.Tensor]]
     step: keras.Variable
     play_counter: keras.Variable
+    test_counter: keras.Variable
     _averages: list[keras.Variable]
-    _trained: list[keras.Variable]
-    _trackers: dict[str, keras.metrics.Mean]
+    _averaged: list[keras.Variable]
+    _logs: Logs | None
 
+    @graphs.custom_gradients()
     def play(
         self,
         phase: Callable[..., Losses],
@@ -116,22 +121,28 @@ class Game:
         if after is not None:
             after()
 
-    def losses_of(self, data: Any) -> Losses:
-        """{player: loss} of one batch, in inference mode, on fixed noise: nobody moves.
+    @graphs.custom_gradients()
+    def losses_of(self, data: Any, index: int | tf.Tensor = 0) -> Losses:
+        """{player: loss} of one batch, in inference mode, on the averaged weights: nobody moves.
 
-        They are those of the plays of `train_step`, of all stages.
+        They are those of the plays of `train_step`, of all stages, on noise of the step and the
+        batch: the same at each call.
 
         Args:
             data: what `train_step` takes.
+            index: of the batch, among those that are evaluated at this step.
         """
         played: dict[Callable, Losses] = {}
-        phase = Phase(seeds.fold(self.seed, "test", self.step.value), training=False, played=played)
+        seed = seeds.fold(self.seed, "test", self.step.value, index)
+        phase = Phase(seed, training=False, played=played)
         now = self.stage
-        with entered(phase):
+        with self.averaged(), entered(phase):
             for stage in range(len(self.stage_starts) + 1):
                 self.stage = stage
                 self.train_step(data)
         self.stage = now
+        for values in phase.logged:
+            self._track(values)
         return {player: loss for losses in played.values() for player, loss in losses.items()}
 
     def _objective(self, loss: tf.Tensor) -> tf.Tensor:
@@ -149,6 +160,9 @@ class Game:
             raise ValueError(
                 refusal("phase", f"a loss of {player} that reaches all its variables", missing)
             )
+        if not pairs:  # all its networks are frozen
+            self._track({f"{player}_gradient_norm": tf.zeros([])})
+            return
         gradients, variables = zip(*pairs)
         replicas, _ = seeds.replica()
         if self.weight_decay:  # a replica's share, as of the losses
@@ -157,14 +171,19 @@ class Game:
         if self.clip_norm is not None and replicas > 1:  # the optimizer will sum the shares again
             summed = tf.distribute.get_replica_context().all_reduce("SUM", list(gradients))
             gradients = [g / replicas for g in summed]
-        norm = tf.linalg.global_norm(gradients) * replicas  # unclipped: the mean replica's
+        wide = [tf.cast(g, tf.float32) for g in gradients]
+        norm = tf.linalg.global_norm(wide) * replicas  # unclipped: the mean replica's
         if self.clip_norm is not None:
             scale = tf.minimum(1.0, self.clip_norm / tf.maximum(norm, 1e-12))
             gradients = [g * tf.cast(scale, g.dtype) for g in gradients]
         self._track({f"{player}_gradient_norm": norm})
-        if self.lr_schedule != "constant":
-            optimizer.learning_rate = self.learning_rate_of(player) * self._decay()
+        if self.lr_schedule == "constant":
+            optimizer.apply(list(gradients), list(variables))
+            return
+        rate = tf.convert_to_tensor(optimizer.learning_rate)  # as users and callbacks set it
+        optimizer.learning_rate = rate * self._decay()
         optimizer.apply(list(gradients), list(variables))
+        optimizer.learning_rate = rate
 
     def learning_rate_of(self, player: str) -> float:
         """The learning rate that a player begins with: its own, or the one of all."""
@@ -173,7 +192,7 @@ class Game:
 
     def _decay(self) -> tf.Tensor:
         """Factor of the learning rate at this step, from 1 down to 0.01."""
-        done = tf.cast(self.step.value - self.decay_from, tf.float32) / max(self.decay_steps, 1)
+        done = tf.cast(self.step.value - self.decay_from, tf.float32) / self.decay_steps
         done = tf.clip_by_value(done, 0.0, 1.0)
         return 1.0 - 0.99 * done if self.lr_schedule == "linear" else 0.01**done
 
@@ -210,6 +229,22 @@ class Game:
         """float32 outputs of a role's network: its mode and its noise are the phase's."""
         return tf.cast(self._run(role, self.networks[role], inputs, options), tf.float32)
 
+    def apply_each(
+        self, role: str, *batches: tuple[tf.Tensor, ...], together: bool = True
+    ) -> list[tf.Tensor]:
+        """As `apply`, of batches of one size: the outputs of each.
+
+        Args:
+            role: of the network.
+            *batches: its inputs, one tuple a batch.
+            together: whether batch normalisation spans all of them, as one batch; else each is
+                normalised by itself.
+        """
+        if together or not self.networks[role].non_trainable_variables:  # one call is faster
+            joined = (tf.concat(inputs, axis=0) for inputs in zip(*batches, strict=True))
+            return tf.split(self.apply(role, *joined), len(batches))
+        return [self.apply(role, *batch) for batch in batches]
+
     def trace(self, role: str, *inputs: tf.Tensor) -> list[tf.Tensor]:
         """As `apply`, of every row of the network, first to last; the last is the output."""
         rows = self._run(role, self.networks[role].trace, inputs)
@@ -219,11 +254,16 @@ class Game:
         self, role: str, function: Callable, inputs: tuple, options: dict | None = None
     ) -> Any:
         phase, options = _PHASE.get(), dict(options or {})
-        training = phase is not None and phase.training
         if phase is not None and isinstance(self.networks[role], networks.SEEDED):
             call = phase.calls[role] = phase.calls.get(role, -1) + 1
             options["seed"] = seeds.fold(phase.seed, role, call)
-        return function(*inputs, training=training, **options)
+        return function(*inputs, training=self.is_training, **options)
+
+    @property
+    def is_training(self) -> bool:
+        """Whether this is a phase of a play; else it is evaluated, or a verb runs."""
+        phase = _PHASE.get()
+        return phase is not None and phase.training
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -232,16 +272,32 @@ class Game:
         with entered(dataclasses.replace(phase, training=False)):
             yield
 
+    @contextlib.contextmanager
+    def statistics_kept(self) -> Iterator[None]:
+        """Inside of a phase: networks run on batches that are no part of the population.
+
+        Batch normalisation normalises by the batch, but its population statistics, which inference
+        uses, stay as they are: those of few labelled examples would be half of them.
+        """
+        # What is assigned in a scope of Keras is forgotten where it ends.
+        with keras.StatelessScope() if self.is_training else contextlib.nullcontext():
+            yield
+
     def log(self, **values: tf.Tensor) -> None:
         """Averages values ([B] or scalar) into the logs named in `LOGS`."""
-        self._track(values)
+        phase: Any = _PHASE.get()
+        if phase.played is None:
+            self._track(values)
+        else:  # in `losses_of`, in whose scope no variable can be assigned
+            phase.logged.append(values)
 
     def _track(self, values: dict[str, tf.Tensor]) -> None:
-        for name, value in values.items():
-            self._trackers[name].update_state(tf.cast(value, tf.float32))
+        if self._logs is None:
+            raise ValueError(refusal("model", "a compiled one: call compile()", "no optimizers"))
+        self._logs.update(values)
 
     def report(self) -> dict[str, tf.Tensor]:
-        """Ends a training step: counts it, averages weights, returns the logs."""
+        """Ends a training step: counts it, averages weights and statistics, returns the logs."""
         phase = _PHASE.get()
         if phase is not None and phase.played is not None:  # in `losses_of`
             return {}
@@ -250,23 +306,31 @@ class Game:
             # A smaller decay over the first steps: else short runs keep their first weights.
             t = tf.cast(self.step.value, tf.float32)
             decay = tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
-            for average, variable in zip(self._averages, self._trained):
-                average.assign(average * decay + variable * (1.0 - decay))
-        return self._logs()
+            for average, variable in zip(self._averages, self._averaged):
+                share = tf.cast(decay, variable.dtype)
+                average.assign(average * share + variable * (1.0 - share))
+        return self._means()
 
-    def _logs(self, names: Iterable[str] | None = None) -> dict[str, tf.Tensor]:
-        logs = {name: self._trackers[name].result() for name in names or self._trackers}
+    def _means(self, names: Iterable[str] | None = None) -> dict[str, tf.Tensor]:
+        assert self._logs is not None  # something was tracked
+        logs = self._logs.result(names)
         if isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
             # Keras cannot reduce scalars over workers (keras issue 20585).
             logs = {name: tf.reshape(value, [1]) for name, value in logs.items()}
         return logs
 
+    def averaged(self) -> contextlib.AbstractContextManager:
+        """Inside, the networks' variables are their averages, where `ema_decay` is set.
+
+        Nothing that is assigned there stays.
+        """
+        if not self._averages:
+            return contextlib.nullcontext()
+        averages = [average.value for average in self._averages]
+        return keras.StatelessScope(state_mapping=list(zip(self._averaged, averages)))
+
     @contextlib.contextmanager
     def inference(self) -> Iterator[None]:
         """Networks in inference mode, on the averaged weights when `ema_decay` is set."""
-        averaged = contextlib.nullcontext()
-        if self._averages:
-            mapping = [(v, average.value) for v, average in zip(self._trained, self._averages)]
-            averaged = keras.StatelessScope(state_mapping=mapping)
-        with entered(None), averaged:
+        with graphs.custom_gradients(), entered(None), self.averaged():
             yield

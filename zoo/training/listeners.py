@@ -19,13 +19,13 @@ import numpy as np
 
 from zoo.data.dataset import Dataset
 from zoo.errors import refusal, unknown
+from zoo.model.logs import rises
 from zoo.training import checkpoints, stops
 
 if TYPE_CHECKING:
     from zoo.model import GenerativeModel
 
-# Higher is better; of every other log, lower is.
-_RISING = ("accuracy", "elbo", "log_prob")
+
 _EVALUATED = 500  # rows a batch of the validation split
 
 
@@ -109,7 +109,7 @@ class Best:
         if self.held_out and "validation" not in dataset.splits:
             expected = f"a log without val_, as {dataset.name} has no validation split"
             raise ValueError(refusal("best_metric", expected, metric))
-        rising = mode == "max" or (mode == "auto" and any(word in metric for word in _RISING))
+        rising = mode == "max" or (mode == "auto" and rises(metric))
         self._sign = 1.0 if rising else -1.0
         self._model, self._dataset = model, dataset
         self._best = -math.inf
@@ -204,7 +204,9 @@ class Progress:
         filled = 10 * step // self._steps
         arrow = "=" * 10 if filled >= 10 else ("=" * filled + ">").ljust(10)
         shown = " ".join(
-            f"{name} {value:.4g}" for name, value in logs.items() if not name.endswith("_norm")
+            f"{name} {value:.4g}"
+            for name, value in logs.items()
+            if name != "loss" and not name.endswith("_norm")  # a sum of what is shown
         )
         parts = [f"step {step:{width}}/{self._steps} [{arrow}] {shown}", f"{rate:,.0f} images/s"]
         first_step, first_time = self._first  # type: ignore[misc]  # set by `on_call`
