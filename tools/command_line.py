@@ -137,7 +137,11 @@ def parse(
             registry.check_allowed(method, allow)
             load()
         described = registry.hyper_parameters(method, allow)
-        hyper_parameters = {name: item for name, item in described.items() if name not in known}
+        both = known.keys() & {"seed"}  # of the run and of its model: one value
+        hyper_parameters = {n: item for n, item in described.items() if n not in both}
+        if clash := hyper_parameters.keys() & known.keys():
+            expected = f"hyper-parameters beside the tool's own flag --{min(clash)}"
+            raise ValueError(refusal("method", expected, method))
     asks = first["help"].value and not hyper_parameters  # of a method not given yet, perhaps
     every = known | hyper_parameters
     values = _read(argv, every, repeated, known_only=asks)

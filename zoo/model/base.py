@@ -14,7 +14,7 @@ from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter, field
 from zoo.model.batches import Batches
 from zoo.model.building import Building
-from zoo.model.game import Game
+from zoo.model.game import Game, ending_in_report
 from zoo.model.logs import Logs
 from zoo.model.rows import Rows
 from zoo.optimizers import FusedAdam, Players, by_player
@@ -140,6 +140,8 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
             expected = 'fields, such as gamma: float = field("weight of ...", default=1.0)'
             raise TypeError(refusal(f"{cls.__name__}.__init__", expected, "a constructor"))
         super().__init_subclass__(**options)
+        if "train_step" in vars(cls):
+            cls.train_step = ending_in_report(cls.train_step)
         # Users' classes under their modules: one of a built-in's name must not take its place.
         package = "zoo" if cls.__module__.split(".")[0] == "zoo" else cls.__module__
         keras.saving.register_keras_serializable(package, cls.__qualname__)(cls)

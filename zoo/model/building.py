@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from zoo import distributions, networks, seeds
-from zoo.errors import refusal
+from zoo.errors import refusal, unknown
 from zoo.model.logs import Logs
 from zoo.networks import own
 
@@ -157,6 +157,9 @@ class Building:
 
     def _check_owners(self) -> None:
         """Every network that learns belongs to one player, or to several on purpose."""
+        for role in (role for roles in self.players.values() for role in roles):
+            if role not in self.networks:
+                raise unknown("PLAYERS", role, self.networks)
         for role, network in self.networks.items():
             owners = [player for player, roles in self.players.items() if role in roles]
             if not owners and network.trainable_variables:

@@ -9,6 +9,7 @@ def train_step(self, data):
 import contextlib
 import contextvars
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from zoo import distributions, graphs, networks, seeds
-from zoo.errors import refusal
+from zoo.errors import nearest, refusal, unknown
 from zoo.model.logs import Logs
 from zoo.networks import own
 
@@ -32,6 +33,7 @@ class Phase:
     seed: tf.Tensor  # int32 [2]
     training: bool
     calls: dict[str, int] = dataclasses.field(default_factory=dict)  # of each role so far
+    places: set[str] = dataclasses.field(default_factory=set)  # of its draws so far
     # Where `train_step` is evaluated, not trained:
     played: dict[Callable, Losses] | None = None
     logged: list[dict[str, tf.Tensor]] = dataclasses.field(default_factory=list)
@@ -52,6 +54,19 @@ def entered(phase: Phase | None) -> Iterator[None]:
         _PHASE.reset(token)
 
 
+def ending_in_report(train_step: Callable[..., Any]) -> Callable[..., dict[str, tf.Tensor]]:
+    """A method's `train_step`, refused in one line where it returns no logs."""
+
+    @functools.wraps(train_step)
+    def checked(self: Any, data: Any) -> dict[str, tf.Tensor]:
+        logs = train_step(self, data)
+        if not isinstance(logs, dict):
+            raise TypeError(refusal("train_step", "the last line `return self.report()`", logs))
+        return logs
+
+    return checked
+
+
 class Game:
     """How a model trains: what its phases and its `train_step` may call.
 
@@ -69,6 +84,8 @@ class Game:
     weight_decay: float
     stage: int
     stage_starts: tuple[int, ...]
+    players: dict[str, tuple[str, ...]]
+    phase_logs: tuple[str, ...]
     networks: dict[str, Any]
     optimizers: dict[str, keras.optimizers.Optimizer]
     player_variables: dict[str, list[keras.Variable]]
@@ -98,16 +115,22 @@ class Game:
                 over the global batch, or a scalar per replica, averaged over replicas.
             *inputs: of the phase.
             after: called when the players have moved, such as a clipping of weights.
+
+        Raises:
+            TypeError: the phase returns something else than losses by player.
+            ValueError: an unknown player, a loss of another shape, one that does not reach all
+                variables of its player.
         """
         outer = _PHASE.get()
         if outer is not None and outer.played is not None:
             # In `losses_of`: a phase that is played several times a step is evaluated once.
             if phase not in outer.played:
-                outer.played[phase] = phase(*inputs)
+                with entered(dataclasses.replace(outer, places=set())):
+                    outer.played[phase] = self._checked(phase, inputs)
             return
         context = Phase(seeds.fold(self.seed, "play", self.play_counter.value), training=True)
         with entered(context), tf.GradientTape(persistent=True) as tape:
-            losses = phase(*inputs)
+            losses = self._checked(phase, inputs)
             objectives = {id(loss): self._objective(loss) for loss in losses.values()}
         variables = self.player_variables
         gradients: dict[str, list[tf.Tensor | None]] = {}
@@ -128,7 +151,8 @@ class Game:
         """{player: loss} of one batch, in inference mode, on the averaged weights: nobody moves.
 
         They are those of the plays of `train_step`, of all stages, on noise of the step and the
-        batch: the same at each call.
+        batch: the same at each call. Of a player with several phases they are the values of all,
+        one after another, so that their mean is that of the logs.
 
         Args:
             data: what `train_step` takes.
@@ -145,13 +169,30 @@ class Game:
         self.stage = now
         for values in phase.logged:
             self._track(values)
-        return {player: loss for losses in played.values() for player, loss in losses.items()}
+        found: dict[str, list[tf.Tensor]] = {}
+        for losses in played.values():
+            for player, loss in losses.items():
+                found.setdefault(player, []).append(loss)
+        joined = lambda values: tf.concat([tf.reshape(v, [-1]) for v in values], axis=0)
+        return {p: joined(values) if values[1:] else values[0] for p, values in found.items()}
+
+    def _checked(self, phase: Callable[..., Losses], inputs: Sequence[tf.Tensor]) -> Losses:
+        """What a phase returns, once it is what `play` takes."""
+        losses, name = phase(*inputs), getattr(phase, "__name__", "phase")
+        if not isinstance(losses, dict) or not losses:
+            raise TypeError(refusal(name, "a phase that returns {player: loss}", losses))
+        for player, loss in losses.items():
+            if player not in self.players:
+                raise unknown(f"{name}: player", player, self.players)
+            if not tf.is_tensor(loss):
+                raise TypeError(refusal(f"{name}: loss of {player}", "a tensor, [B] or []", loss))
+            if loss.shape.rank not in (0, 1):
+                raise ValueError(refusal("loss.shape", "[B] or []", loss.shape))
+        return losses
 
     def _objective(self, loss: tf.Tensor) -> tf.Tensor:
         """This replica's share of the global mean: gradients are summed over replicas."""
         replicas, _ = seeds.replica()
-        if loss.shape.rank not in (0, 1):
-            raise ValueError(refusal("loss.shape", "[B] or []", loss.shape))
         return tf.reduce_mean(loss) / replicas
 
     def _update(self, player: str, gradients: Sequence, variables: Sequence) -> None:
@@ -225,6 +266,9 @@ class Game:
             raise RuntimeError(
                 "`draw` belongs to a phase: call it from a function given to `play`."
             )
+        if place in phase.places:  # it would be the same noise
+            raise ValueError(refusal("place", "a name that no other draw of the phase has", place))
+        phase.places.add(place)
         return seeds.fold(phase.seed, place)
 
     def apply(self, role: str, *inputs: tf.Tensor, **options: Any) -> tf.Tensor:
@@ -288,7 +332,14 @@ class Game:
             yield
 
     def log(self, **values: tf.Tensor) -> None:
-        """Averages values ([B] or scalar) into the logs named in `LOGS`."""
+        """Averages values ([B] or scalar) into the logs named in `LOGS`.
+
+        Raises:
+            ValueError: a name that is not among them.
+        """
+        for name in values.keys() - set(self.phase_logs):
+            expected = f"a name in LOGS, {list(self.phase_logs)}"
+            raise ValueError(refusal("log", expected, name, nearest(name, self.phase_logs)))
         phase: Any = _PHASE.get()
         if phase.played is None:
             self._track(values)

@@ -66,7 +66,8 @@ def check_tf_config(text: str | None) -> None:
         )
         if not ok or not addresses:
             refuse('a list of "host:port" for each kind of task in "cluster"')
-    kind = task.get("type") if isinstance(task, dict) else None
+    task = task if isinstance(task, dict) else {}
+    kind = task.get("type")
     if not isinstance(kind, str) or kind not in cluster:
         refuse(f'"task" with "type" one of {", ".join(sorted(cluster))}')
     count = len(cluster[kind])
