@@ -392,7 +392,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
 
         An evaluation counts its batches from 0, so it can be repeated.
         """
-        losses = self.losses_of(data, self.test_counter.value)
+        losses = self.losses_of(data, self.test_counter)
         self.test_counter.assign_add(1)
         self._track({f"{player}_loss": loss for player, loss in losses.items()})
         return self._means(self._evaluated)

@@ -179,7 +179,9 @@ class Building:
         }
         self.step = self.add_weight(name="step", **counter)
         self.play_counter = self.add_weight(name="play_counter", **counter)
-        self.test_counter = self.add_weight(name="test_counter", **counter)
+        # Of an evaluation's batches: no part of the model's state.
+        once = tf.VariableAggregation.ONLY_FIRST_REPLICA
+        self.test_counter = tf.Variable(0, trainable=False, dtype=tf.int64, aggregation=once)
         networks = self.networks.values()
         self._averaged = [v for network in networks for v in network.trainable_variables]
         # Batch statistics too: those of the raw weights do not fit averaged ones.

@@ -92,7 +92,7 @@ class Game:
     train_step: Callable[[Any], dict[str, tf.Tensor]]
     step: keras.Variable
     play_counter: keras.Variable
-    test_counter: keras.Variable
+    test_counter: tf.Variable
     _averages: list[keras.Variable]
     _averaged: list[keras.Variable]
     _logs: Logs | None
