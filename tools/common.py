@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 # A tool finds in `common` all that it needs of `command_line`.
-from command_line import ROOT, flag, flags_text, load, main, one_line, parse  # noqa: F401
+from command_line import ROOT, TERMINATED, flag, flags_text, load, main, one_line, parse  # noqa: F401
 
 from zoo import data, registry, training
 from zoo.errors import refusal, unknown

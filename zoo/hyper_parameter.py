@@ -104,7 +104,8 @@ class HyperParameter:
                 value: Any = {"true": True, "1": True, "false": False, "0": False}[text.lower()]
             elif self.kind == "tuple":
                 cast = KINDS[self.items or "str"]
-                value = tuple(cast(item) for item in text.strip("()[] ").split(",") if item.strip())
+                items = map(str.strip, text.strip("()[] ").split(","))
+                value = tuple(cast(item) for item in items if item)
             else:
                 value = KINDS[self.kind](text)
         except (KeyError, ValueError):

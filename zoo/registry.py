@@ -70,7 +70,7 @@ def check_allowed(method: str, allow: Collection[str] | None) -> None:
         return
     if module.split(".")[0] != "zoo":
         expected = "a method of the zoo, as the import of another recorded module runs its code"
-        hint = f"If you trust it: zoo.restore(run_dir, allow=({module!r},))."
+        hint = f"If you trust it: zoo.restore(run_dir, allow=({module!r},)), or --allow={module}."
         raise ValueError(refusal("method", expected, method, hint))
 
 
