@@ -8,6 +8,7 @@ import typing
 
 import pytest
 
+from tests import helpers, small  # noqa: F401
 from zoo import registry
 
 METHODS = registry.list_methods()
@@ -104,6 +105,52 @@ def test_a_class_outside_the_package(tmp_path, monkeypatch):
     assert registry.create(model.method, **model.hyper_parameters).width == 5
     with pytest.raises(ValueError, match="width"):
         registry.create(name, image_shape=(2,), width=0)
+
+
+def test_a_module_is_imported_only_if_it_is_allowed(tmp_path, monkeypatch):
+    canary = tmp_path / "canary"
+    text = f"open({str(canary)!r}, 'w').close()\nfrom tests.small import Bound as Own\n"
+    (tmp_path / "hostile.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    for ask in (registry.get, registry.hyper_parameters):
+        for allow in ((), ("hostil", "hostile.py")):
+            words = r"`method`.*hostile:Own'. If you.*restore\(run_dir, allow=\('hostile',\)\)"
+            with helpers.refused(ValueError, match=words):
+                ask("hostile:Own", allow=allow)
+        with helpers.refused(TypeError, match="`allow`: expected a tuple"):
+            ask("hostile:Own", allow="hostile")
+    assert not canary.exists()
+    registry.get("tests.small:Bound", allow=())  # imported by this file's own imports
+    registry.get(METHODS[0], allow=())
+    assert registry.get("hostile:Own", allow=("hostile",)).__name__ == "Bound"
+    assert canary.exists()
+
+
+@pytest.mark.parametrize("allow", [None, ()])
+@pytest.mark.parametrize("name", ["os:mkdir", "subprocess:Popen", "zoo.data:load", "zoo:data"])
+def test_what_is_no_model_is_refused_before_it_is_called(name, allow):
+    with helpers.refused(ValueError, match="a subclass of zoo.model.GenerativeModel"):
+        registry.get(name, allow=allow)
+    with helpers.refused(ValueError, match="a subclass of zoo.model.GenerativeModel"):
+        registry.create(name, path="/nowhere")
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("x = (\n", r"SyntaxError: .*broken\.py, line 1"),
+        ("\n\nfoo(1)\n", r"NameError: .*broken\.py, line 3"),
+        ("from tests.small import Nothing\n", r"ImportError: .*broken\.py, line 1"),
+        ("x = 1\n", "AttributeError: .*no attribute 'Own'"),
+    ],
+)
+def test_an_error_in_a_module_names_its_file_and_line(tmp_path, monkeypatch, text, words):
+    (tmp_path / "broken.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "broken", raising=False)
+    with helpers.refused(ValueError, match=f"an importable package.module:Class.*{words}"):
+        registry.hyper_parameters("broken:Own")
+    monkeypatch.delitem(sys.modules, "broken", raising=False)
 
 
 def test_reading_the_registry_does_not_load_tensorflow():

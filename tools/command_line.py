@@ -8,20 +8,24 @@ Exit codes: 0 done; 1 what failed while running (NaN, full disk); 2 refused befo
 Ctrl-C; 143 SIGTERM.
 """
 
+import contextlib
 import difflib
 import errno
+import importlib
 import os
 import pathlib
 import shutil
 import sys
+import tempfile
 import textwrap
 import traceback
 import types
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the tools of a clone use its own library, installed or not
+sys.path.append("")  # and find the user's modules in the working directory, after all others
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags as absl_flags  # noqa: E402
@@ -104,19 +108,30 @@ def main(
 
 
 def parse(
-    argv: Sequence[str], flags: Flags, repeated: Collection[str] = (), expand: bool = True
+    argv: Sequence[str],
+    flags: Flags,
+    repeated: Collection[str] = (),
+    expand: bool = True,
+    allow: Collection[str] | None = None,
 ) -> types.SimpleNamespace:
     """The namespace of flags that `run` gets; raises `ValueError` in one line.
 
-    Args: as of `main`.
+    Args:
+        argv, flags, repeated, expand: as of `main`.
+        allow: modules that may be imported for `--method=module:Class`, None for any: give it
+            where `argv` names a file that the user did not write, such as a run's flags.cfg.
     """
     config, plain = _without_flagfile(argv)
     argv = list(argv) if expand else plain
     known = {item.name: item for item in (*flags, *_SHARED)}
     first = _read(argv, known, repeated, known_only=True)  # finds --method, in a flagfile too
     hyper_parameters = {}
-    if "method" in known and first["method"].value is not None:
-        described = registry.hyper_parameters(first["method"].value)
+    method = first["method"].value if "method" in known else None
+    if method is not None:
+        if ":" in method:  # the module of a class outside the package loads TensorFlow
+            registry.check_allowed(method, allow)
+            load()
+        described = registry.hyper_parameters(method, allow)
         hyper_parameters = {name: item for name, item in described.items() if name not in known}
     asks = first["help"].value and not hyper_parameters  # of a method not given yet, perhaps
     every = known | hyper_parameters
@@ -127,6 +142,19 @@ def parse(
     namespace.method_flags = list(hyper_parameters.values())
     namespace.hyper_parameters = {name: values[name].value for name in hyper_parameters}
     return namespace
+
+
+def load(module: str = "tensorflow") -> types.ModuleType:
+    """Imports a module that loads TensorFlow, without what TensorFlow prints while it loads.
+
+    `TF_CPP_MIN_LOG_LEVEL` does not silence those lines, and a refusal is one line. They are shown
+    if the import fails.
+    """
+    if "tensorflow" not in sys.modules:
+        with _silent():
+            importlib.import_module("tensorflow")
+            importlib.import_module("keras")
+    return importlib.import_module(module)
 
 
 def flags_text(values: Mapping[str, Any]) -> str:
@@ -157,6 +185,25 @@ def _as_text(value):
     if isinstance(value, (tuple, list)):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """File descriptor 2 goes to a temporary file, which is shown if the block fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as noise:
+        os.dup2(noise.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            noise.seek(0)
+            sys.stderr.write(noise.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 class _Parser(absl_flags.ArgumentParser):

@@ -1,18 +1,13 @@
 """What the tools share beside their command lines: the flags of a run, its directory, its data."""
 
-import contextlib
 import difflib
-import importlib
 import os
 import pathlib
-import sys
-import tempfile
 import types
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 # A tool finds in `common` all that it needs of `command_line`.
-from command_line import ROOT, flag, flags_text, main, one_line, parse  # noqa: F401
+from command_line import ROOT, flag, flags_text, load, main, one_line, parse  # noqa: F401
 
 from zoo import data, registry
 from zoo.errors import refusal, unknown
@@ -113,19 +108,6 @@ MEASURE_FLAGS = (
 )
 
 
-def load(module: str = "tensorflow") -> types.ModuleType:
-    """Imports a module that loads TensorFlow, without what TensorFlow prints while it loads.
-
-    `TF_CPP_MIN_LOG_LEVEL` does not silence those lines, and a refusal is one line. They are shown
-    if the import fails.
-    """
-    if "tensorflow" not in sys.modules:
-        with _silent():
-            importlib.import_module("tensorflow")
-            importlib.import_module("keras")
-    return importlib.import_module(module)
-
-
 def run_name(flags: types.SimpleNamespace) -> str:
     """<method>-<config stem>, or <method>-<dataset> without a config."""
     stem = one_line(flags.dataset).split(":")[0]
@@ -166,22 +148,3 @@ def load_data(flags: types.SimpleNamespace) -> "Dataset":
     """The data set that the flags of a run name."""
     names = ("data_dir", "binarise", "labels", "label_seed", "image_size")
     return data.load(flags.dataset, **{name: getattr(flags, name) for name in names})
-
-
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """File descriptor 2 goes to a temporary file, which is shown if the block fails."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as noise:
-        os.dup2(noise.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            os.dup2(kept, 2)
-            noise.seek(0)
-            sys.stderr.write(noise.read().decode(errors="replace"))
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

@@ -1,17 +1,24 @@
 """Methods by name, and their hyper-parameters, read from the source with `ast`.
 
 A method is a file in `zoo/methods/` that holds one public class; its name is the file's. What it
-declares (`zoo.fields`) is read without loading TensorFlow, so that `--help` is light. A method
-outside the package is named `package.module:Class`.
+declares (`zoo.fields`) is read without loading TensorFlow, so that `--help` is light.
+
+A method outside the package is named `package.module:Class`. To know anything about it Python
+imports `package` and `package.module`, which runs their code, and TensorFlow with them. So a name
+that stands in a file, such as a run's record, is looked up with `allow`.
 """
 
 import ast
 import functools
 import importlib
-import importlib.util
+import inspect
+import operator
 import pathlib
 import re
+import sys
+import traceback
 import typing
+from collections.abc import Collection
 from typing import Any
 
 from zoo import fields
@@ -23,8 +30,7 @@ if typing.TYPE_CHECKING:
 
 _PACKAGE = pathlib.Path(__file__).parent
 _METHODS = _PACKAGE / "methods"
-# Not looked for: to find a module, Python imports the packages that it lies in.
-_LIBRARIES = ("keras", "tensorflow", "tensorflow_probability", "abc", "typing")
+_IMPORTER = pathlib.Path(importlib.__file__).parent
 _TYPES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str}
 
 
@@ -33,17 +39,36 @@ def list_methods() -> list[str]:
     return sorted(path.stem for path in _METHODS.glob("*.py") if not path.stem.startswith("_"))
 
 
-def get(method: str) -> "type[GenerativeModel]":
-    """The class of `method`; `ValueError` with the nearest name if there is none."""
+def get(method: str, allow: Collection[str] | None = None) -> "type[GenerativeModel]":
+    """The class of `method`.
+
+    Args:
+        method: a name of `list_methods()`, or `package.module:Class`.
+        allow: modules that may be imported for the second kind of name, beside those of this
+            package and those that are imported already; None for any. Give it for a name that the
+            user did not type himself: an import runs code.
+
+    Raises:
+        ValueError: an unknown name, no subclass of `GenerativeModel`, a module that is not allowed,
+            or one that raises when it is imported.
+    """
     if isinstance(method, str) and ":" in method:
-        module, _, name = method.partition(":")
-        try:
-            return getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, ValueError) as error:
-            expected = "an importable package.module:Class"
-            raise ValueError(refusal("method", expected, method, str(error))) from None
+        return _outside(method, allow)
     _, node = _find(method)
     return getattr(importlib.import_module(f"zoo.methods.{method}"), node.name)
+
+
+def check_allowed(method: str, allow: Collection[str] | None) -> None:
+    """Refuses `package.module:Class` whose module may not be imported; `allow` as of `get`."""
+    if isinstance(allow, str):
+        raise TypeError(refusal("allow", "a tuple of names of modules", allow))
+    module, colon, _ = method.partition(":")
+    if not colon or allow is None or module in allow or module in sys.modules:
+        return
+    if module.split(".")[0] != "zoo":
+        expected = "a method of the zoo, as the import of another recorded module runs its code"
+        hint = f"If you trust it: zoo.restore(run_dir, allow=({module!r},))."
+        raise ValueError(refusal("method", expected, method, hint))
 
 
 def create(method: str, **arguments: Any) -> "GenerativeModel":
@@ -63,12 +88,14 @@ def create(method: str, **arguments: Any) -> "GenerativeModel":
     return get(method)(**arguments)
 
 
-def hyper_parameters(method: "str | type[GenerativeModel]") -> dict[str, HyperParameter]:
+def hyper_parameters(
+    method: "str | type[GenerativeModel]", allow: Collection[str] | None = None
+) -> dict[str, HyperParameter]:
     """{name: HyperParameter} of a method (name or class), its base classes' included.
 
-    Those that it fixes are left out: they are no arguments.
+    Those that it fixes are left out: they are no arguments. `allow` as of `get`.
     """
-    return {name: item for name, item in _declared(method).items() if not item.fixed}
+    return {name: item for name, item in _declared(method, allow).items() if not item.fixed}
 
 
 def fixed_values(method: "str | type[GenerativeModel]") -> dict[str, Any]:
@@ -100,11 +127,42 @@ def summary(method: str) -> str:
 
 
 def docstring(method: str) -> str:
-    """The method's docstring as it stands in its file."""
+    """The method's docstring: of the package's own methods as it stands in the file."""
+    if ":" in method:
+        return inspect.getdoc(get(method)) or ""
     return ast.get_docstring(_find(method)[1]) or ""
 
 
-def _declared(method: "str | type[GenerativeModel]") -> dict[str, HyperParameter]:
+def _outside(method: str, allow: Collection[str] | None) -> "type[GenerativeModel]":
+    """The class that `package.module:Class` names; `allow` as of `get`."""
+    check_allowed(method, allow)
+    module, _, name = method.partition(":")
+    try:
+        found = operator.attrgetter(name)(importlib.import_module(module))
+    except Exception as error:  # whatever the module's own code raises
+        expected = "an importable package.module:Class"
+        raise ValueError(refusal("method", expected, method, _cause(error))) from error
+    base = importlib.import_module("zoo.model").GenerativeModel
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ValueError(refusal("method", "a subclass of zoo.model.GenerativeModel", method))
+    return found
+
+
+def _cause(error: Exception) -> str:
+    """An error of a user's module in one line, with the place in his file if there is one."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    for place in reversed(traceback.extract_tb(error.__traceback__)):
+        path = pathlib.Path(place.filename)
+        if path.is_absolute() and not {_PACKAGE, _IMPORTER} & {path, *path.parents}:
+            return f"{text} ({path}, line {place.lineno})"
+    return text
+
+
+def _declared(
+    method: "str | type[GenerativeModel]", allow: Collection[str] | None = None
+) -> dict[str, HyperParameter]:
+    if isinstance(method, str) and ":" in method:
+        method = get(method, allow)
     return method.HYPER_PARAMETERS if isinstance(method, type) else _read(method)
 
 
@@ -169,14 +227,7 @@ def _annotation(node: ast.expr) -> Any:
 
 
 def _find(method: str) -> tuple[pathlib.Path, ast.ClassDef]:
-    """The file and the class node of a method."""
-    if isinstance(method, str) and ":" in method:
-        module, _, name = method.partition(":")
-        path = _path(module)
-        home = _home(path, "", name) if path is not None and path.is_file() else None
-        if home is None:
-            raise ValueError(refusal("method", "an importable package.module:Class", method))
-        return home, _classes(home)[name]
+    """The file and the class node of a method of the package."""
     if method not in list_methods():
         raise unknown("method", method, list_methods())
     path = _METHODS / f"{method}.py"
@@ -226,16 +277,9 @@ def _home(path: pathlib.Path, prefix: str, name: str) -> pathlib.Path | None:
 
 
 def _path(module: str) -> pathlib.Path | None:
-    """The file of a module; of this package without importing it, or its parents."""
+    """The file of a module of this package, found without importing anything; None of others."""
     package, _, rest = module.partition(".")
-    if package == "zoo":
-        stem = _PACKAGE.joinpath(*rest.split("."))
-        return stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
-    if package in _LIBRARIES or not package:
+    if package != "zoo":
         return None
-    try:
-        found = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return None
-    origin = found.origin if found else None
-    return pathlib.Path(origin) if origin and origin.endswith(".py") else None
+    stem = _PACKAGE.joinpath(*rest.split("."))
+    return stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")

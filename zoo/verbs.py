@@ -208,7 +208,9 @@ class Verbs:
     def features(self, x: npt.ArrayLike, y: npt.ArrayLike | None = None) -> dict[str, tf.Tensor]:
         """{name: hidden layer of the encoder, [B, ...]}, first to last, in inference mode.
 
-        An implicit encoder is given noise 0. Exports have no hidden layers.
+        Its output is none of them. The name of a layer ends in `row_<i>`; what stands before that
+        names the encoder where there are several, as `level_2_`, whose input is the code's mean. An
+        implicit encoder is given noise 0. Exports have no hidden layers.
 
         Args:
             x: [B, *image_shape].
@@ -332,6 +334,11 @@ class Verbs:
     def features_rows(self, x: tf.Tensor, y: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """{name: hidden layer of the encoder, [B, ...]}."""
         raise NotImplementedError
+
+    @property
+    def has_features(self) -> bool:
+        """Whether `features` are known."""
+        return False
 
     @property
     def has_discriminator_features(self) -> bool:

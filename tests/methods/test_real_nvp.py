@@ -282,6 +282,21 @@ def test_only_the_critic_without_penalty_is_clipped(objective, clipped):
     assert flow > 0.1 and max(np.abs(v).max() for v in model.flow.get_weights()) > 0.1
 
 
+def test_the_critic_is_clipped_after_each_of_its_updates(monkeypatch):
+    model, largest = nvp(objective="wgan", clip_value=0.02, init_stddev=0.1, critic_steps=3), []
+    for name in ("critic_phase", "generator_phase"):
+        phase = getattr(model, name)
+
+        def spy(x, phase=phase):
+            largest.append(max(np.abs(v).max() for v in model.critic.get_weights()))
+            return phase(x)
+
+        monkeypatch.setattr(model, name, spy)
+    sgd(model, rate=1e-1).train_step(tf.constant(batch()))
+    first, *later = largest
+    assert first > 0.1 and later == [np.float32(0.02)] * 3
+
+
 def test_a_wgan_s_flow_has_no_gradient_of_the_likelihood():
     model = adversarial("wgan")
     (x, other) = (tf.constant(batch(seed=seed)) for seed in (0, 1))

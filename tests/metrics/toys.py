@@ -1,5 +1,6 @@
 """Models and data whose every number is known, for the tests of what is measured."""
 
+import contextlib
 import math
 
 import numpy as np
@@ -34,7 +35,7 @@ class Linear:
 
     image_shape, density, conditional = (2,), "lower_bound", False
     num_attributes, dequantises = None, False
-    levels, parts, has_discriminator_features = 1, ("z",), False
+    levels, parts, has_discriminator_features, has_features = 1, ("z",), False, True
     code_dim, code_classes = 2, None
     prior = property(lambda self: distributions.standard_normal(2))
     capabilities = frozenset({"sample", "encode", "decode", "reconstruct", "log_prob", "classify"})
@@ -52,7 +53,14 @@ class Linear:
     def decode(self, z, y=None):
         return distributions.normal(z, 1.0)
 
-    def features(self, x):
+    def inference(self):
+        return contextlib.nullcontext()
+
+    def decode_rows(self, z, rows, y=None):
+        p = self.decode(z)
+        return {"mean": p.mean(), "sample": distributions.sample_rows(p, rows, "x")}
+
+    def features(self, x, y=None):
         return {f"row_{i}": tf.fill([len(x), 3, i + 1], float(i)) for i in range(5)}
 
     def reconstruct(self, x, y=None, level=1, seed=None):
@@ -81,8 +89,8 @@ class Hierarchy(Linear):
     def reconstruct(self, x, y=None, level=1, seed=None):
         return x if level == 1 else x * [-1.0, 1.0]
 
-    def features(self, x):
-        return {"row_0": tf.zeros([len(x), 3])}
+    def features(self, x, y=None):
+        return {"row_0": tf.zeros([len(x), 3]), "level_2_row_0": x}
 
     def discriminator_features(self, x):
         return x[:, :1] ** 3
@@ -94,7 +102,7 @@ class Clusters(Linear):
     parts = ("z", "y", "style")
     capabilities = Linear.capabilities - {"classify"}
 
-    def encode(self, x, y=None, part="z"):
+    def encode(self, x, y=None, level=1, part="z"):
         if part == "z":
             return super().encode(x)
         right, up = tf.cast(x[:, 0] > 0, tf.int32), tf.cast(x[:, 1] > 0, tf.int32)

@@ -168,7 +168,7 @@ def test_moving_average_by_hand_and_in_the_verbs(ema_decay, decay):
     x = batch(4)
     np.testing.assert_allclose(model.encode(x).mean(), twin.encode(x).mean(), atol=1e-5)
     assert np.abs(model.encoder(x)[:, :D] - model.encode(x).mean()).max() > 1e-5
-    averages = dict(zip((v.path for v in model._trained), model._averages))
+    averages = dict(zip((v.path for v in model._averaged), model._averages))
     for variable, now in zip(twin.decoder.trainable_variables, model.decoder.trainable_variables):
         variable.assign(averages[now.path])
     np.testing.assert_allclose(model.sample(4, seed=0), twin.sample(4, seed=0), atol=1e-5)

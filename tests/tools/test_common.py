@@ -1,6 +1,7 @@
 """Flags, help and exit codes, without TensorFlow."""
 
 import errno
+import importlib
 import subprocess
 import sys
 
@@ -155,7 +156,7 @@ def test_a_failed_import_shows_what_was_silenced(capfd, monkeypatch):
         print("libcudart is missing", file=sys.__stderr__, flush=True)
         raise ImportError(name)
 
-    monkeypatch.setattr(common.importlib, "import_module", fail)
+    monkeypatch.setattr(importlib, "import_module", fail)
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     with pytest.raises(ImportError):
         common.load()

@@ -7,7 +7,6 @@ import evaluate
 import pytest
 import train
 
-from zoo import ledger
 from zoo.metrics import names
 
 FEW = ("--limit=50", "--svm_repeats=2", "--iwae_samples=2")
@@ -20,7 +19,7 @@ def test_evaluation_is_printed_and_kept(trained, run_tool):
     numbers, legend, protocols = done.stdout.split("\n\n")
     header, *rows = numbers.splitlines()
     assert header.split() == ["metric", "value", "+-", "std", "n", "split"]
-    evaluation = ledger.read_json(trained / "evaluation.json")
+    evaluation = files.read_json(trained / "evaluation.json")
     assert evaluation["step"] == 4
     assert evaluation["settings"] == {
         "split": "test",
@@ -54,7 +53,7 @@ def test_a_gan_of_images_is_told_what_can_be_asked_for(in_tmp_path, capsys):
     assert common.main(evaluate.run, evaluate.FLAGS, ["evaluate.py", "--run_dir=run"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert "--metrics=parzen,wasserstein_critic," in line
-    assert ledger.read_json(in_tmp_path / "run" / "evaluation.json")["metrics"] == {}
+    assert files.read_json(in_tmp_path / "run" / "evaluation.json")["metrics"] == {}
 
 
 def test_a_table_of_numbers():

@@ -36,6 +36,7 @@ class ALI(AmortisedPosterior, GenerativeModel):
     LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
     LABELS = ("num_classes", "num_attributes")
     OUTPUT_BIAS = True
+    TOGETHER = True  # the two joints are one batch of D, and of its statistics (authors' code)
 
     decoder_output: Literal["deterministic", "normal"] = field(
         'p(x|z): a point, or "normal" with standard deviation `decoder_stddev`',
@@ -94,12 +95,11 @@ class ALI(AmortisedPosterior, GenerativeModel):
         z_p: tf.Tensor,
         y: tf.Tensor | None = None,
     ) -> list[tf.Tensor]:
-        """Logits [B], [B] of the two joints, in one batch: batch statistics span both."""
-        inputs = [tf.concat([x_q, x_p], axis=0), tf.concat([z_q, z_p], axis=0)]
-        if y is not None:
-            inputs.append(tf.tile(self.label_vector(y), [2, 1]))
-        logits = self.apply("discriminator", *inputs)
-        return tf.split(supervised.data_logit(logits) if self.classifies else logits, 2)
+        """Logits [B], [B] of the two joints."""
+        labels = self.labels_of(y)
+        pairs = (x_q, z_q, *labels), (x_p, z_p, *labels)
+        logits = self.apply_each("discriminator", *pairs, together=self.TOGETHER)
+        return [supervised.data_logit(each) if self.classifies else each for each in logits]
 
     # --- labels -----------------------------------------------------------------------------------
 
@@ -109,8 +109,9 @@ class ALI(AmortisedPosterior, GenerativeModel):
 
     def supervise(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """Mean cross-entropy of labelled examples among the K classes, scalar nats."""
-        z = self.draw(self.posterior(x), "z_labelled")
-        logits = self.apply("discriminator", x, z)[:, :-1]
+        with self.statistics_kept():
+            z = self.draw(self.posterior(x), "z_labelled")
+            logits = self.apply("discriminator", x, z)[:, :-1]
         return tf.reduce_mean(supervised.cross_entropy(logits, y))
 
     def class_logits(self, x: tf.Tensor) -> tf.Tensor:

@@ -64,8 +64,7 @@ class VAEGAN(GenerativeModel):
         q = self.posterior(x)  # q(z|x)
         x_q = self.likelihood(self.draw(q, "z")).mean()  # reconstructions
         x_p = self.likelihood(self.draw(self.prior, "z_p", batch_of=x)).mean()  # samples
-        logits = self.apply("discriminator", tf.concat([x, x_q, x_p], axis=0))
-        data, rec, sample = tf.split(logits, 3)
+        data, rec, sample = self.apply_each("discriminator", (x,), (x_q,), (x_p,))
         likeness = likelihood.squared_error(*self.features_of(x, x_q))
         kl = divergence.analytic_kl(q, self.prior)
         self.log(reconstruction_loss=likeness, kl=kl)

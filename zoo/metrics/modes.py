@@ -102,15 +102,21 @@ def _of_quality(measure: Callable[..., Measure]) -> Callable[[Subject], Measure]
     """`measure(samples, modes, stddev)` as a function of a subject."""
 
     def measured(s: Subject) -> Measure:
-        return measure(s.samples(QUALITY_SAMPLES), s.dataset.modes, s.dataset.mode_stddev)
+        found = measure(s.samples(QUALITY_SAMPLES), s.dataset.modes, s.dataset.mode_stddev)
+        return found.noted(f"samples: {s.samples_are}")
 
     return measured
+
+
+def _covered(s: Subject) -> Measure:
+    found = modes_covered(s.samples(COVERED_SAMPLES), s.dataset.modes)
+    return found.noted(f"samples: {s.samples_are}")
 
 
 METRICS = {
     "modes_covered": Metric(
         _on_modes,
-        lambda s: modes_covered(s.samples(COVERED_SAMPLES), s.dataset.modes),
+        _covered,
         help="modes of the mixture that are nearest to at least one sample, however far away",
         better="higher",
         of_samples=True,

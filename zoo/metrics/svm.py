@@ -118,11 +118,8 @@ def _svm_error(s: Subject) -> Measure:
         repeats=s.protocol.svm_repeats,
         seed=s.seed,
     )
-    what = "posterior means"
-    if hidden:
-        codes = "codes" if s.model.levels == 1 else "codes of every level"
-        what = f"{codes} and last hidden layers of the encoder"
-    return measure.noted(f"features: {what}")
+    draws = f"labelled ones of the first {pool.stop} of train"
+    return measure.noted(f"{draws}; features: {s.features_are if hidden else s.codes_are}")
 
 
 METRICS = {

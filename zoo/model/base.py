@@ -1,6 +1,5 @@
 """The base of every method: what it defines, its networks, and what Keras wants of a model."""
 
-import itertools
 import operator
 import os
 import pathlib
@@ -11,7 +10,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import distributions, fields, registry
+from zoo import distributions, fields, registry, seeds
 from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter, field
 from zoo.model.batches import Batches
@@ -19,7 +18,7 @@ from zoo.model.building import Building
 from zoo.model.game import Game
 from zoo.model.logs import Logs
 from zoo.model.rows import Rows
-from zoo.optimizers import FusedAdam, Players, by_player
+from zoo.optimizers import FusedAdam, Players, by_player, check
 from zoo.staged import Staged, keras_step
 
 _BFLOAT = 'dtype="mixed_bfloat16" has the range of float32.'
@@ -51,17 +50,6 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         "num_attributes": "of float attribute vectors `y`, an int >= 1, or None.",
         "dtype": 'Keras dtype policy, such as "mixed_bfloat16".',
         "name": "of the Keras model.",
-    }
-    # What networks of one's own take and give, by role; one logit may be [B] or [B, 1].
-    ROLES: ClassVar[dict[str, str]] = {
-        "encoder": "x [B, *image_shape], and noise and labels [B, A] if any -> [B, 2 latent_dim], "
-        "means and log standard deviations of a normal q(z|x); [B, latent_dim] for a point.",
-        "decoder": "codes [B, latent_dim], with labels behind them if any -> [B, *image_shape], "
-        "logits of an image, or a vector itself.",
-        "discriminator": "x [B, *image_shape], then codes [B, latent_dim] and labels [B, A] if any "
-        "-> one logit; [B, K + 1] logits where it classifies.",
-        "code_discriminator": "codes [B, latent_dim] -> one logit.",
-        "critic": "x [B, *image_shape] -> one score.",
     }
     PLAYERS: ClassVar[dict[str, tuple[str, ...]]] = {}
     SHARED: ClassVar[tuple[str, ...]] = ()
@@ -198,12 +186,6 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         return sum(step >= start for start in self.stage_starts)
 
     @property
-    def _trained(self) -> list[keras.Variable]:
-        """All variables that could be trained when the model was made, frozen since or not."""
-        variables = (v for network in self.networks.values() for v in network.variables)
-        return list(itertools.compress(variables, self._trainable_at_first))
-
-    @property
     def method(self) -> str:
         """The name that `zoo.create` knows."""
         return registry.name_of(type(self))
@@ -271,7 +253,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         if optimizer is not None and optimizers is not None:
             raise TypeError(refusal("optimizer", "None with optimizers", optimizer))
         given = by_player(optimizers if optimizer is None else optimizer, self.players)
-        self._check_optimizers(given)
+        check(given, self.optimizers, self.lr_schedule)
         moved = self.player_variables
         self.optimizers = {
             player: given.get(player) or self._adam(player) for player in self.players
@@ -290,18 +272,6 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         together = Players(self.optimizers, moved)
         super().compile(optimizer=together, **self._compile_arguments)
         self._logs = Logs(self._measured, [f"{player}_loss" for player in self.players])
-
-    def _check_optimizers(self, given: dict[str, keras.optimizers.Optimizer]) -> None:
-        """Refuses optimizers of other variables, and two schedules of one learning rate."""
-        for player, optimizer in given.items():
-            argument = f"optimizers[{player!r}]"
-            if optimizer.built and optimizer is not self.optimizers.get(player):
-                expected = "an optimizer that was not used before"
-                raise ValueError(refusal(argument, expected, optimizer))
-            settable = isinstance(optimizer.learning_rate, keras.Variable)
-            if self.lr_schedule != "constant" and not settable:
-                expected = f"a float learning rate with lr_schedule={self.lr_schedule!r}"
-                raise ValueError(refusal(argument, expected, optimizer.get_config()))
 
     def _adam(self, player: str) -> FusedAdam:
         rate = self.learning_rate_of(player)
@@ -362,20 +332,28 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         return (*(f"{player}_loss" for player in self.players), *self.phase_logs)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """x -> reconstruction; for models without inference z -> mean of p(x|z)."""
+        """x -> `reconstruct(x, seed=0)`; for models without inference z -> mean of p(x|z)."""
         if self.conditional:
             expected = "a verb that takes y, such as reconstruct, as this model is conditional"
             raise ValueError(refusal("call", expected, "model(x)"))
         if "reconstruct" in self.capabilities:
-            rows = tf.zeros([tf.shape(inputs)[0]], tf.int64)
-            return self.reconstruct_rows(inputs, rows)
-        return self.likelihood(inputs).mean()
+            return self.reconstruct_rows(inputs, seeds.row_seeds(tf.shape(inputs)[0], 0))
+        with self.inference():
+            return self.likelihood(inputs).mean()
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """The losses of one batch, in inference mode, without updates."""
-        losses = self.losses_of(data)
+        """The losses of one batch, in inference mode, without updates; on noise of its own.
+
+        An evaluation counts its batches from 0, so it can be repeated.
+        """
+        losses = self.losses_of(data, self.test_counter.value)
+        self.test_counter.assign_add(1)
         self._track({f"{player}_loss": loss for player, loss in losses.items()})
         return self._means(self._evaluated)
+
+    def reset_metrics(self) -> None:
+        super().reset_metrics()
+        self.test_counter.assign(0)
 
     def _symbolic_build(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the model is built, and under several workers this fails (keras issue 20585)."""
@@ -403,7 +381,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         return serving.export(self, export_dir, version)
 
 
-def _image_shape(shape: Sequence[int]) -> tuple[int, ...]:
+def _image_shape(shape: Sequence[Any]) -> tuple[int, ...]:
     expected = "(H, W, C) or (D,), all ints >= 1"
     try:
         shape = tuple(operator.index(axis) for axis in shape if not isinstance(axis, str))

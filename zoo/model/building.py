@@ -22,6 +22,18 @@ class Building:
     Mixed into the model (`zoo.model.base`), whose hyper-parameters it reads.
     """
 
+    # What networks of one's own take and give, by role; one logit may be [B] or [B, 1].
+    ROLES: ClassVar[dict[str, str]] = {
+        "encoder": "x [B, *image_shape], and noise and labels [B, A] if any -> [B, 2 latent_dim], "
+        "means and log standard deviations of a normal q(z|x); [B, latent_dim] for a point.",
+        "decoder": "codes [B, latent_dim], with labels behind them if any -> [B, *image_shape], "
+        "logits of an image, or a vector itself.",
+        "discriminator": "x [B, *image_shape], then codes [B, latent_dim] and labels [B, A] if any "
+        "-> one logit; [B, K + 1] logits where it classifies.",
+        "code_discriminator": "codes [B, latent_dim] -> one logit.",
+        "critic": "x [B, *image_shape] -> one score.",
+    }
+
     image_shape: tuple[int, ...]
     latent_dim: int
     network: str
@@ -36,7 +48,6 @@ class Building:
     add_weight: Callable[..., keras.Variable]
     _given: dict[str, Any]
     _finish: dict[str, Callable[[tf.Tensor], tf.Tensor]]
-    _trained: list[keras.Variable]
 
     def make(
         self,
@@ -177,21 +188,29 @@ class Building:
         }
         self.step = self.add_weight(name="step", **counter)
         self.play_counter = self.add_weight(name="play_counter", **counter)
-        self._trainable_at_first = tuple(
-            v.trainable for network in self.networks.values() for v in network.variables
-        )
-        self._averages: list[keras.Variable] = []
-        for variable in self._trained if self.ema_decay is not None else ():
-            average = self.add_weight(
+        self.test_counter = self.add_weight(name="test_counter", **counter)
+        networks = self.networks.values()
+        self._averaged = [v for network in networks for v in network.trainable_variables]
+        # Batch statistics too: those of the raw weights do not fit averaged ones.
+        others = (v for network in networks for v in network.non_trainable_variables)
+        self._averaged += [v for v in others if "float" in str(v.dtype)]
+        self._averages: list[keras.Variable] = [
+            self.add_weight(
                 name="average",
                 shape=variable.shape,
                 dtype=variable.dtype,
                 trainable=False,
                 aggregation="mean",
             )
-            average.assign(variable)
-            self._averages.append(average)
+            for variable in (self._averaged if self.ema_decay is not None else ())
+        ]
+        self.restart_averages()
         self.optimizers: dict[str, Any] = {}
         self._logs: Logs | None = None
         self._functions: dict = {}  # traced verbs
         self.built = True
+
+    def restart_averages(self) -> None:
+        """The moving averages begin where the weights are now."""
+        for average, variable in zip(self._averages, self._averaged):
+            average.assign(variable)

@@ -32,7 +32,9 @@ class Phase:
     seed: tf.Tensor  # int32 [2]
     training: bool
     calls: dict[str, int] = dataclasses.field(default_factory=dict)  # of each role so far
-    played: dict[Callable, Losses] | None = None  # where `train_step` is evaluated, not trained
+    # Where `train_step` is evaluated, not trained:
+    played: dict[Callable, Losses] | None = None
+    logged: list[dict[str, tf.Tensor]] = dataclasses.field(default_factory=list)
 
 
 # Not an attribute of the model: replicas are traced in threads of their own, and a context variable
@@ -73,8 +75,9 @@ class Game:
     train_step: Callable[[Any], dict[str, tf.Tensor]]
     step: keras.Variable
     play_counter: keras.Variable
+    test_counter: keras.Variable
     _averages: list[keras.Variable]
-    _trained: list[keras.Variable]
+    _averaged: list[keras.Variable]
     _logs: Logs | None
     _finish: dict[str, Callable[[tf.Tensor], tf.Tensor]]
 
@@ -119,22 +122,27 @@ class Game:
         if after is not None:
             after()
 
-    def losses_of(self, data: Any) -> Losses:
-        """{player: loss} of one batch, in inference mode, on fixed noise: nobody moves.
+    def losses_of(self, data: Any, index: int | tf.Tensor = 0) -> Losses:
+        """{player: loss} of one batch, in inference mode, on the averaged weights: nobody moves.
 
-        They are those of the plays of `train_step`, of all stages.
+        They are those of the plays of `train_step`, of all stages, on noise of the step and the
+        batch: the same at each call.
 
         Args:
             data: what `train_step` takes.
+            index: of the batch, among those that are evaluated at this step.
         """
         played: dict[Callable, Losses] = {}
-        phase = Phase(seeds.fold(self.seed, "test", self.step.value), training=False, played=played)
+        seed = seeds.fold(self.seed, "test", self.step.value, index)
+        phase = Phase(seed, training=False, played=played)
         now = self.stage
-        with entered(phase):
+        with self.averaged(), entered(phase):
             for stage in range(len(self.stage_starts) + 1):
                 self.stage = stage
                 self.train_step(data)
         self.stage = now
+        for values in phase.logged:
+            self._track(values)
         return {player: loss for losses in played.values() for player, loss in losses.items()}
 
     def _objective(self, loss: tf.Tensor) -> tf.Tensor:
@@ -223,6 +231,22 @@ class Game:
         outputs = tf.cast(self._run(role, run, inputs, options), tf.float32)
         return self._finish[role](outputs) if role in self._finish else outputs
 
+    def apply_each(
+        self, role: str, *batches: tuple[tf.Tensor, ...], together: bool = True
+    ) -> list[tf.Tensor]:
+        """As `apply`, of batches of one size: the outputs of each.
+
+        Args:
+            role: of the network.
+            *batches: its inputs, one tuple a batch.
+            together: whether batch normalisation spans all of them, as one batch; else each is
+                normalised by itself.
+        """
+        if together or not self.networks[role].non_trainable_variables:  # one call is faster
+            joined = (tf.concat(inputs, axis=0) for inputs in zip(*batches, strict=True))
+            return tf.split(self.apply(role, *joined), len(batches))
+        return [self.apply(role, *batch) for batch in batches]
+
     def trace(self, role: str, *inputs: tf.Tensor) -> list[tf.Tensor]:
         """As `apply`, of every row of the network, first to last; the last is the output."""
         rows = self._run(role, self.networks[role].trace, inputs)
@@ -232,11 +256,16 @@ class Game:
         self, role: str, function: Callable, inputs: tuple, options: dict | None = None
     ) -> Any:
         phase, options = _PHASE.get(), dict(options or {})
-        training = phase is not None and phase.training
         if phase is not None and isinstance(self.networks[role], networks.SEEDED):
             call = phase.calls[role] = phase.calls.get(role, -1) + 1
             options["seed"] = seeds.fold(phase.seed, role, call)
-        return function(*inputs, training=training, **options)
+        return function(*inputs, training=self.is_training, **options)
+
+    @property
+    def is_training(self) -> bool:
+        """Whether this is a phase of a play; else it is evaluated, or a verb runs."""
+        phase = _PHASE.get()
+        return phase is not None and phase.training
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -245,9 +274,24 @@ class Game:
         with entered(dataclasses.replace(phase, training=False)):
             yield
 
+    @contextlib.contextmanager
+    def statistics_kept(self) -> Iterator[None]:
+        """Inside of a phase: networks run on batches that are no part of the population.
+
+        Batch normalisation normalises by the batch, but its population statistics, which inference
+        uses, stay as they are: those of few labelled examples would be half of them.
+        """
+        # What is assigned in a scope of Keras is forgotten where it ends.
+        with keras.StatelessScope() if self.is_training else contextlib.nullcontext():
+            yield
+
     def log(self, **values: tf.Tensor) -> None:
         """Averages values ([B] or scalar) into the logs named in `LOGS`."""
-        self._track(values)
+        phase: Any = _PHASE.get()
+        if phase.played is None:
+            self._track(values)
+        else:  # in `losses_of`, in whose scope no variable can be assigned
+            phase.logged.append(values)
 
     def _track(self, values: dict[str, tf.Tensor]) -> None:
         if self._logs is None:
@@ -255,7 +299,7 @@ class Game:
         self._logs.update(values)
 
     def report(self) -> dict[str, tf.Tensor]:
-        """Ends a training step: counts it, averages weights, returns the logs."""
+        """Ends a training step: counts it, averages weights and statistics, returns the logs."""
         phase = _PHASE.get()
         if phase is not None and phase.played is not None:  # in `losses_of`
             return {}
@@ -264,7 +308,7 @@ class Game:
             # A smaller decay over the first steps: else short runs keep their first weights.
             t = tf.cast(self.step.value, tf.float32)
             decay = tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
-            for average, variable in zip(self._averages, self._trained):
+            for average, variable in zip(self._averages, self._averaged):
                 share = tf.cast(decay, variable.dtype)
                 average.assign(average * share + variable * (1.0 - share))
         return self._means()
@@ -277,12 +321,18 @@ class Game:
             logs = {name: tf.reshape(value, [1]) for name, value in logs.items()}
         return logs
 
+    def averaged(self) -> contextlib.AbstractContextManager:
+        """Inside, the networks' variables are their averages, where `ema_decay` is set.
+
+        Nothing that is assigned there stays.
+        """
+        if not self._averages:
+            return contextlib.nullcontext()
+        averages = [average.value for average in self._averages]
+        return keras.StatelessScope(state_mapping=list(zip(self._averaged, averages)))
+
     @contextlib.contextmanager
     def inference(self) -> Iterator[None]:
         """Networks in inference mode, on the averaged weights when `ema_decay` is set."""
-        averaged = contextlib.nullcontext()
-        if self._averages:
-            mapping = [(v, average.value) for v, average in zip(self._trained, self._averages)]
-            averaged = keras.StatelessScope(state_mapping=mapping)
-        with entered(None), averaged:
+        with entered(None), self.averaged():
             yield

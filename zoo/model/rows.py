@@ -113,6 +113,11 @@ class Rows(Verbs):
         return None
 
     @property
+    def has_features(self) -> bool:
+        """Whether `features` are known: those of an encoder that is made of rows."""
+        return hasattr(self.networks.get("encoder"), "trace")
+
+    @property
     def has_discriminator_features(self) -> bool:
         """Whether a discriminator has a hidden layer of x alone."""
         pair = self.networks.get("discriminator")
@@ -257,15 +262,15 @@ class Rows(Verbs):
             return self.class_logits(x)
 
     def features_rows(self, x: tf.Tensor, y: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        """{"row_0": ..., "row_1": ...}: the layers of the encoder, which is made of rows."""
-        encoder = self.networks.get("encoder")
-        if not hasattr(encoder, "trace"):
+        """{"row_0": ..., "row_1": ...}: the encoder's rows but the last, which is its output."""
+        if not self.has_features:
             expected = "a model whose encoder is made of rows, as those of tables are"
-            raise ValueError(refusal("features", expected, type(encoder).__name__))
+            received = type(self.networks.get("encoder")).__name__
+            raise ValueError(refusal("features", expected, received))
         extra = [tf.zeros([tf.shape(x)[0], self._encoder_noise])] if self._encoder_noise else []
         extra += [] if y is None else [self.label_vector(y)]
         with self.inference():
-            hidden = self.trace("encoder", x, *([tf.concat(extra, axis=1)] if extra else []))
+            *hidden, _ = self.trace("encoder", x, *([tf.concat(extra, axis=1)] if extra else []))
         return {f"row_{i}": layer for i, layer in enumerate(hidden)}
 
     def discriminator_features_rows(self, x: tf.Tensor) -> tf.Tensor:

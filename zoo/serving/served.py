@@ -14,8 +14,8 @@ from zoo import seeds
 from zoo.distributions import rebuild
 from zoo.errors import refusal
 from zoo.serving import manifest
-from zoo.serving.export import versions
-from zoo.serving.scan import scan
+from zoo.serving.directory import versions
+from zoo.serving.loading import load_module
 from zoo.serving.signatures import AUTOREGRESSIVE, IMPLICIT, encoding
 from zoo.verbs import FACTS, Verbs, in_chunks
 
@@ -32,18 +32,12 @@ class Served(Verbs):
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = pathlib.Path(path)
         self.manifest = manifest.read(self.path)
-        scan(self.path)
+        # Kept: a signature holds its variables weakly.
+        self._module = load_module(self.path, self.manifest)
         for fact in FACTS:
             setattr(self, fact, self.manifest[fact])
         self.image_shape, self.parts = tuple(self.image_shape), tuple(self.parts)
         self.capabilities = frozenset(self.capabilities)
-        # Kept: a signature holds its variables weakly.
-        self._module = tf.saved_model.load(str(self.path))
-        absent = sorted(set(self.manifest["signatures"]) - set(self._module.signatures))
-        if absent:
-            raise ValueError(
-                f"Damaged export {str(path)!r}: saved_model.pb has no signature {absent[0]!r}."
-            )
 
     def __repr__(self) -> str:
         verbs = ", ".join(sorted(self.capabilities))
@@ -222,6 +216,11 @@ class Scored(Sampled):
 def load(path: str | os.PathLike) -> Served:
     """Loads an export after checking its sums and its operations.
 
+    Nothing that an export holds runs while it is loaded, and no operation of its signatures reaches
+    a file (`zoo.serving.scan`); loading reads each file once or twice, so its time is bounded by
+    their size. What a hostile export can still do is said there: wrong answers, and verbs that do
+    not end or ask for too much memory.
+
     Args:
         path: of the export, whose newest version is taken, or of one version.
 
@@ -230,7 +229,7 @@ def load(path: str | os.PathLike) -> Served:
 
     Raises:
         FileNotFoundError: nothing there, or no export.
-        ValueError: a damaged file, or an operation that no export needs (`zoo.serving.scan`).
+        ValueError: a damaged file, a link, or an operation that no export needs.
     """
     path = pathlib.Path(path)
     if not path.is_dir():
@@ -242,4 +241,4 @@ def load(path: str | os.PathLike) -> Served:
     if not found:
         expected = "a directory that holds versions, such as 1"
         raise FileNotFoundError(refusal("path", expected, str(path)))
-    return Served(path / str(found[-1]))
+    return Served(found[max(found)])

@@ -120,10 +120,11 @@ class Best:
         if path is None:
             return
         try:
-            value = checkpoints.read(path)[0]["extra"][self.metric]
-        except (checkpoints.Damaged, KeyError, TypeError):
+            value = float(checkpoints.read_manifest(path)["extra"][self.metric])
+        except (ValueError, KeyError, TypeError, OverflowError):
             return  # of another metric, or unreadable: the next one takes its place
-        self._best = self._sign * value
+        if math.isfinite(value):
+            self._best = self._sign * value
 
     def score(self, step: int, logs: dict[str, float]) -> float | None:
         """The metric's value if it is the best so far, else None."""
