@@ -58,6 +58,29 @@ def _optimizer(player: str, value: Any) -> keras.optimizers.Optimizer:
     return named
 
 
+def check(
+    given: Mapping[str, keras.optimizers.Optimizer],
+    before: Mapping[str, keras.optimizers.Optimizer],
+    lr_schedule: str,
+) -> None:
+    """Refuses optimizers of other variables, and two schedules of one learning rate.
+
+    Args:
+        given: of `by_player`.
+        before: {player: its optimizer until now}.
+        lr_schedule: of the model.
+    """
+    for player, optimizer in given.items():
+        argument = f"optimizers[{player!r}]"
+        if optimizer.built and optimizer is not before.get(player):
+            expected = "an optimizer that was not used before"
+            raise ValueError(refusal(argument, expected, optimizer))
+        settable = isinstance(optimizer.learning_rate, keras.Variable)
+        if lr_schedule != "constant" and not settable:
+            expected = f"a float learning rate with lr_schedule={lr_schedule!r}"
+            raise ValueError(refusal(argument, expected, optimizer.get_config()))
+
+
 class Players(keras.optimizers.Optimizer):
     """The optimizers of all players as one: what Keras and its callbacks call `model.optimizer`.
 

@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from zoo.networks import own
@@ -42,7 +43,7 @@ def test_discriminators_of_pairs_and_of_one_logit_or_none(make):
     discriminator = make()
     model = ali(discriminator=discriminator, encoder=dense(D, 4), decoder=dense(2, D))
     model.compile()
-    x = np.random.default_rng(0).random((8, D), np.float32)
+    x = tf.random.stateless_uniform([8, D], [0, 0])
     assert np.isfinite(model.fit(x, batch_size=4, verbose=0).history["loss"][0])
     z = model.encode(x).mean()
     inputs = ([x, z],) if make is functional else (x, z)
@@ -116,3 +117,25 @@ def test_a_recorded_network_imports_no_module():
     hostile = {"module": "subprocess", "class_name": "Popen", "config": {"args": "false"}}
     with pytest.raises(ValueError, match="`encoder`: expected layers of Keras"):
         own.revive({"encoder": hostile})
+
+
+def test_a_run_of_them_is_restored_and_exported(tmp_path):
+    model = ali(discriminator=functional(), encoder=dense(D, 4), decoder=dense(2, D))
+    rows = np.random.default_rng(0).random((40, D), np.float32)
+    np.savez(tmp_path / "own.npz", x=rows)
+    data = zoo.data.load(f"npz:{tmp_path / 'own.npz'}")
+    zoo.training.train(
+        model, data, tmp_path / "run", steps=2, batch_size=4, sample_every=0, progress=False
+    )
+    again = zoo.restore(tmp_path / "run")
+    assert isinstance(again.discriminator, keras.Model)
+    np.testing.assert_array_equal(again.sample(3, seed=0), model.sample(3, seed=0))
+    served = zoo.load(zoo.export(again, tmp_path / "exported").parent)
+    expected = model.encode(rows[:3]).mean()
+    np.testing.assert_allclose(served.encode(rows[:3]).mean(), expected, atol=1e-5)
+
+
+def test_only_models_of_the_zoo_are_exported(tmp_path):
+    with pytest.raises(TypeError, match="`model`: expected a model of zoo.create"):
+        zoo.export(keras.Sequential(), tmp_path / "exported")
+    assert not list(tmp_path.iterdir())

@@ -17,7 +17,7 @@ from zoo.model.building import Building
 from zoo.model.game import Game, ending_in_report
 from zoo.model.logs import Logs
 from zoo.model.rows import Rows
-from zoo.optimizers import FusedAdam, Players, by_player
+from zoo.optimizers import FusedAdam, Players, by_player, check
 from zoo.staged import Staged, keras_step
 
 _BFLOAT = 'dtype="mixed_bfloat16" has the range of float32.'
@@ -51,34 +51,11 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         "name": "of the Keras model.",
     }
     RESERVED = (  # what Keras sets on a model
-        "activity_regularizer",
-        "autocast",
-        "built",
-        "call_signature_parameters",
-        "compiled",
-        "history",
-        "optimizer",
-        "predict_function",
-        "steps_per_execution",
-        "stop_evaluating",
-        "stop_predicting",
-        "stop_training",
-        "supports_jit",
-        "test_function",
-        "train_function",
+        *("activity_regularizer", "autocast", "built", "call_signature_parameters", "compiled"),
+        *("history", "optimizer", "predict_function", "steps_per_execution", "stop_evaluating"),
+        *("stop_predicting", "stop_training", "supports_jit", "test_function", "train_function"),
         "unrolled_steps_per_execution",
     )
-    # What networks of one's own take and give, by role; one logit may be [B] or [B, 1].
-    ROLES: ClassVar[dict[str, str]] = {
-        "encoder": "x [B, *image_shape], and noise and labels [B, A] if any -> [B, 2 latent_dim], "
-        "means and log standard deviations of a normal q(z|x); [B, latent_dim] for a point.",
-        "decoder": "codes [B, latent_dim], with labels behind them if any -> [B, *image_shape], "
-        "logits of an image, or a vector itself.",
-        "discriminator": "x [B, *image_shape], then codes [B, latent_dim] and labels [B, A] if any "
-        "-> one logit; [B, K + 1] logits where it classifies.",
-        "code_discriminator": "codes [B, latent_dim] -> one logit.",
-        "critic": "x [B, *image_shape] -> one score.",
-    }
     PLAYERS: ClassVar[dict[str, tuple[str, ...]]] = {}
     SHARED: ClassVar[tuple[str, ...]] = ()
     LOGS: ClassVar[tuple[str, ...]] = ()
@@ -287,7 +264,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         if optimizer is not None and optimizers is not None:
             raise TypeError(refusal("optimizer", "None with optimizers", optimizer))
         given = by_player(optimizers if optimizer is None else optimizer, self.players)
-        self._check_optimizers(given)
+        check(given, self.optimizers, self.lr_schedule)
         moved = self.player_variables
         self.optimizers = {
             player: given.get(player) or self._adam(player) for player in self.players
@@ -306,18 +283,6 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         together = Players(self.optimizers, moved)
         super().compile(optimizer=together, **self._compile_arguments)
         self._logs = Logs(self._measured, [f"{player}_loss" for player in self.players])
-
-    def _check_optimizers(self, given: dict[str, keras.optimizers.Optimizer]) -> None:
-        """Refuses optimizers of other variables, and two schedules of one learning rate."""
-        for player, optimizer in given.items():
-            argument = f"optimizers[{player!r}]"
-            if optimizer.built and optimizer is not self.optimizers.get(player):
-                expected = "an optimizer that was not used before"
-                raise ValueError(refusal(argument, expected, optimizer))
-            settable = isinstance(optimizer.learning_rate, keras.Variable)
-            if self.lr_schedule != "constant" and not settable:
-                expected = f"a float learning rate with lr_schedule={self.lr_schedule!r}"
-                raise ValueError(refusal(argument, expected, optimizer.get_config()))
 
     def _adam(self, player: str) -> FusedAdam:
         rate = self.learning_rate_of(player)
@@ -427,7 +392,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         return serving.export(self, export_dir, version)
 
 
-def _image_shape(shape: Sequence[int]) -> tuple[int, ...]:
+def _image_shape(shape: Sequence[Any]) -> tuple[int, ...]:
     expected = "(H, W, C) or (D,), all ints >= 1"
     try:
         sizes = tuple(checks.whole(axis, "image_shape") for axis in shape)

@@ -22,6 +22,18 @@ class Building:
     Mixed into the model (`zoo.model.base`), whose hyper-parameters it reads.
     """
 
+    # What networks of one's own take and give, by role; one logit may be [B] or [B, 1].
+    ROLES: ClassVar[dict[str, str]] = {
+        "encoder": "x [B, *image_shape], and noise and labels [B, A] if any -> [B, 2 latent_dim], "
+        "means and log standard deviations of a normal q(z|x); [B, latent_dim] for a point.",
+        "decoder": "codes [B, latent_dim], with labels behind them if any -> [B, *image_shape], "
+        "logits of an image, or a vector itself.",
+        "discriminator": "x [B, *image_shape], then codes [B, latent_dim] and labels [B, A] if any "
+        "-> one logit; [B, K + 1] logits where it classifies.",
+        "code_discriminator": "codes [B, latent_dim] -> one logit.",
+        "critic": "x [B, *image_shape] -> one score.",
+    }
+
     image_shape: tuple[int, ...]
     latent_dim: int
     network: str
