@@ -66,10 +66,10 @@ def check_tf_config(text: str | None) -> None:
         )
         if not ok or not addresses:
             refuse('a list of "host:port" for each kind of task in "cluster"')
-    kind = task.get("type") if isinstance(task, dict) else None
-    if not isinstance(kind, str) or kind not in cluster:
-        refuse(f'"task" with "type" one of {", ".join(sorted(cluster))}')
-    count = len(cluster[kind])
+    kinds = sorted(cluster)  # a kind of another type than str is in no list of names
+    if not isinstance(task, dict) or task.get("type") not in kinds:
+        refuse(f'"task" with "type" one of {", ".join(kinds)}')
+    count = len(cluster[task["type"]])
     index = task.get("index")
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count:
         refuse(f'"task" with "index" an int in [0, {count - 1}]')
