@@ -113,7 +113,7 @@ def test_frozen_networks_and_players(kind, role, ema_decay):
     model.compile()
     before = [v.numpy() for v in model.networks[role].variables]
     learning = [r for r in model.networks if r != role]
-    others = {r: [v.numpy() for v in model.networks[r].variables] for r in learning}
+    first = {r: [v.numpy() for v in model.networks[r].variables] for r in learning}
     logs = model.fit(batch(16), batch_size=8, verbose=0).history
     assert all(np.isfinite(v[0]) for v in logs.values())
     assert same([v.numpy() for v in model.networks[role].variables], before)

@@ -298,7 +298,14 @@ def test_bad_input_is_refused(name, trained, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "{}", '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}'],
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": ["worker"], "index": 0}}',
+    ],
 )
 def test_malformed_cluster_is_refused(text, in_tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TF_CONFIG", text)
