@@ -1,5 +1,6 @@
 """The registry: what `ast` reads from the source is what Python sees; refusals; no TensorFlow."""
 
+import ast
 import inspect
 import re
 import subprocess
@@ -9,7 +10,7 @@ import typing
 import pytest
 
 from tests import helpers, small  # noqa: F401
-from zoo import registry
+from zoo import fields, registry
 
 METHODS = registry.list_methods()
 
@@ -65,6 +66,43 @@ def test_outside_names_that_lead_nowhere_are_refused(ask, name):
     with pytest.raises(ValueError, match="package.module:Class") as told:
         ask(name)
     assert "\n" not in str(told.value)
+
+
+def read(body, base=None):
+    """What the registry reads in the source of a class."""
+    (node,) = ast.parse(f"class Own:\n    {body}").body
+    return fields.collect([*([base] if base else []), registry._declarations(node)])
+
+
+@pytest.mark.parametrize(
+    "body, default",
+    [
+        ("width: int = 8", 8),
+        ("width = height = 8", 8),
+        ("width: int = fixed(8)", 8),
+        ("width: int | None = field('x', default=None, at_least=1)", None),
+    ],
+)
+def test_the_source_is_read_as_python_does(body, default):
+    base = fields.Declarations({"width": fields.field("x", default=3)}, {"width": int})
+    assert read(body, base)["width"].default == default
+
+
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        ("width: int = field('x', default=2 * 4)", "`field`: expected literals"),
+        ("width: int = field('x', default=LARGE)", "`field`: expected literals"),
+        ("width = 2 * 4", "`width`: expected an int.*2 [*] 4"),
+        ("width = fixed(LARGE)", "`fixed`: expected literals"),
+        ("width: list = field('x', default=8)", "`width: annotation`"),
+        ("width: tuple[int, int] = field('x', default=(8, 8))", "`width: annotation`"),
+    ],
+)
+def test_what_the_source_does_not_say_is_refused(body, words):
+    base = fields.Declarations({"width": fields.field("x", default=3)}, {"width": int})
+    with helpers.refused(TypeError, match=words):
+        read(body, base)
 
 
 OUTSIDE = '''
