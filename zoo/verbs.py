@@ -15,7 +15,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import checks, seeds
+from zoo import checks, forms, seeds
 from zoo.errors import refusal
 
 _CHUNK = 512  # rows a call
@@ -173,7 +173,8 @@ class Verbs:
 
         Args:
             x: [B, *image_shape]; hidden pixels are not read.
-            known: bool, 1 where x is kept: [B, *image_shape] or of a shape that broadcasts to it.
+            known: bool, or 0 and 1, true where x is kept: [B, *image_shape] or of a shape that
+                broadcasts to it.
             y: labels, for conditional models.
             steps: int >= 1.
             level: of a hierarchy, from which x' is drawn.
@@ -187,12 +188,9 @@ class Verbs:
         """
         self._must("reconstruct")
         depth = checks.level(level, self.levels)
-        steps, given = checks.whole(steps, "steps"), self._x(x)
-        try:
-            kept = tf.constant(np.broadcast_to(np.asarray(known, bool), given.shape))
-        except (TypeError, ValueError):
-            expected = f"booleans that broadcast to {tuple(given.shape)}"
-            raise ValueError(refusal("known", expected, np.shape(known))) from None
+        steps = checks.whole(steps, "steps")
+        shown, mask = forms.masked(x, known, self.image_shape)
+        given, kept = self._x(shown), tf.convert_to_tensor(mask)
         rows, labels = _row_seeds(len(given), seed), self._labels(y, len(given))
         filled = tf.where(kept, given, 0.5)
         for step in range(steps):
@@ -229,7 +227,7 @@ class Verbs:
         checks.capability(verb, self.capabilities, self.method)
 
     def _x(self, x: npt.ArrayLike) -> tf.Tensor:
-        return tf.convert_to_tensor(checks.images(x, self.image_shape))
+        return tf.convert_to_tensor(forms.images(x, self.image_shape))
 
     def _labels(self, y: npt.ArrayLike | None, n: int) -> np.ndarray | None:
         return checks.labels(y, n, self.num_classes, self.num_attributes, self.conditional)

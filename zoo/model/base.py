@@ -14,6 +14,7 @@ from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter, field
 from zoo.model.batches import Batches
 from zoo.model.building import Building
+from zoo.model.doors import named
 from zoo.model.game import Game
 from zoo.model.rows import Rows
 from zoo.optimizers import FusedAdam
@@ -35,6 +36,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         LOGS: names given to `self.log` in the phases, beside each player's loss.
         DENSITY: "exact", "lower_bound" or None: what `log_prob` returns.
         LABELS: which of `num_classes` and `num_attributes` mean something to the method.
+        NEEDS_LABELS: whether it is nothing without one of these.
         OUTPUT_BIAS: whether the decoder's output bias is set from the data before step 0.
 
     Raises:
@@ -53,6 +55,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
     LOGS: ClassVar[tuple[str, ...]] = ()
     DENSITY: ClassVar[Literal["exact", "lower_bound"] | None] = None
     LABELS: ClassVar[tuple[str, ...]] = ()
+    NEEDS_LABELS = False
     OUTPUT_BIAS = False
 
     if TYPE_CHECKING:  # what the constructor takes beside the fields
@@ -309,12 +312,10 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """x -> reconstruction; for models without inference z -> mean of p(x|z)."""
-        if self.conditional:
-            expected = "a verb that takes y, such as reconstruct, as this model is conditional"
-            raise ValueError(refusal("call", expected, "model(x)"))
+        inputs = named(inputs)["x"]
         if "reconstruct" in self.capabilities:
-            rows = tf.zeros([tf.shape(inputs)[0]], tf.int64)
-            return self.reconstruct_rows(inputs, rows)
+            x = self.as_images(inputs)
+            return self.reconstruct_rows(x, tf.zeros([tf.shape(x)[0]], tf.int64))
         return self.likelihood(inputs).mean()
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
