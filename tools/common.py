@@ -29,6 +29,7 @@ ALLOW = flag(
 )
 SPLITS = ("train", "validation", "test")
 _PATHS = ("npz", "folder")  # prefixes of data sets that lie at a path
+SPLIT_DEFAULT = "None means test, or what else was not trained on"
 _STRATEGIES = ("none", "mirrored", "multi_worker", "tpu")
 _PRECISIONS = ("float32", "mixed_bfloat16")
 _JIT_COMPILE = ("auto", "true", "false")
@@ -90,7 +91,7 @@ RUN_FLAGS = (
 )
 # How a run is measured: arguments of `zoo.metrics.evaluate`.
 MEASURE_FLAGS = (
-    flag("split", "str", "test", "split that is measured", choices=SPLITS),
+    flag("split", "str", None, f"split that is measured; {SPLIT_DEFAULT}", choices=SPLITS),
     flag("limit", "int", None, "measure on the first so many examples; None means all", at_least=1),
     flag(
         "metrics",
@@ -197,3 +198,20 @@ def load_data(flags: types.SimpleNamespace) -> "Dataset":
     """The data set that the flags of a run name."""
     names = ("data_dir", "binarise", "labels", "label_seed", "image_size")
     return data.load(flags.dataset, **{name: getattr(flags, name) for name in names})
+
+
+def measured_split(split: str | None, recorded: types.SimpleNamespace, dataset: "Dataset") -> str:
+    """The split that a run is measured or shown on: rows it learned from keep the name "train".
+
+    Args:
+        split: `--split`, or None.
+        recorded: the flags of the run.
+        dataset: its data.
+    """
+    split = split or dataset.default_split
+    held_out = (recorded.best_metric or "").startswith("val_")
+    if split == "validation" and dataset.validation_in_train and not held_out:
+        expected = "test or train, as the run was trained on the validation rows"
+        hint = "A run with --best_metric=val_... holds them out."
+        raise ValueError(refusal("split", expected, split, hint))
+    return split

@@ -33,7 +33,13 @@ FLAGS = (
     common.flag("n", "int", 64, "images of a grid; a scatter plot shows 5,000 points", at_least=1),
     common.flag("seed", "int", 0, "of the noise", at_least=0),
     common.flag("out", "str", None, "directory of the pictures; <run_dir>/samples if None"),
-    common.flag("split", "str", "test", "split of the real data", choices=common.SPLITS),
+    common.flag(
+        "split",
+        "str",
+        None,
+        f"split of the real data; {common.SPLIT_DEFAULT}",
+        choices=common.SPLITS,
+    ),
     common.flag("images", "tuple", None, "image files of your own, separated by commas"),
     common.flag("image_labels", "tuple", None, "their classes, where the model is conditional"),
     common.WHICH,
@@ -51,6 +57,7 @@ def run(flags: types.SimpleNamespace) -> None:
     recorded = common.recorded(run_dir, flags.allow)
     recorded.data_dir = flags.data_dir or recorded.data_dir
     dataset = common.load_data(recorded)
+    flags.split = common.measured_split(flags.split, recorded, dataset)
     model = training.restore(run_dir, flags.which, flags.allow)
     if len(dataset.image_shape) == 1 and dataset.image_shape != (2,):
         raise ValueError(refusal("run_dir", "a run on images or on 2-D data", str(run_dir)))

@@ -7,11 +7,15 @@ import os
 import pathlib
 import sys
 import types
+from typing import TYPE_CHECKING
 
 import common
 
 from zoo import registry, training
 from zoo.errors import refusal
+
+if TYPE_CHECKING:
+    from zoo.data import Dataset
 
 FLAGS = (*common.RUN_FLAGS, common.ALLOW)
 JIT_COMPILE = {"auto": "auto", "true": True, "false": False}
@@ -54,6 +58,7 @@ def run(flags: types.SimpleNamespace) -> None:
     attributes = dataset.num_attributes if flags.attributes else None
     if flags.attributes and attributes is None:
         raise ValueError(refusal("attributes", f"false, as {dataset.name} has none", True))
+    fill_labels(flags, dataset)
     with strategy.scope():
         model = registry.create(
             flags.method,
@@ -71,6 +76,19 @@ def run(flags: types.SimpleNamespace) -> None:
         flags_text=common.flags_text(described),
         **{name: getattr(flags, name) for name in LOOP},
     )
+
+
+def fill_labels(flags: types.SimpleNamespace, dataset: "Dataset") -> None:
+    """`--num_classes` of a method that needs labels is the data's, unless it is given."""
+    given = flags.attributes or flags.hyper_parameters.get("num_classes") is not None
+    if given or not registry.get(flags.method).NEEDS_LABELS:
+        return
+    if dataset.num_classes is None:
+        attributes = "--attributes" if dataset.num_attributes else ""
+        expected = f"data with class labels, as {flags.method} is conditional"
+        hint = f"Add {attributes}." if attributes else ""
+        raise ValueError(refusal("dataset", expected, dataset.name, hint))
+    flags.hyper_parameters["num_classes"] = dataset.num_classes
 
 
 if __name__ == "__main__":

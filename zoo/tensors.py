@@ -1,8 +1,8 @@
-"""What verbs are given, as tensors: `zoo.checks` for arrays, and the same for tensors.
+"""What verbs and phases are given, as tensors, by the rule of `zoo.forms`.
 
 A float tensor passes the checks of its values and comes back itself, so that a `tf.GradientTape`
-finds it. A tensor of a graph (in `tf.function`, in `tf.data.Dataset.map`) has no values yet: its
-type and its shape alone are checked.
+finds it. A tensor of a graph (in `tf.function`, `tf.data.Dataset.map`, a stream) has no values yet:
+its type and its shape are checked, and its values asserted in the graph.
 """
 
 from collections.abc import Sequence
@@ -12,27 +12,41 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo import checks, seeds
+from zoo import checks, forms, seeds
 from zoo.errors import refusal
 
 
 def images(x: Any, image_shape: Sequence[int], argument: str = "x") -> tf.Tensor:
-    """float32 [B, *image_shape] of an array or a tensor; raises as `checks.images` does."""
+    """float32 [B, *image_shape] of an array or a tensor; raises as `forms.images` does."""
     if not _is_tensor(x):
-        return tf.convert_to_tensor(checks.images(x, image_shape, argument))
-    tensor, shape = tf.convert_to_tensor(x), tuple(image_shape)
-    if not _symbolic(tensor):
-        checked = checks.images(tensor.numpy(), shape, argument)
-        if not tensor.dtype.is_floating:
-            return tf.convert_to_tensor(checked)
-        return tf.reshape(tf.cast(tensor, tf.float32), checked.shape)
-    expected = f"numbers of shape [B, {', '.join(map(str, shape))}]"
-    _check_numbers(tensor, argument, expected)
-    scaled = tensor.dtype == tf.uint8 and len(shape) == 3
-    tensor = tf.cast(tensor, tf.float32) / (255.0 if scaled else 1.0)
-    if len(shape) == 3 and shape[-1] == 1 and tensor.shape.rank == 3:
-        tensor = tensor[..., None]
-    return _shaped(tensor, (None, *shape), f"{argument}.shape", expected)
+        return tf.convert_to_tensor(forms.images(x, image_shape, argument))
+    tensor = tf.convert_to_tensor(x)
+    if _symbolic(tensor):
+        return graph_images(tensor, image_shape, argument)
+    checked = forms.images(tensor.numpy(), image_shape, argument)
+    if not tensor.dtype.is_floating:
+        return tf.convert_to_tensor(checked)
+    return tf.reshape(tf.cast(tensor, tf.float32), checked.shape)
+
+
+def masked(x: Any, known: Any, image_shape: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor]:
+    """(x with 0 wherever it is hidden, bool mask of x's shape); raises as `forms.masked` does."""
+    if not (_is_symbolic(x) or _is_symbolic(known)):
+        shown, mask = forms.masked(np.asarray(x), np.asarray(known), image_shape)
+        given = images(shown, image_shape)
+        if _is_tensor(x) and tf.convert_to_tensor(x).dtype.is_floating:  # a tape may follow it
+            own = tf.reshape(tf.cast(x, tf.float32), given.shape)
+            given = tf.where(mask, own, 0.0)
+        return given, tf.convert_to_tensor(mask)
+    data = tf.convert_to_tensor(x)
+    if data.shape.rank is not None and forms.lacks_channel(data.shape.rank, image_shape):
+        data = data[..., None]
+    try:
+        mask = tf.broadcast_to(tf.cast(known, tf.bool), tf.shape(data))
+    except (TypeError, ValueError):
+        expected = f"booleans that broadcast to {tuple(data.shape)}"
+        raise ValueError(refusal("known", expected, np.shape(known))) from None
+    return images(tf.where(mask, data, tf.zeros([], data.dtype)), image_shape), mask
 
 
 def labels(
@@ -50,8 +64,7 @@ def labels(
         num_classes, num_attributes, conditional: as in `checks.labels`.
     """
     example = () if num_attributes is None else (num_attributes,)
-    symbolic = _is_tensor(y) and _symbolic(tf.convert_to_tensor(y))
-    if y is None or not conditional or not symbolic:
+    if y is None or not conditional or not _is_symbolic(y):
         if isinstance(rows, int):
             return checks.labels(y, rows, num_classes, num_attributes, conditional)
         own = None if y is None else np.shape(y)
@@ -63,15 +76,73 @@ def labels(
             return tf.broadcast_to(found[0], [rows, *example])
         return found
     tensor = tf.convert_to_tensor(y)
-    kind = f"int labels in [0, {num_classes})" if num_attributes is None else "float attributes"
-    expected = f"{kind} of shape [B{''.join(f', {axis}' for axis in example)}]"
-    _check_numbers(tensor, "y", expected)
-    if num_attributes is None and not tensor.dtype.is_integer:
-        raise TypeError(refusal("y.dtype", expected, tensor.dtype.name))
-    tensor = tf.cast(tensor, tf.int32 if num_attributes is None else tf.float32)
-    if tensor.shape.rank == len(example):
-        tensor = tf.broadcast_to(_shaped(tensor, example, "y.shape", expected), [rows, *example])
-    return _shaped(tensor, (None, *example), "y.shape", expected)
+    if tensor.shape.rank == len(example):  # of all rows
+        tensor = tf.broadcast_to(tensor, [rows, *example])
+    return graph_labels(tensor, num_classes, num_attributes)
+
+
+# --- of streams and graphs ------------------------------------------------------------------------
+
+
+def graph_images(x: Any, image_shape: Sequence[int], argument: str = "x") -> tf.Tensor:
+    """float32 [B, *image_shape] by the rule of `zoo.forms`, values asserted in the graph."""
+    x, image = _numbers(x, argument), len(image_shape) == 3
+    forms.check_type(x.dtype.as_numpy_dtype, image, argument)
+    if x.shape.rank is not None and forms.lacks_channel(x.shape.rank, image_shape):
+        x = x[..., None]
+    if not x.shape[1:].is_compatible_with(image_shape):
+        # A reshape would make rows of [B, 4] into twice as many of [2 B, 2].
+        expected = forms.shape_words(image_shape)
+        raise ValueError(refusal(f"{argument}.shape", expected, tuple(x.shape)))
+    given, x = x.dtype, tf.cast(x, tf.float32)
+    x = tf.ensure_shape(x, (None, *image_shape))
+    if given == tf.uint8 and image:
+        return x / 255.0
+    if given.is_floating and image:
+        middle = (forms.LOWEST + forms.HIGHEST) / 2
+        inside = tf.abs(x - middle) <= forms.HIGHEST - middle  # false of NaN
+        return _where(inside, x, argument, forms.PIXELS)
+    return _where(tf.math.is_finite(x), x, argument, forms.FINITE) if given.is_floating else x
+
+
+def graph_labels(
+    y: Any, num_classes: int | None, num_attributes: int | None, argument: str = "y"
+) -> tf.Tensor:
+    """int32 [B], or float32 [B, A], by the rule of `zoo.forms`, values asserted in the graph."""
+    y, expected = _numbers(y, argument), forms.label_words(num_classes, num_attributes)
+    if num_attributes is not None:
+        y = y[:, None] if num_attributes == 1 and y.shape.rank == 1 else y
+        if not y.shape.is_compatible_with((None, num_attributes)):
+            raise ValueError(refusal(f"{argument}.shape", expected, tuple(y.shape)))
+        y = tf.ensure_shape(tf.cast(y, tf.float32), (None, num_attributes))
+        return _where(tf.math.is_finite(y), y, argument, forms.FINITE)
+    y = y[:, 0] if y.shape.rank == 2 and y.shape[1] == 1 else y
+    if not y.shape.is_compatible_with((None,)):
+        hint = forms.ONE_HOT if y.shape[-1] == num_classes else ""
+        raise ValueError(refusal(f"{argument}.shape", expected, tuple(y.shape), hint))
+    if not y.dtype.is_integer:
+        hint = f"Pass {argument}.astype('int32')."
+        raise TypeError(refusal(f"{argument}.dtype", expected, y.dtype.name, hint))
+    y = tf.ensure_shape(tf.cast(y, tf.int32), (None,))
+    return _where((y >= 0) & (y < num_classes), y, argument, expected)
+
+
+def _numbers(value: Any, argument: str) -> tf.Tensor:
+    tensor = tf.convert_to_tensor(value)
+    if not (tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_bool):
+        raise TypeError(refusal(f"{argument}.dtype", "numbers", tensor.dtype.name))
+    return tensor
+
+
+def _where(condition: tf.Tensor, value: tf.Tensor, argument: str, expected: str) -> tf.Tensor:
+    """`value`; a step whose batch does not fulfil the condition everywhere ends before any work."""
+    message = refusal(argument, expected, "other values in a batch")
+    if tf.executing_eagerly():
+        if not tf.reduce_all(condition):
+            raise ValueError(message)
+        return value
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(condition), [message])]):
+        return tf.identity(value)
 
 
 def count(x: tf.Tensor) -> int | tf.Tensor:
@@ -99,13 +170,5 @@ def _symbolic(tensor: tf.Tensor) -> bool:
     return not hasattr(tensor, "numpy")
 
 
-def _check_numbers(tensor: tf.Tensor, argument: str, expected: str) -> None:
-    dtype = tensor.dtype
-    if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
-        raise TypeError(refusal(argument, expected, dtype.name))
-
-
-def _shaped(tensor: tf.Tensor, shape: tuple, argument: str, expected: str) -> tf.Tensor:
-    if not tensor.shape.is_compatible_with(shape):
-        raise ValueError(refusal(argument, expected, tuple(tensor.shape)))
-    return tf.ensure_shape(tensor, shape)
+def _is_symbolic(x: Any) -> bool:
+    return _is_tensor(x) and _symbolic(tf.convert_to_tensor(x))

@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -177,7 +176,8 @@ class Verbs:
 
         Args:
             x: [B, *image_shape]; hidden pixels are not read.
-            known: bool, 1 where x is kept: [B, *image_shape] or of a shape that broadcasts to it.
+            known: bool, or 0 and 1, true where x is kept: [B, *image_shape] or of a shape that
+                broadcasts to it.
             y: labels, for conditional models.
             steps: int >= 1.
             level: of a hierarchy, from which x' is drawn.
@@ -191,12 +191,8 @@ class Verbs:
         """
         self._must("reconstruct")
         depth = checks.level(level, self.levels)
-        steps, given = checks.whole(steps, "steps"), self._x(x)
-        try:
-            kept = tf.broadcast_to(tf.cast(known, tf.bool), tf.shape(given))
-        except (TypeError, ValueError, tf.errors.InvalidArgumentError):
-            expected = f"booleans that broadcast to {tuple(given.shape)}"
-            raise ValueError(refusal("known", expected, np.shape(known))) from None
+        steps = checks.whole(steps, "steps")
+        given, kept = tensors.masked(x, known, self.image_shape)
         rows = tensors.row_seeds(tensors.count(given), seed)
         labels = self._labels_of(y, given)
         filled = tf.where(kept, given, 0.5)

@@ -14,6 +14,7 @@ from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter, field
 from zoo.model.batches import Batches
 from zoo.model.building import Building
+from zoo.model.doors import KERAS_NAMES, named
 from zoo.model.game import Game, ending_in_report
 from zoo.model.logs import Logs
 from zoo.model.rows import Rows
@@ -37,6 +38,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         LOGS: names given to `self.log` in the phases, beside each player's loss.
         DENSITY: "exact", "lower_bound" or None: what `log_prob` returns.
         LABELS: which of `num_classes` and `num_attributes` mean something to the method.
+        NEEDS_LABELS: whether it is nothing without one of these.
         OUTPUT_BIAS: whether the decoder's output bias is set from the data before step 0.
 
     Raises:
@@ -50,17 +52,13 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         "dtype": 'Keras dtype policy, such as "mixed_bfloat16".',
         "name": "of the Keras model.",
     }
-    RESERVED = (  # what Keras sets on a model
-        *("activity_regularizer", "autocast", "built", "call_signature_parameters", "compiled"),
-        *("history", "optimizer", "predict_function", "steps_per_execution", "stop_evaluating"),
-        *("stop_predicting", "stop_training", "supports_jit", "test_function", "train_function"),
-        "unrolled_steps_per_execution",
-    )
+    RESERVED = KERAS_NAMES
     PLAYERS: ClassVar[dict[str, tuple[str, ...]]] = {}
     SHARED: ClassVar[tuple[str, ...]] = ()
     LOGS: ClassVar[tuple[str, ...]] = ()
     DENSITY: ClassVar[Literal["exact", "lower_bound"] | None] = None
     LABELS: ClassVar[tuple[str, ...]] = ()
+    NEEDS_LABELS = False
     OUTPUT_BIAS = False
 
     if TYPE_CHECKING:  # what the constructor takes beside the fields
@@ -344,11 +342,10 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """x -> `reconstruct(x, seed=0)`; for models without inference z -> mean of p(x|z)."""
-        if self.conditional:
-            expected = "a verb that takes y, such as reconstruct, as this model is conditional"
-            raise ValueError(refusal("call", expected, "model(x)"))
+        inputs = named(inputs)["x"]
         if "reconstruct" in self.capabilities:
-            return self.reconstruct_rows(inputs, seeds.row_seeds(tf.shape(inputs)[0], 0))
+            x = self.as_images(inputs)
+            return self.reconstruct_rows(x, seeds.row_seeds(tf.shape(x)[0], 0))
         with self.inference():
             return self.likelihood(inputs).mean()
 

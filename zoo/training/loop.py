@@ -106,6 +106,7 @@ def train(
     with strategy.scope():
         if not model.compiled:
             model.compile(jit_compile=jit_compile)
+    model.check_data(dataset)
     best = None
     if best_metric is not None:
         best = listeners.Best(best_metric, best_mode, model, dataset)
