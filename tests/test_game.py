@@ -117,7 +117,7 @@ def test_what_looks_like_a_hyper_parameter_is_one_or_refused():
 # --- arguments ------------------------------------------------------------------------------------
 
 
-SHAPE = r"`image_shape`: expected \(H, W, C\) or \(D,\), all >= 1"
+SHAPE = r"`image_shape`: expected \(H, W, C\) or \(D,\), all ints >= 1"
 
 
 @pytest.mark.parametrize("shape", ["44", (4.5, 4, 1), (True, 4, 1), 4, (4, None, 1), None, ("4",)])
