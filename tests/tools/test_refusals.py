@@ -377,7 +377,7 @@ def test_reproduce_refuses(name, in_tmp_path, capsys):
 
 
 def test_refusals_of_reproduce_need_no_tensorflow(run_tool, tmp_path):
-    (tmp_path / "a.cfg").write_text(CONFIG)
+    (tmp_path / "a.cfg").write_text(f"--method={KNOWN}\n--dataset=digits\n")
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import common, reproduce\n"
         "config = ['reproduce.py', '--flagfile=a.cfg', '--draw=x:log:1:2']\n"
