@@ -15,6 +15,8 @@ tfd = tfp.distributions
 class Data:
     """Splits of given arrays with the interface of `zoo.data.Dataset`."""
 
+    default_split = "test"
+
     def __init__(self, num_classes=None, modes=None, binary=False, labels=None, **splits):
         self.splits, self.num_classes, self.binary = splits, num_classes, binary
         self.labels, self.modes, self.mode_stddev = labels, modes, 0.1
