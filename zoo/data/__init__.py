@@ -73,7 +73,7 @@ def load(
 
     A source that stores no test split (TFDS's without one, an archive without x_test, a folder
     without `test/`) has a tenth of its examples drawn for it by a fixed seed, at most 10,000, and
-    another tenth of the rest for validation; fewer than ten examples are all train.
+    another tenth of the rest for validation; of fewer than 30 examples none are drawn.
 
     "Last of train" means the last rows in the source's stored order; they remain in `train` unless
     `validation_held_out` is asked for.

@@ -8,6 +8,7 @@ import numpy as np
 from zoo.errors import refusal
 
 _HELD_OUT_SEED = 10
+_FEWEST = 30  # examples of which a test split is drawn: less than three tell nothing
 Chunk = tuple[np.ndarray, np.ndarray | None]  # (x, y)
 
 
@@ -104,7 +105,7 @@ def rows_of(split: Split, rows: np.ndarray) -> Split:
 def with_test(splits: dict[str, Split]) -> tuple[dict[str, Split], str]:
     """(splits with a "test", what the identity of a source gains by it)."""
     whole = splits["train"]
-    if "test" in splits or not tail(whole.size):
+    if "test" in splits or whole.size < _FEWEST:
         return splits, ""
     train, test = held_out(whole.size)
     drawn = {"train": rows_of(whole, train), "test": rows_of(whole, test)}
