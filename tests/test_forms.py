@@ -82,6 +82,12 @@ def test_streams_are_checked_on_their_way_where_xla_drops_assertions():
     assert int(model.step) == 0
 
 
+def test_a_stream_is_fitted_without_a_warning(recwarn):
+    stream = tf.data.Dataset.from_tensors(np.zeros([4, 2, 2, 1], np.float32))
+    small_images(run_eagerly=True).fit(stream, verbose=0)
+    assert not [w for w in recwarn if "shuffle" in str(w.message)]
+
+
 def test_names_of_tensorflow_datasets():
     x, model = batch(4), make(Bound)
     found = model.as_batch({"image": x, "label": np.arange(4)})

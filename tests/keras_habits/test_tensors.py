@@ -63,7 +63,10 @@ def test_samples_in_a_graph_are_new_at_each_call_unless_seeded(model):
 
 
 def test_a_graph_refuses_other_shapes_and_types(model):
-    for shape, dtype, words in (([3, D + 1], tf.float32, "x.shape"), ([3, D], tf.string, "x.dtype")):
+    for shape, dtype, words in (
+        ([3, D + 1], tf.float32, "x.shape"),
+        ([3, D], tf.string, "x.dtype"),
+    ):
         encode = tf.function(lambda x: model.encode(x).mean(), autograph=False)
         with pytest.raises((ValueError, TypeError), match=words):
             encode.get_concrete_function(tf.TensorSpec(shape, dtype))

@@ -91,6 +91,8 @@ def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
         given = signature.bind(self, *arguments, **options)
         found = given.arguments
         refuse_weights(**{weight: found.get(weight) for weight in _WEIGHTS})
+        if name == "fit" and isinstance(found.get("x"), tf.data.Dataset):
+            found.setdefault("shuffle", False)  # Keras' default warns that it cannot be heeded
         if needs_labels:
             x, y = self.checked(found.get("x"), found.get("y"))
             found |= {"x": x} | ({} if y is None else {"y": y})
