@@ -149,3 +149,32 @@ def test_data_of_other_labels_are_refused(method, options, facts, words):
     with refused(ValueError, match=words):
         model.check_data(Data(**facts))
     model.check_data(Data(num_classes=model.num_classes, num_attributes=model.num_attributes))
+
+
+def test_forms_may_change_from_call_to_call():
+    model, x = small_images(), np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 2, 2, 1)
+    stream = lambda data: tf.data.Dataset.from_tensors(data)
+    for data in (x, x[..., 0], stream(x[..., 0]), stream(x), stream((x, x[:, 0, 0])), x[..., 0]):
+        model.fit(data, verbose=0)
+        model.evaluate(data, verbose=0)
+    for data in (x, x[..., 0], stream(x[..., 0]), stream(x)):
+        assert model.predict(data, verbose=0).shape == x.shape
+    for bad in (stream(x[0]), stream(np.zeros([4, 3, 3, 1], np.float32))):
+        with refused(ValueError, match=r"`x.shape`: expected numbers of shape \[B, 2, 2, 1\]"):
+            model.fit(bad, verbose=0)
+    model.fit((each for each in [x, x]), verbose=0)
+    model.fit(x, validation_data=[x, x[:, 0, 0]], verbose=0)
+
+
+def test_no_data_and_a_data_set_of_the_zoo_are_told_apart():
+    model = small_images()
+    for data in (None, zoo.data.load("digits")):
+        with refused(TypeError, match="`x`: expected arrays, or a stream such as data.train"):
+            model.fit(data)
+
+
+def test_evaluate_returns_the_loss_first():
+    model, x = small_images(), np.full([4, 2, 2, 1], 0.5, np.float32)
+    values, logs = (model.evaluate(x, verbose=0, return_dict=r) for r in (False, True))
+    assert model.metrics_names[0] == "loss" and values[0] == pytest.approx(logs["loss"])
+    assert dict(zip(model.metrics_names, values)) == pytest.approx(logs)

@@ -5,7 +5,7 @@ a hyper-parameter is (`zoo.fields.HyperParameter`), so both are parsed, checked 
 the same code. Nothing here loads TensorFlow: `--help` and most refusals come before it.
 
 Exit codes: 0 done; 1 what failed while running (NaN, full disk); 2 refused before any work; 130
-Ctrl-C; 143 SIGTERM.
+Ctrl-C; 141 nobody reads the output any more; 143 SIGTERM.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ from zoo import registry  # noqa: E402
 from zoo.errors import refusal  # noqa: E402
 from zoo.fields import HyperParameter  # noqa: E402
 
-REFUSED, FAILED, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+REFUSED, FAILED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 1, 130, 141, 143
 Flags = Sequence[HyperParameter]
 
 
@@ -96,10 +96,14 @@ def main(
                 print(help_text(tool, docstring, flags, namespace.method_flags))
                 return 0
             run(namespace)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
             return 0
     except KeyboardInterrupt:
         code, line = INTERRUPTED, "interrupted"
+    except BrokenPipeError:  # who read the output has enough of it, as of `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except SystemExit as stop:
         if stop.code is None or isinstance(stop.code, int):
             return stop.code or 0

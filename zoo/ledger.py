@@ -322,6 +322,8 @@ def read_evaluation(path: str | os.PathLike) -> dict[str, Any]:
     """
     found = files.read_json(path)
     _check_kinds(found, path, "", step=int, metrics=dict)
+    if found.get("settings") is not None:
+        _check_kinds(found, path, "", settings=dict)
     for name, measured in found["metrics"].items():
         of = f" of the metric {name}"
         _check_kinds(measured, path, of, n=int, split=str, protocol=str)

@@ -66,3 +66,9 @@ def test_lines_after_the_restored_step_are_dropped_and_the_others_keep_their_byt
 def test_no_file_is_no_log(tmp_path, put):
     put(tmp_path / "metrics.jsonl")
     assert logs.read(tmp_path / "metrics.jsonl") == []
+
+
+def test_a_step_beyond_all_counters_is_no_record(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": %s, "elbo": 1}\n{"step": 3, "elbo": 1}\n' % ("9" * 4000))
+    assert logs.read(path) == [{"step": 3, "elbo": 1}]

@@ -110,7 +110,12 @@ def _open(archive: zipfile.ZipFile, key: str) -> tuple[IO[bytes], tuple[int, ...
 
 def _header(archive: zipfile.ZipFile, key: str) -> Header:
     file, shape, dtype, fortran = _open(archive, key)
-    file.close()
+    with file:
+        rest = archive.getinfo(f"{key}.npy").file_size - file.tell()
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"{key} has the shape {shape}")
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize != rest:
+        raise ValueError(f"{key} is not as long as its header says")
     return shape, dtype, fortran
 
 

@@ -120,6 +120,12 @@ class Building:
                 "back from its outputs. End it in a linear layer.",
                 stacklevel=2,
             )
+        elif logits and own.never_negative(network, inputs):
+            warnings.warn(
+                f"The network {role!r} gives no negative number, and its outputs are taken for "
+                "logits. End it in a linear layer.",
+                stacklevel=2,
+            )
         squeeze = tuple(outputs) != found
         return lambda x: to_logits(tf.squeeze(x, axis=-1) if squeeze else x)
 

@@ -93,12 +93,15 @@ def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
         refuse_weights(**{weight: found.get(weight) for weight in _WEIGHTS})
         if name == "fit" and isinstance(found.get("x"), tf.data.Dataset):
             found.setdefault("shuffle", False)  # Keras' default warns that it cannot be heeded
+        if found.get("x") is None or hasattr(found["x"], "image_shape"):
+            expected = "arrays, or a stream such as data.train(batch_size=100)"
+            raise TypeError(refusal("x", expected, found.get("x")))
         if needs_labels:
             x, y = self.checked(found.get("x"), found.get("y"))
             found |= {"x": x} | ({} if y is None else {"y": y})
             validation = found.get("validation_data")
             if isinstance(validation, (tuple, list)):
-                batch = named(validation)
+                batch = named(tuple(validation))
                 found["validation_data"] = self.checked(batch.pop("x"), batch.pop("y", None))
             elif validation is not None:
                 found["validation_data"] = self.checked(validation, None)[0]
@@ -121,6 +124,8 @@ class Doors(keras.Model):
     conditional: bool
     semi_supervised: bool
     as_batch: Callable[[Any], dict[str, Any]]
+    log_names: tuple[str, ...]
+    _evaluated: tuple[str, ...]
 
     fit = _door("fit")
     evaluate = _door("evaluate")
@@ -128,6 +133,16 @@ class Doors(keras.Model):
     test_on_batch = _door("test_on_batch")
     predict = _door("predict", needs_labels=False)
     predict_on_batch = _door("predict_on_batch", needs_labels=False)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of the numbers that `evaluate` returns: `loss` is the first."""
+        return ["loss", *self._evaluated]
+
+    def _flatten_metrics_in_order(self, logs: dict[str, Any]) -> Any:
+        """What Keras' `evaluate` and `*_on_batch` return: sorted by name, `loss` would not lead."""
+        values = [logs[name] for name in self.log_names if name in logs]
+        return values if values[1:] else values[0]
 
     def __call__(self, inputs: Any, *arguments: Any, **options: Any) -> Any:
         return super().__call__(self.checked_input(inputs), *arguments, **options)
@@ -149,8 +164,9 @@ class Doors(keras.Model):
         rows = {}
         for name in ("x", "x_labelled"):
             if name in batch:
-                batch[name] = _array(batch[name])
-                rows[name] = len(forms.check_images(batch[name], self.image_shape, name))
+                # With its channel: Keras' step would otherwise be traced for data of any rank.
+                batch[name] = forms.check_images(_array(batch[name]), self.image_shape, name)
+                rows[name] = len(batch[name])
         if len(set(rows.values())) > 1:
             expected = f"arrays of {rows['x']} rows, as x; other sizes go in a tf.data.Dataset"
             raise ValueError(refusal("x_labelled", expected, rows["x_labelled"]))
@@ -174,24 +190,44 @@ class Doors(keras.Model):
             expected = "a verb that takes y, such as reconstruct, as this model is conditional"
             raise ValueError(refusal("call", expected, "model(x)"))
         if not _is_arrays(inputs):
-            return inputs
+            if not isinstance(inputs, tf.data.Dataset):
+                return inputs
+            with in_one_line():
+                rank = named(inputs.element_spec)["x"].shape.rank
+                if rank is None or not forms.lacks_channel(rank, self.image_shape):
+                    return inputs
+                channel = lambda *batch: named(batch if batch[1:] else batch[0])["x"][..., None]
+                return inputs.map(channel, deterministic=True)
         x = _array(named(inputs)["x"])
-        if "reconstruct" in self.capabilities:
-            forms.check_images(x, self.image_shape)
-        else:
-            forms.check_images(x, (self.code_dim,), "z")
-        return x
+        infers = "reconstruct" in self.capabilities
+        shape, argument = (self.image_shape, "x") if infers else ((self.code_dim,), "z")
+        checked = forms.check_images(x, shape, argument)
+        return x if tf.is_tensor(x) and x.shape == checked.shape else checked  # a tape's own stays
 
     def _checked_stream(self, stream: Any) -> Any:
-        """XLA drops the assertions of a graph: there a stream is checked on its way."""
-        if not getattr(self, "jit_compile", False):
-            return stream
+        """A stream whose shapes and types were checked, in one line, before it is read.
+
+        Its values are asserted in the graph of a step; XLA drops assertions, so there they are
+        checked on their way. One whose arrays lack a channel, or have labels [N, 1], is read as the
+        others are: else Keras' step would be traced for data of any rank.
+        """
         if isinstance(stream, tf.data.Dataset):
             with in_one_line():
-                return stream.map(self.as_batch, num_parallel_calls=2, deterministic=True)
-        if isinstance(stream, keras.utils.PyDataset):
+                as_batch = lambda *batch: self.as_batch(batch if batch[1:] else batch[0])
+                read = stream.map(as_batch, num_parallel_calls=2, deterministic=True)
+                ranks = _ranks(named(stream.element_spec)), _ranks(read.element_spec)
+            return read if getattr(self, "jit_compile", False) or ranks[0] != ranks[1] else stream
+        if isinstance(stream, keras.utils.PyDataset) and getattr(self, "jit_compile", False):
             self.as_batch(stream[0])  # the first batch stands for all
+        if inspect.isgenerator(stream):
+            return (batch if isinstance(batch, tuple) else (batch,) for batch in stream)
         return stream
+
+
+def _ranks(batch: dict[str, Any]) -> dict[str, int | None]:
+    """{name: number of axes} of a batch's specifications."""
+    names = ("x", "y", "x_labelled", "y_labelled")
+    return {name: batch[name].shape.rank for name in names if name in batch}
 
 
 def _is_arrays(data: Any) -> bool:

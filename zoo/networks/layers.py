@@ -92,7 +92,7 @@ class BatchNorm(keras.layers.Layer):
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
-        if not training:
+        if not (training and self.trainable):  # a frozen layer keeps its statistics, as Keras' does
             mean = tf.convert_to_tensor(self.moving_mean)
             inverse = gamma * tf.math.rsqrt(
                 tf.convert_to_tensor(self.moving_variance) + self.epsilon

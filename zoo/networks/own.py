@@ -1,11 +1,14 @@
 """Networks of the caller's own: how they are called, checked, and recorded in a run."""
 
 import copy
+import importlib
 import re
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from zoo.errors import refusal
@@ -70,6 +73,14 @@ def last_activation(network: Any) -> str:
     return getattr(getattr(layers[-1], "activation", None), "__name__", "")
 
 
+def never_negative(network: Any, inputs: Sequence[Sequence[int]]) -> bool:
+    """Whether a network gives no negative number for large random inputs, as logits would be."""
+    noise = np.random.default_rng(0)
+    drawn = [tf.constant(30 * noise.normal(size=(32, *shape)), tf.float32) for shape in inputs]
+    y = np.asarray(call(network, drawn, training=False), np.float32)
+    return bool(np.isfinite(y).all() and y.min() >= 0 and y.max() > y.min())
+
+
 def _of_sigmoid(p: tf.Tensor) -> tf.Tensor:
     p = tf.clip_by_value(p, _EDGE, 1.0 - _EDGE)
     return tf.math.log(p) - tf.math.log1p(-p)
@@ -132,19 +143,81 @@ def _renamed(tree: Any, names: dict[str, str]) -> Any:
     return names.get(tree, tree) if isinstance(tree, str) else tree
 
 
+# What a recorded network may be made of. Keras calls whatever a configuration names, functions and
+# classes alike, so the names are a closed list: layers that compute and hold no function or file.
+_LAYERS = frozenset(
+    """
+    Activation Add AlphaDropout Attention Average AveragePooling1D AveragePooling2D
+    AveragePooling3D BatchNormalization Bidirectional Concatenate Conv1D Conv1DTranspose
+    Conv2D Conv2DTranspose Conv3D Conv3DTranspose Cropping1D Cropping2D Cropping3D Dense
+    DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU EinsumDense Embedding Flatten GRU GRUCell
+    GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
+    GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
+    GroupNormalization GroupQueryAttention Identity InputLayer LSTM LSTMCell
+    LayerNormalization LeakyReLU Masking MaxPooling1D MaxPooling2D MaxPooling3D Maximum
+    Minimum MultiHeadAttention Multiply PReLU Permute RMSNormalization RNN ReLU RepeatVector
+    Rescaling Reshape SeparableConv1D SeparableConv2D SimpleRNN SimpleRNNCell Softmax
+    SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells
+    Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D
+    ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    """.split()
+)
+_MODELS = {
+    ("keras", "Sequential"),
+    ("keras", "Functional"),
+    ("keras.src.models.functional", "Functional"),
+    ("keras", "DTypePolicy"),
+}
+_KINDS = {
+    "keras.initializers": keras.initializers.Initializer,
+    "keras.regularizers": keras.regularizers.Regularizer,
+    "keras.constraints": keras.constraints.Constraint,
+}
+_OPERATIONS = ("keras.src.ops.nn", "keras.src.ops.numpy", "keras.src.ops.math")
+_TOKENS = ("__keras_tensor__", "__tuple__")
+
+
 def _check_classes(role: str, tree: Any) -> None:
-    """Keras imports the modules that a configuration names: only its own may be named."""
+    """Refuses, before Keras sees it, a configuration that names anything outside the lists."""
     if isinstance(tree, dict):
-        module, registered = tree.get("module"), tree.get("registered_name")
-        known = keras.saving.get_registered_object(registered) if registered else None
-        if module is not None and known is None and str(module).partition(".")[0] != "keras":
-            expected = "layers of Keras, or ones registered with it before (import their module)"
-            raise ValueError(refusal(role, expected, f"{module}.{tree.get('class_name')}"))
+        if "class_name" in tree and not _is_known(tree):
+            expected = "layers of Keras that hold no function, or classes registered with it before"
+            name = f"{tree.get('module')}.{tree['class_name']} {tree.get('registered_name') or ''}"
+            raise ValueError(refusal(role, expected, f"{name.strip()} {tree.get('config')}"))
         for value in tree.values():
             _check_classes(role, value)
     elif isinstance(tree, (list, tuple)):
         for value in tree:
             _check_classes(role, value)
+
+
+def _is_known(tree: Mapping[str, Any]) -> bool:
+    """Whether what a configuration names is on the lists, or was registered by who runs this."""
+    module, name, registered = (tree.get(k) for k in ("module", "class_name", "registered_name"))
+    if not isinstance(name, str) or not isinstance(module, str | None):
+        return False
+    if name == "function":
+        return module in ("builtins", "keras.activations") and _is_activation(tree.get("config"))
+    if registered is not None:
+        found = keras.saving.get_registered_object(registered)
+        if found is not None:
+            return isinstance(found, type) and found.__module__ == module
+    if name in _TOKENS or (module, name) in _MODELS:
+        return True
+    if module == "keras.layers":
+        return name in _LAYERS
+    if module in _KINDS:
+        found = getattr(keras, module.partition(".")[2]).__dict__.get(name)
+        return isinstance(found, type) and issubclass(found, _KINDS[module])
+    if module in _OPERATIONS:
+        found = vars(importlib.import_module(module)).get(name)
+        return isinstance(found, type) and issubclass(found, keras.Operation)
+    return False
+
+
+def _is_activation(name: Any) -> bool:
+    found = keras.activations.__dict__.get(name) if isinstance(name, str) else None
+    return isinstance(found, types.FunctionType) and name not in ("get", "serialize", "deserialize")
 
 
 def _words(shape: Sequence[int | None]) -> str:

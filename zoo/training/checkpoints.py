@@ -203,7 +203,8 @@ def restore_newest(
 def sweep(directory: str | os.PathLike) -> None:
     """Removes what writers that died left under a temporary name."""
     for path in pathlib.Path(directory).glob(_TEMPORARY + "*"):
-        shutil.rmtree(path, ignore_errors=True)
+        if re.fullmatch(rf"{re.escape(_TEMPORARY)}\w+-\d+-\d+(-old)?", path.name):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def what_stands(directory: str | os.PathLike) -> str:

@@ -196,8 +196,11 @@ class Progress:
 
     def _write(self, text: str) -> None:
         encoding = getattr(self._out, "encoding", None) or "utf-8"
-        self._out.write(text.encode(encoding, "replace").decode(encoding))
-        self._out.flush()
+        try:
+            self._out.write(text.encode(encoding, "replace").decode(encoding))
+            self._out.flush()
+        except BrokenPipeError:  # nobody reads any more: the training goes on
+            self._enabled = self._terminal = False
 
     def _format(self, step: int, logs: dict[str, float], rate: float) -> str:
         width = len(str(self._steps))

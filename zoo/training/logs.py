@@ -60,7 +60,8 @@ def _record(line: str) -> dict[str, float]:
         found = json.loads(line)
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict) or type(found.get("step")) is not int or found["step"] < 0:
+    step = found.get("step") if isinstance(found, dict) else None
+    if type(step) is not int or not 0 <= step < 2**63:
         return {}
     return {name: value for name, value in found.items() if _is_number(value)}
 

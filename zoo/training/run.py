@@ -147,7 +147,8 @@ def check_run_dir(path: str | os.PathLike) -> pathlib.Path:
 
     Raises:
         TypeError: no path.
-        ValueError: it cannot be written, or has a file where a run has a folder, or vice versa.
+        ValueError: it cannot be written, or has a file where a run has a folder, vice versa, or a
+            link.
     """
     path = check_writable(files.checked_path(path, "run_dir"))
     for names, fits, kind in (
@@ -155,8 +156,10 @@ def check_run_dir(path: str | os.PathLike) -> pathlib.Path:
         (_FILES, pathlib.Path.is_file, "a file"),
     ):
         for name in names:
-            if os.path.lexists(path / name) and not fits(path / name):
-                raise ValueError(refusal("run_dir", f"{name} in it to be {kind}", str(path)))
+            found = path / name
+            if os.path.lexists(found) and (found.is_symlink() or not fits(found)):
+                expected = f"{name} in it to be {kind}, and no link"
+                raise ValueError(refusal("run_dir", expected, str(path)))
     return path
 
 
