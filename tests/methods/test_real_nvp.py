@@ -254,7 +254,7 @@ def test_likelihood_has_no_critic_and_its_loss_is_the_nll():
     assert list(model.networks) == ["flow"] and list(model.player_variables) == ["generator"]
     logs = model.train_step(tf.constant(batch()))
     assert float(logs["generator_loss"]) == float(logs["nll"])
-    assert set(logs) == {"generator_loss", "nll", "generator_gradient_norm"}
+    assert set(logs) == {"loss", "generator_loss", "nll", "generator_gradient_norm"}
 
 
 @pytest.mark.parametrize("objective", ["wgan", "wgan_gp", "sum"])
