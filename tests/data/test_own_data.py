@@ -143,7 +143,11 @@ def test_channels_first_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "shape, words",
-    [("(10, 1000000000000)", "y of at most"), ("(10, -2)", "y of at most"), ("((((", "whole npz")],
+    [
+        ("(10, 1000000000000)", "y is not as long as its header says"),
+        ("(10, -2)", r"y has the shape \(10, -2\)"),
+        ("((((", "whole npz"),
+    ],
 )
 def test_headers_that_lie_are_refused(tmp_path, shape, words):
     path = tmp_path / "a.npz"
