@@ -101,8 +101,8 @@ def graph_images(x: Any, image_shape: Sequence[int], argument: str = "x") -> tf.
     if given.is_floating and image:
         middle = (forms.LOWEST + forms.HIGHEST) / 2
         inside = tf.abs(x - middle) <= forms.HIGHEST - middle  # false of NaN
-        return _where(inside, x, argument, forms.PIXELS)
-    return _where(tf.math.is_finite(x), x, argument, forms.FINITE) if given.is_floating else x
+        return _asserted(inside, x, argument, forms.PIXELS)
+    return _asserted(tf.math.is_finite(x), x, argument, forms.FINITE) if given.is_floating else x
 
 
 def graph_labels(
@@ -115,7 +115,7 @@ def graph_labels(
         if not y.shape.is_compatible_with((None, num_attributes)):
             raise ValueError(refusal(f"{argument}.shape", expected, tuple(y.shape)))
         y = tf.ensure_shape(tf.cast(y, tf.float32), (None, num_attributes))
-        return _where(tf.math.is_finite(y), y, argument, forms.FINITE)
+        return _asserted(tf.math.is_finite(y), y, argument, forms.FINITE)
     y = y[:, 0] if y.shape.rank == 2 and y.shape[1] == 1 else y
     if not y.shape.is_compatible_with((None,)):
         hint = forms.ONE_HOT if y.shape[-1] == num_classes else ""
@@ -124,7 +124,7 @@ def graph_labels(
         hint = f"Pass {argument}.astype('int32')."
         raise TypeError(refusal(f"{argument}.dtype", expected, y.dtype.name, hint))
     y = tf.ensure_shape(tf.cast(y, tf.int32), (None,))
-    return _where((y >= 0) & (y < num_classes), y, argument, expected)
+    return _asserted((y >= 0) & (y < num_classes), y, argument, expected)
 
 
 def _numbers(value: Any, argument: str) -> tf.Tensor:
@@ -134,7 +134,7 @@ def _numbers(value: Any, argument: str) -> tf.Tensor:
     return tensor
 
 
-def _where(condition: tf.Tensor, value: tf.Tensor, argument: str, expected: str) -> tf.Tensor:
+def _asserted(condition: tf.Tensor, value: tf.Tensor, argument: str, expected: str) -> tf.Tensor:
     """`value`; a step whose batch does not fulfil the condition everywhere ends before any work."""
     message = refusal(argument, expected, "other values in a batch")
     if tf.executing_eagerly():

@@ -160,6 +160,16 @@ def test_headers_that_lie_are_refused(tmp_path, shape, words):
         zoo.data.load(f"npz:{path}")
 
 
+@pytest.mark.parametrize("shape", ["(1000000000000000, 8, 8, 1)", "(True, 8, 8, 1)", "(-1, 8)"])
+def test_an_npz_header_larger_than_its_file_is_refused_before_memory_is_asked_for(tmp_path, shape):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("x.npy", content + bytes(64))
+    with refused(ValueError, match="x.npz"):
+        zoo.data.load(f"npz:{tmp_path / 'x.npz'}")
+
+
 # --- prepared files -------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from tests.methods.tiny import (
     phase,
     seen_by,
 )
-from tests.small import D, batch, gradients, hidden, nets, sgd, stack, weights
+from tests.small import D, batch, check_moved_at_once, gradients, hidden, nets, sgd, stack, weights
 from zoo.methods.ali import ALI
 from zoo.networks.stack import Pair, Stack, dense
 
@@ -34,14 +34,7 @@ def test_both_players_move_at_once():
     model.train_step(x)
     after = weights(model)
     assert int(model.play_counter) == 1
-    for player in before:  # w - 0.1 g, both gradients taken before either update
-        for w, g, now in zip(before[player], moves[player], after[player], strict=True):
-            np.testing.assert_allclose(now, w - 0.1 * g, atol=1e-6)
-    # In turn, the generator would answer the discriminator's new weights: another step.
-    for variable, value in zip(in_turn.player_variables["discriminator"], after["discriminator"]):
-        variable.assign(value)
-    others = gradients(in_turn, in_turn.game, x)["generator"]
-    assert max(np.abs(a - b).max() for a, b in zip(others, moves["generator"])) > 1e-4
+    check_moved_at_once(in_turn, x, before, moves, after)
 
 
 def test_both_players_pay_2_ln_2_at_logits_0():

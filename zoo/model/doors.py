@@ -196,7 +196,7 @@ class Doors(keras.Model):
                 rank = named(inputs.element_spec)["x"].shape.rank
                 if rank is None or not forms.lacks_channel(rank, self.image_shape):
                     return inputs
-                channel = lambda *batch: named(batch if batch[1:] else batch[0])["x"][..., None]
+                channel = lambda *parts: named(_one(parts))["x"][..., None]
                 return inputs.map(channel, deterministic=True)
         x = _array(named(inputs)["x"])
         infers = "reconstruct" in self.capabilities
@@ -213,7 +213,7 @@ class Doors(keras.Model):
         """
         if isinstance(stream, tf.data.Dataset):
             with in_one_line():
-                as_batch = lambda *batch: self.as_batch(batch if batch[1:] else batch[0])
+                as_batch = lambda *parts: self.as_batch(_one(parts))
                 read = stream.map(as_batch, num_parallel_calls=2, deterministic=True)
                 ranks = _ranks(named(stream.element_spec)), _ranks(read.element_spec)
             return read if getattr(self, "jit_compile", False) or ranks[0] != ranks[1] else stream
@@ -222,6 +222,11 @@ class Doors(keras.Model):
         if inspect.isgenerator(stream):
             return (batch if isinstance(batch, tuple) else (batch,) for batch in stream)
         return stream
+
+
+def _one(parts: tuple[Any, ...]) -> Any:
+    """A batch as the stream gave it: `map` takes a tuple apart."""
+    return parts if parts[1:] else parts[0]
 
 
 def _ranks(batch: dict[str, Any]) -> dict[str, int | None]:
