@@ -12,7 +12,6 @@ import time
 import common
 import export
 import numpy as np
-import pytest
 import sample
 import train
 from PIL import Image
