@@ -122,7 +122,7 @@ def test_with_one_draw_it_is_the_vae():
 # --- the two gradients ----------------------------------------------------------------------------
 
 
-def repeated_gradients(model, n=2048, plays=50):
+def repeated_gradients(model, n=4096, plays=25):
     """(of the encoder [plays, 4], of the decoder [plays, 2]), each from n rows' own draws."""
     found = []
     for play in range(plays):

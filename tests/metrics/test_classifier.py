@@ -97,7 +97,9 @@ def test_the_labelled_subset_does_not_matter_and_the_pixels_do(tmp_path, trainin
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "pickle", "other shapes", "no npz"])
-def test_a_damaged_file_is_replaced(tmp_path, trainings, damage):
+def test_a_damaged_file_is_replaced(tmp_path, trainings, monkeypatch, damage):
+    monkeypatch.setattr(classifier, "EPOCHS", 0)
+    monkeypatch.setattr(classifier, "LEAST_STEPS", 100)
     dataset = zoo.data.load("digits", cache_dir=tmp_path)
     classifier.judge(dataset)
     (path,) = tmp_path.iterdir()
