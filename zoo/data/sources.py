@@ -159,4 +159,5 @@ def stacked_mnist(mnist: Source) -> Source:
         validation=mnist.validation,
         num_classes=1000,
         class_names=tuple(f"{label:03d}" for label in range(1000)),
+        channels=mnist,
     )
