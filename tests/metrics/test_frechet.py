@@ -89,7 +89,7 @@ def test_kernel_distance_by_moments(monkeypatch):
     expected = 3 * a**2 + 3 * a**4 + (a**3 + 3 * a) ** 2
     found = frechet.kernel_distance(normal(1_000, 1) + a, normal(1_000, 1, 1))
     assert found.value == pytest.approx(expected, abs=4 * found.standard_error)
-    assert 0.05 < found.standard_error < 0.8 and found.std > found.standard_error
+    assert 0.2 < found.standard_error < 1.5 and found.std > found.standard_error
     assert "50 subsets of 200" in found.protocol
     same = frechet.kernel_distance(normal(1_000, 8), normal(1_000, 8, 1))
     assert abs(same.value) < 4 * same.std / math.sqrt(frechet.SUBSETS)
