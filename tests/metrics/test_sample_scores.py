@@ -7,8 +7,9 @@ import pytest
 from scipy import signal
 from sklearn.neighbors import NearestNeighbors
 
+import zoo
 from tests.helpers import refused
-from zoo.metrics import classes, copies, diversity, sliced
+from zoo.metrics import classes, copies, diversity, modes, sliced
 
 
 def normal(*shape, seed=0):
@@ -38,6 +39,17 @@ def test_the_ceiling_of_stacked_mnist():
     found = classes.class_scores(y, 1000)
     assert found["classes_covered"].value == found["classes_covered_five"].value == 1000.0
     assert found["class_kl"].value == pytest.approx(0.0192, abs=0.003)
+
+
+@pytest.mark.parametrize("name, count", [("gaussian_ring", 8), ("gaussian_grid", 25)])
+def test_the_modes_of_both_mixtures(name, count):
+    data = zoo.data.load(name)
+    x = data.arrays("test", modes.QUALITY_SAMPLES)["x"]
+    assert modes.modes_covered(x, data.modes).value == count
+    assert modes.modes_high_quality(x, data.modes, data.mode_stddev).value == count
+    # 1 - exp(-9 / 2) of the data; 2,500 know it to .002.
+    share = modes.high_quality_share(x, data.modes, data.mode_stddev)
+    assert share.value == pytest.approx(1 - math.exp(-4.5), abs=0.008)
 
 
 # --- diversity ------------------------------------------------------------------------------------
