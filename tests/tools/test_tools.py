@@ -94,6 +94,7 @@ def test_pictures_are_drawn_and_named(trained, run_tool, tmp_path):
         "inpaintings.png",
         "interpolations.png",
         "traversals.png",
+        "neighbours.png",
         "codes.png",
         "curves.png",
     ]
