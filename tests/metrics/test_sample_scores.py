@@ -162,6 +162,10 @@ def test_copies_of_training_examples_are_told_from_other_samples():
     # spread of sqrt(5): .0013 with a spread of .0008.
     assert 0.0 < found["copied_share"].floor < 0.0045
     assert found["train_distance_ratio"].floor == pytest.approx(1.0, abs=0.02)
+    # Rows in turn: what is near is not decided by those whose share is said.
+    apart = copies.copy_scores(np.full(9, 1.5), np.stack([held_out, 0 * held_out], 1).ravel())
+    assert apart["copied_share"].value == 0.0 and apart["copied_share"].floor == 1.0
+    assert apart["train_distance_ratio"].floor == 0.0
     threshold = float(np.quantile(held_out[0::2], 0.001))
     assert f"{threshold:.4g}" in found["copied_share"].protocol
     assert copies.copy_scores(np.zeros(9), held_out)["train_distance_ratio"].value == 0.0
