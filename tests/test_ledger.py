@@ -168,6 +168,20 @@ def test_measured_standard_errors_are_kept(tmp_path):
     assert an_entry(runs=list(ledger.runs(entry).values())) == entry
 
 
+def test_floors_are_kept_and_are_numbers(tmp_path):
+    made = [a_run(seed) for seed in range(2)]
+    made[1]["evaluation"]["nll"]["floor"] = -0.5
+    entry = an_entry(runs=made)
+    assert entry.metrics["nll"].floors == [None, -0.5]
+    assert ledger.parse(entry.as_json()) == entry
+    assert an_entry(runs=list(ledger.runs(entry).values())) == entry
+    content = entry.as_json()
+    content["metrics"]["nll"]["floors"] = [0.1, "0.2"]
+    with pytest.raises(ValueError, match="metrics.nll.floors: expected|floors.*finite"):
+        ledger.parse(content)
+    assert "floors" not in an_entry().as_json()["metrics"]["nll"]
+
+
 def test_files_without_standard_errors_stay_readable_and_as_they_were(tmp_path):
     content = with_errors(None).as_json()
     assert "standard_errors" not in content["metrics"]["nll"]

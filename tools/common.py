@@ -116,6 +116,13 @@ MEASURE_FLAGS = (
     flag("svm_repeats", "int", 100, "labelled draws of svm_error", at_least=1),
     flag("ais_chains", "int", 8, "chains an example of ais and ais_gap", at_least=1),
     flag("ais_steps", "int", 500, "steps of each of these chains", at_least=2),
+    flag(
+        "inception_weights",
+        "str",
+        None,
+        "file of Keras's Inception v3, in whose features samples are compared with data; None means"
+        " the zoo's own classifier",
+    ),
 )
 
 

@@ -10,12 +10,14 @@ import numpy as np
 from zoo import pictures
 
 if TYPE_CHECKING:
+    from zoo.data import Dataset
     from zoo.model import GenerativeModel
 
 _BATCH = 500  # examples a call of `encode`
 _STEPS = 9  # images of one interpolation or traversal, both ends included
 _ROWS = 8  # images, or draws of the prior, of a picture with a row for each
 _DRAWS = 8  # of p(x|z) at one code, where it is not shown by a mean
+_NEIGHBOURS = 7  # training images beside a sample
 _TRAVERSED = 2  # images of which every dimension has a row
 _DIMENSIONS = 8  # of a code, at most, in such a block of rows
 _CLASSES = 20  # columns at most: of more classes the first ones are shown
@@ -60,6 +62,28 @@ def grids(
         elif model.conditional:
             found["classes"] = attributes(model, *shown, seed)
     return found
+
+
+def neighbours(
+    model: "GenerativeModel", dataset: "Dataset", real: dict[str, np.ndarray], seed: int
+) -> np.ndarray:
+    """Whether samples are copies: a row is a sample, and the training images nearest to it.
+
+    Args:
+        model: a GenerativeModel that samples images.
+        dataset: what it learned from.
+        real: {"x"[, "y"]}, whose labels a conditional model is given.
+        seed: of the samples.
+    """
+    from zoo.metrics import copies, halves  # loads TensorFlow
+
+    y = labels_of(model, real)
+    labels = None if y is None else np.resize(y, (_ROWS, *y.shape[1:]))
+    x = np.asarray(model.sample(_ROWS, y=labels, seed=seed))
+    near = copies.nearest_in_train(x, dataset, min(_NEIGHBOURS, dataset.size("train"))).rows
+    found = halves.rows_of(dataset, "train", near.reshape(-1))["x"]
+    rows = np.concatenate([x[:, None], found.reshape(*near.shape, *x.shape[1:])], axis=1)
+    return pictures.image_grid(rows.reshape(-1, *x.shape[1:]), columns=rows.shape[1])
 
 
 def own(

@@ -50,7 +50,16 @@ def measure(run_dir: pathlib.Path, flags: types.SimpleNamespace) -> tuple[dict, 
     model = training.restore(run_dir, flags.which, flags.allow)
     settings = {item.name: getattr(flags, item.name) for item in SETTINGS}
     settings["split"] = common.measured_split(flags.split, recorded, dataset)
-    measured = metrics.evaluate(model, dataset, progress=progress, left_out=left_out, **settings)
+    without: dict[str, list[str]] = {}
+    measured = metrics.evaluate(
+        model,
+        dataset,
+        progress=progress,
+        left_out=lambda name, reason: without.setdefault(reason, []).append(name),
+        **settings,
+    )
+    for reason, left_out in without.items():
+        print(f"Left out: {', '.join(left_out)}: {reason}", file=sys.stderr)
     del settings["metrics"]  # which ones, not how
     evaluation = {"step": int(model.step), "which": flags.which, "settings": settings}
     ledger.write_json(run_dir / FILE, {**evaluation, "metrics": measured})
@@ -65,25 +74,25 @@ def progress(name: str, index: int, count: int) -> None:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def left_out(name: str, reason: str) -> None:
-    """Says that a metric cannot be had, and why."""
-    print(f"{name} is left out: {reason}", file=sys.stderr)
-
-
 # --- text -------------------------------------------------------------------------------------
 
 
 def table(measured: Mapping[str, dict]) -> str:
     """What `zoo.metrics.evaluate` returned as aligned columns, and the protocols below."""
-    spread = any("std" in found for found in measured.values())
-    rows = [["metric", "value", "+-", *(["std"] if spread else []), "n", "split"]]
+    # Columns that some metric fills; the standard error is always shown.
+    shown = [key for key in ("std", "floor") if any(key in found for found in measured.values())]
+    rows = [["metric", "value", "+-", *shown, "n", "split"]]
     for name, found in measured.items():
-        error, *std = (number(found.get(key), 2) for key in ("standard_error", "std")[: 1 + spread])
-        rows.append([name, number(found["value"]), error, *std, str(found["n"]), found["split"]])
-    legend = "+- is the standard error over the n examples"
-    legend += ", std the deviation over labelled draws." if spread else "."
+        error, std, floor = (found.get(key) for key in ("standard_error", "std", "floor"))
+        cells = {"std": number(std, 2), "floor": number(floor, 4)}
+        numbers = number(found["value"]), number(error, 2), *(cells[key] for key in shown)
+        rows.append([name, *numbers, str(found["n"]), found["split"]])
+    legend = ["+- is the standard error over the n examples"]
+    legend += ["std the deviation over draws"] if "std" in shown else []
+    legend += ["floor the value of real data in the samples' place"] if "floor" in shown else []
     protocols = {name: found["protocol"] for name, found in measured.items()}
-    return "\n".join([*aligned(rows), "", legend, "", *explained(protocols)])
+    lines = [*aligned(rows), "", f"{', '.join(legend)}.", "", *explained(protocols)]
+    return "\n".join(lines)
 
 
 def number(value: float | None, digits: int = 6) -> str:

@@ -83,7 +83,10 @@ def drawn(
         points = dataset.arrays(flags.split, _POINTS)
         shown = drawing.panels(model, points, dataset.modes, flags.seed)
         return {"scatter": pictures.scatter_image(shown, dataset.modes)}
-    found = drawing.grids(model, dataset.arrays(flags.split, flags.n), flags.n, flags.seed)
+    shown = dataset.arrays(flags.split, flags.n)
+    found = drawing.grids(model, shown, flags.n, flags.seed)
+    if "sample" in model.capabilities:
+        found["neighbours"] = drawing.neighbours(model, dataset, shown, flags.seed)
     if drawing.planar_part(model):
         real = dataset.arrays(flags.split, _POINTS)
         classes = real["y"] if dataset.num_classes else None

@@ -21,6 +21,8 @@ STATUSES = ("verified", "secondary", "recalled")
 # What a protocol may differ in from seed to seed: the C that an SVM chose, for instance.
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _A_SEED = ("draws", "commits", "measured_at", "seconds")  # fields with one item a seed
+# {field of a metric that not all have: what a measurement of one seed calls its item}
+_OPTIONAL = {"standard_errors": "standard_error", "floors": "floor"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Metric:
         protocol: how it was measured, in one sentence.
         standard_errors: the measured standard error of each value as a mean over the n examples,
             None for a value without one; None where no value has one.
+        floors: the value of other real data in place of the samples, as `standard_errors`.
     """
 
     values: list
@@ -41,6 +44,7 @@ class Metric:
     split: str
     protocol: str
     standard_errors: list | None = None
+    floors: list | None = None
 
     @property
     def mean(self) -> float:
@@ -56,8 +60,8 @@ class Metric:
         """The metric as the file holds it, its mean and deviation included."""
         found = {"values": self.values, "mean": self.mean, "std": self.std, "n": self.n}
         found |= {"split": self.split, "protocol": self.protocol}
-        errors = self.standard_errors
-        return found if errors is None else {**found, "standard_errors": errors}
+        lists = {field: getattr(self, field) for field in _OPTIONAL}
+        return found | {field: items for field, items in lists.items() if items is not None}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +137,7 @@ def entry(
         runs: one dict a seed: "seed", "draws", "commit" (of the training), "measured_at" (that
             of the measurement, None or absent where it is not known), "dirty", "seconds",
             "versions", "machine" and "evaluation", {metric: {"value", "n", "split", "protocol"[,
-            "standard_error"]}}.
+            "standard_error"][, "floor"]}}.
 
     Metrics that only some of the runs have are left out.
 
@@ -195,17 +199,19 @@ def _over_seeds(name: str, measured: list[dict]) -> Metric:
     values = [found["value"] for found in measured]
     if not all(_is_number(value) for value in values):
         raise ValueError(refusal(f"metrics.{name}", "finite numbers", values))
-    errors = [found.get("standard_error") for found in measured]
-    known = any(error is not None for error in errors)
-    return Metric(values, **described, standard_errors=errors if known else None)
+    for field, item in _OPTIONAL.items():
+        items = [found.get(item) for found in measured]
+        described[field] = items if any(each is not None for each in items) else None
+    return Metric(values, **described)
 
 
 def _of_seed(metric: Metric, index: int) -> dict[str, Any]:
     """The measurement of one seed, as `zoo.metrics.evaluate` gave it."""
     found = {"value": metric.values[index], "n": metric.n, "split": metric.split}
     found["protocol"] = metric.protocol
-    error = metric.standard_errors and metric.standard_errors[index]
-    return found if error is None else {**found, "standard_error": error}
+    items = {item: getattr(metric, field) for field, item in _OPTIONAL.items()}
+    known = {item: each[index] for item, each in items.items() if each is not None}
+    return found | {item: value for item, value in known.items() if value is not None}
 
 
 # --- files and their checks -------------------------------------------------------------------
@@ -233,8 +239,10 @@ def parse(content: Any, name: str = "entry") -> Entry:
         where = f"{name}.metrics.{metric}"
         metrics[metric] = parsed = _metric(measured, where)
         _check_length(found, parsed.values, f"{where}.values")
-        if parsed.standard_errors is not None:
-            _check_length(found, parsed.standard_errors, f"{where}.standard_errors")
+        for field in _OPTIONAL:
+            items = getattr(parsed, field)
+            if items is not None:
+                _check_length(found, items, f"{where}.{field}")
     check_paper(found.paper, f"{name}.paper")
     return dataclasses.replace(found, metrics=metrics)
 
@@ -245,9 +253,10 @@ def _metric(content: Any, name: str) -> Metric:
     found = _typed(Metric, given, name)
     if not found.values or not all(_is_number(value) for value in found.values):
         raise ValueError(refusal(f"{name}.values", "finite numbers", found.values))
-    if not all(error is None or _is_number(error) for error in found.standard_errors or ()):
-        expected = "finite numbers or null"
-        raise ValueError(refusal(f"{name}.standard_errors", expected, found.standard_errors))
+    for field in _OPTIONAL:
+        items = getattr(found, field)
+        if not all(item is None or _is_number(item) for item in items or ()):
+            raise ValueError(refusal(f"{name}.{field}", "finite numbers or null", items))
     if not all(_close(a, b) for a, b in zip(received, (found.mean, found.std))):
         expected = f"mean {found.mean:.6g} and std {found.std} of its values"
         raise ValueError(refusal(name, expected, received))
@@ -314,7 +323,8 @@ def read_evaluation(path: str | os.PathLike) -> dict[str, Any]:
     """The content of an evaluation.json, as tools/evaluate.py writes it.
 
     Returns:
-        {"step", "metrics": {name: {"value", "n", "split", "protocol"[, "standard_error"]}}, ...}.
+        {"step", "metrics": {name: {"value", "n", "split", "protocol"[, "standard_error"][,
+        "floor"]}}, ...}.
 
     Raises:
         OSError: the file is not there.
@@ -327,7 +337,7 @@ def read_evaluation(path: str | os.PathLike) -> dict[str, Any]:
     for name, measured in found["metrics"].items():
         of = f" of the metric {name}"
         _check_kinds(measured, path, of, n=int, split=str, protocol=str)
-        for key in ("value", "standard_error", "std"):
+        for key in ("value", "std", *_OPTIONAL.values()):
             number = measured.get(key)
             if not (_is_number(number) or (number is None and key != "value")):
                 expected = f"an evaluation with a number as {key}{of}"

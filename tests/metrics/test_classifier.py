@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import zoo.data
-from zoo.data import source
+from zoo.data import dataset, source, sources
 from zoo.metrics import classifier
 
 
@@ -68,7 +68,7 @@ def trainings(monkeypatch):
     """A list that grows by one whenever a judge is trained."""
     counted, train = [], classifier._train
     monkeypatch.setattr(
-        classifier, "_train", lambda *arguments: (counted.append(1), train(*arguments))
+        classifier, "_train", lambda *arguments: (counted.append(1), train(*arguments))[1]
     )
     return counted
 
@@ -140,6 +140,49 @@ def test_without_a_test_split_the_validation_rows_are_held_out(tmp_path, monkeyp
     )
     assert classifier.judge(dataset).test_error == 0.0
     assert seen == {"validation_held_out": True}
+
+
+def test_what_a_judge_reads_is_what_it_names_classes_by(tmp_path):
+    judge = classifier.judge(blobs(tmp_path, (8, 8, 1)))
+    x = np.random.default_rng(1).uniform(size=(20, 8, 8, 1)).astype(np.float32)
+    features, probabilities = judge.read(x)
+    assert features.shape == (20, 256) and features.min() == 0.0  # rectified
+    kernel, bias = judge.network.layers[-1].get_weights()
+    odds = np.exp(features @ kernel + bias)
+    np.testing.assert_allclose(probabilities, odds / odds.sum(axis=1, keepdims=True), rtol=1e-4)
+    assert (probabilities.argmax(axis=1) == judge.predict(x)).all()
+    digest = judge.digest
+    assert len(digest) == 12 and digest == classifier.judge(blobs(tmp_path, (8, 8, 1))).digest
+    judge.network.layers[-1].set_weights([kernel, bias + np.float32(1e-6)])
+    assert judge.digest != digest
+
+
+def test_stacked_images_are_judged_channel_by_channel(tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier, "LEAST_STEPS", 20)
+    monkeypatch.setattr(classifier, "EPOCHS", 0)
+    stacked = dataset.Dataset(
+        sources.stacked_mnist(sources.digits()),
+        binarise=None,
+        labels=None,
+        label_seed=0,
+        cache_dir=tmp_path,
+        memory_limit=2**31,
+    )
+    judge, digits = (
+        classifier.judge(stacked),
+        classifier.judge(zoo.data.load("digits", cache_dir=tmp_path)),
+    )
+    test = stacked.arrays("test")
+    each = [digits.predict(test["x"][..., i : i + 1]) for i in range(3)]
+    assert (judge.predict(test["x"]) == 100 * each[0] + 10 * each[1] + each[2]).all()
+    features, probabilities = judge.read(test["x"])
+    assert features.shape == (297, 3 * 256) and probabilities.shape == (297, 1000)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-5)
+    assert judge.test_error == (judge.predict(test["x"]) != test["y"]).mean()
+    # One wrong channel is enough: of three equally hard ones 1 - (1 - e)^3.
+    expected = 1.0 - (1.0 - digits.test_error) ** 3
+    assert 0.05 < expected < 0.95 and judge.test_error == pytest.approx(expected, abs=0.12)
+    assert judge.digest == digits.digest
 
 
 def test_data_without_classes_have_no_judge():

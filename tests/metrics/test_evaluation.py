@@ -27,10 +27,13 @@ def test_everything_that_fits_labelled_vectors():
         "elbo", "nll", "active_units",
         "latent_mean_norm", "latent_max_abs_mean", "latent_min_std", "latent_max_std",
         "code_mean_square", "code_kurtosis", "code_ks", "kl", "kl_active_dims",
-        "mutual_information", "mutual_information_upper",
+        "mutual_information", "mutual_information_upper", "sliced_wasserstein",
     }  # fmt: skip
-    assert seen == [(name, i, 22) for i, name in enumerate(measured)]
-    assert all(entry["split"] == "test" and entry["seed"] == 0 for entry in measured.values())
+    assert seen == [(name, i, 23) for i, name in enumerate(measured)]
+    assert measured["sliced_wasserstein"]["split"] == "samples"
+    others = [entry for name, entry in measured.items() if name != "sliced_wasserstein"]
+    assert all(entry["split"] == "test" for entry in others)
+    assert all(entry["seed"] == 0 for entry in measured.values())
     assert json.loads(json.dumps(measured)) == measured
     values = {name: entry["value"] for name, entry in measured.items()}
     assert values["one_nn_accuracy"] == values["five_nn_accuracy"] == 1.0

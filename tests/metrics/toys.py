@@ -20,6 +20,7 @@ class Data:
     def __init__(self, num_classes=None, modes=None, binary=False, labels=None, **splits):
         self.splits, self.num_classes, self.binary = splits, num_classes, binary
         self.labels, self.modes, self.mode_stddev = labels, modes, 0.1
+        self.num_attributes = None
         self.image_shape = splits["test"]["x"].shape[1:]
 
     def size(self, split):

@@ -4,6 +4,7 @@ import inspect
 
 import common
 import evaluate
+import numpy as np
 import pytest
 import train
 
@@ -20,7 +21,7 @@ def test_evaluation_is_printed_and_kept(trained, run_tool):
     assert done.stderr == ""
     numbers, legend, protocols = done.stdout.split("\n\n")
     header, *rows = numbers.splitlines()
-    assert header.split() == ["metric", "value", "+-", "std", "n", "split"]
+    assert header.split() == ["metric", "value", "+-", "std", "floor", "n", "split"]
     evaluation = files.read_json(trained / "evaluation.json")
     assert evaluation["step"] == 4
     assert evaluation["settings"] == {
@@ -31,6 +32,7 @@ def test_evaluation_is_printed_and_kept(trained, run_tool):
         "svm_repeats": 2,
         "ais_chains": 8,
         "ais_steps": 500,
+        "inception_weights": None,
         "seed": 0,
     }
     assert [row.split()[0] for row in rows] == list(evaluation["metrics"])
@@ -40,20 +42,48 @@ def test_evaluation_is_printed_and_kept(trained, run_tool):
     (row,) = (row.split() for row in rows if row.startswith("reconstruction_mse"))
     assert float(row[1]) == pytest.approx(found["value"], rel=1e-5)
     assert float(row[2]) == pytest.approx(found["standard_error"], rel=0.05)
-    assert row[3:] == ["-", "50", "test"]
+    assert row[3:] == ["-", "-", "50", "test"]
     assert "standard error" in legend
     assert f"reconstruction_mse: {found['protocol']}" in protocols.replace("\n      ", " ")
     assert max(map(len, protocols.splitlines())) <= 80
 
 
-def test_a_gan_of_images_is_told_what_can_be_asked_for(in_tmp_path, capsys):
+def test_a_gan_of_images_gets_numbers_beside_their_floors(in_tmp_path, capsys):
     arguments = ["--method=tests.small:InTurn", "--dataset=digits", "--steps=1", "--run_dir=run"]
     assert common.main(train.run, train.FLAGS, ["train.py", *arguments, "--sample_every=0"]) == 0
     capsys.readouterr()
     assert common.main(evaluate.run, evaluate.FLAGS, ["evaluate.py", "--run_dir=run"]) == 0
-    (line,) = capsys.readouterr().out.splitlines()
-    assert "--metrics=parzen,wasserstein_critic," in line
-    assert files.read_json(in_tmp_path / "run" / "evaluation.json")["metrics"] == {}
+    out, err = capsys.readouterr()
+    assert err == "" and "floor the value of real data" in out
+    found = files.read_json(in_tmp_path / "run" / "evaluation.json")["metrics"]
+    assert list(found) == [
+        "fid", "kid", "inception_score", "precision", "recall", "density", "coverage",
+        "classes_covered", "classes_covered_five", "class_kl", "diversity", "sliced_wasserstein",
+        "copied_share", "train_distance_ratio", "birthday_support",
+    ]  # fmt: skip
+    assert all(m["n"] == 750 and m["split"] == "samples" and "floor" in m for m in found.values())
+    # One step teaches nothing: far from the data, where other data are near.
+    floor = {name: measure["floor"] for name, measure in found.items()}
+    value = {name: measure["value"] for name, measure in found.items()}
+    assert floor["fid"] < 0.1 * value["fid"] and floor["kid"] < 0.1 * value["kid"]
+    assert value["coverage"] < 0.5 < floor["coverage"] and value["precision"] < floor["precision"]
+    assert value["inception_score"] < floor["inception_score"] <= 10.0
+    assert "the last hidden layer of the zoo's classifier, test err" in found["fid"]["protocol"]
+
+
+def test_metrics_of_unlabelled_images_are_left_out_in_one_line(in_tmp_path, capsys):
+    x = np.random.default_rng(0).uniform(size=(60, 6, 6)).astype(np.float32)
+    np.savez("grey.npz", x=x)
+    arguments = ["--method=tests.small:InTurn", "--dataset=npz:grey.npz", "--batch_size=8"]
+    arguments += ["--steps=1", "--run_dir=run", "--sample_every=0"]
+    assert common.main(train.run, train.FLAGS, ["train.py", *arguments]) == 0
+    capsys.readouterr()
+    assert common.main(evaluate.run, evaluate.FLAGS, ["evaluate.py", "--run_dir=run"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Left out: fid, kid, inception_score, precision, recall, density, cov")
+    assert "data with class labels" in line and "--inception_weights=PATH" in line
+    found = files.read_json(in_tmp_path / "run" / "evaluation.json")["metrics"]
+    assert {"diversity", "sliced_wasserstein", "copied_share", "birthday_support"} <= set(found)
 
 
 def test_a_table_of_numbers():

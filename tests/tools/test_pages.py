@@ -54,6 +54,8 @@ def test_seeds_that_agree_say_so():
 
 def test_one_seed_has_its_measured_error_before_the_binomial_one():
     assert figures.reached("nll", Metric([82.018], 9, "test", "by hand", [0.13])) == "82.02 ± 0.13"
+    beside = Metric([4.018], 9, "samples", "by hand", [0.13], [0.51234])
+    assert figures.reached("fid", beside) == "4.02 ± 0.13 (floor 0.5123)"
     metric = Metric([0.25], 300, "test", "by hand", [0.5])
     assert figures.uncertainty("svm_error", metric) == 0.5
 

@@ -6,6 +6,8 @@ import drawing
 import numpy as np
 import pytest
 
+from tests.metrics.toys import Data
+
 SIDE, SCALE, PAD = 4, 7, 2  # images of 4 x 4, shown seven times as large
 
 
@@ -285,3 +287,15 @@ def test_points_of_a_conditional_model_have_their_labels():
     real = {"x": images(5), "y": np.arange(5) % 3}
     found = drawing.panels(model, real, None, 0)
     assert list(found) == ["data", "samples", "reconstructions", "codes"]
+
+
+def test_a_copy_stands_beside_the_training_image_that_it_is_of():
+    x = images(40)
+    copied = [31, 2, 17, 17, 9, 0, 39, 5]
+    model = Painter(sample=lambda n, y=None, seed=0: x[copied])
+    data = Data(train={"x": x}, test={"x": x[:3]})
+    shown = cells(drawing.neighbours(model, data, {"x": x[:3]}, 0), 1 + 7)
+    close(shown[:, 0], x[copied].reshape(8, -1))
+    close(shown[:, 1], shown[:, 0])
+    distances = np.linalg.norm(shown - shown[:, :1], axis=2)
+    assert (np.diff(distances[:, 1:], axis=1) > -0.05).all()  # up to the rounding of both

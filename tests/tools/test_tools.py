@@ -88,6 +88,7 @@ def test_pictures_are_drawn_and_named(trained, run_tool, tmp_path):
         "inpaintings.png",
         "interpolations.png",
         "traversals.png",
+        "neighbours.png",
         "codes.png",
         "curves.png",
     ]
@@ -122,7 +123,9 @@ def test_models_without_encoder_interpolate_between_draws(tmp_path, capsys):
     assert call(train, *flags, f"--run_dir={run_dir}", "--sample_every=0") == 0
     capsys.readouterr()
     assert call(sample, f"--run_dir={run_dir}") == 0
-    assert drawn(capsys) == ["samples.png", "interpolations.png", "traversals.png"]
+    assert drawn(capsys) == [
+        "samples.png", "interpolations.png", "traversals.png", "neighbours.png",
+    ]  # fmt: skip
     picture = own_picture(tmp_path, "a.png", "L")
     assert call(sample, f"--run_dir={run_dir}", f"--images={picture}") == 2
     assert "does not infer codes of images" in capsys.readouterr().err

@@ -18,6 +18,14 @@ COMPARED = (
     "svm_error",
     "label_agreement",
     "reconstruction_ratio",
+    "fid",
+    "kid",
+    "inception_score",
+    "precision",
+    "recall",
+    "coverage",
+    "classes_covered",
+    "class_kl",
 )
 _LIKELIHOODS = ("nll", "bits_per_dim")
 _ARROWS = {"lower": "↓", "higher": "↑"}

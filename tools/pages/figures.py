@@ -2,6 +2,7 @@
 
 import math
 import re
+import statistics
 
 from zoo.ledger import Metric
 
@@ -37,8 +38,16 @@ def uncertainty(name: str, metric: Metric) -> float | None:
 
 
 def reached(name: str, metric: Metric) -> str:
-    """As in 13.4 ± 5.8: what stands after ± to two digits, the mean to as many decimals."""
-    mean, error = metric.mean, uncertainty(name, metric)
+    """As in 13.4 ± 5.8: what stands after ± to two digits, the mean to as many decimals.
+
+    In brackets the floor, where there is one: the mean over the seeds that have it.
+    """
+    floors = [floor for floor in metric.floors or () if floor is not None]
+    floor = f" (floor {statistics.fmean(floors):.4g})" if floors else ""
+    return _with_error(metric.mean, uncertainty(name, metric)) + floor
+
+
+def _with_error(mean: float, error: float | None) -> str:
     if error is None:
         return f"{mean:.4g}"
     if error == 0:

@@ -42,6 +42,7 @@ class Dataset:
         modes: means [M, D] of a toy mixture, else None.
         mode_stddev: standard deviation of its components, else None.
         labels: number of labelled training examples, or None: all have the labels of the source.
+        channels: the `Dataset` of one channel whose images are stacked here, else None.
         cache_dir: path of the directory where what is prepared once is kept.
     """
 
@@ -71,6 +72,16 @@ class Dataset:
         self.class_names = source.class_names
         self.binary = source.binary or binarise is not None
         self.modes, self.mode_stddev = source.modes, source.mode_stddev
+        self.channels: Dataset | None = None
+        if source.channels is not None:
+            self.channels = Dataset(
+                source.channels,
+                binarise=binarise,
+                labels=None,
+                label_seed=label_seed,
+                cache_dir=cache_dir,
+                memory_limit=memory_limit,
+            )
         names = {*source.splits, "validation"} if source.validation else source.splits
         self.splits = tuple(s for s in ("train", "validation", "test") if s in names)
         self.validation_in_train = source.validation > 0

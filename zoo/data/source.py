@@ -45,6 +45,7 @@ class Source:
         binary: whether all pixels are 0 or 1.
         modes: means [M, D] of a mixture, or None.
         mode_stddev: standard deviation of each of its components, or None.
+        channels: the source of images of one channel that the channels are taken from, or None.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Source:
     binary: bool = False
     modes: np.ndarray | None = None
     mode_stddev: float | None = None
+    channels: "Source | None" = None
 
 
 def bad(name: str, expected: str, hint: str = "", kind: type[Exception] = ValueError) -> Exception:

@@ -153,10 +153,11 @@ def stacked_mnist(mnist: Source) -> Source:
     return Source(
         name="stacked_mnist",
         shape=(*mnist.shape[:2], 3),
-        dtype="uint8",
+        dtype=mnist.dtype,
         splits={"train": split("train", 0), "test": split("test", 1)},
         identity=f"stacked_mnist of {mnist.identity}",
         validation=mnist.validation,
         num_classes=1000,
         class_names=tuple(f"{label:03d}" for label in range(1000)),
+        channels=mnist,
     )

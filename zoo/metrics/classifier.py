@@ -7,20 +7,19 @@ dense layers of 256 units. ReLU; float32; Adam, learning rate 2e-3 with cosine d
 of 100; 3 epochs, at least 1,500 steps.
 """
 
-import contextlib
+import functools
 import hashlib
 import math
-import os
-import pathlib
-import warnings
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy import special
 
 from zoo.data import Dataset
 from zoo.errors import refusal
+from zoo.metrics.kept import Arrays, kept
 from zoo.metrics.measure import Measure, Metric, mean_of
 from zoo.metrics.subject import Subject
 from zoo.model import GenerativeModel
@@ -30,6 +29,19 @@ EPOCHS, LEAST_STEPS, BATCH, LEARNING_RATE = 3, 1_500, 100, 2e-3
 DROPOUT = 0.5  # before the logits, where only the labelled examples are learned from
 SEED = 0  # of the judge, whatever the seed of an evaluation
 ROWS = 1_000  # examples a call of the network: bounds memory
+
+
+class Judge(Protocol):
+    """What names the classes of data, and by whose features they are compared."""
+
+    test_error: float | None
+
+    @property
+    def digest(self) -> str: ...
+
+    def predict(self, x: np.ndarray) -> np.ndarray: ...
+
+    def read(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 class Classifier:
@@ -74,8 +86,51 @@ class Classifier:
         """The most probable class, int [N], of x [N, *image_shape]."""
         return self.network.predict(x, batch_size=ROWS, verbose=0).argmax(axis=1)
 
+    def read(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(last hidden layer [N, F], probabilities of the classes [N, K]) of x, float32."""
+        features, logits = self._both.predict(x, batch_size=ROWS, verbose=0)
+        return features, special.softmax(logits, axis=1)
 
-def judge(dataset: Dataset) -> Classifier:
+    @functools.cached_property
+    def _both(self) -> keras.Model:
+        *_, hidden, _, logits = self.network.layers  # dropout, between them, does nothing here
+        return keras.Model(self.network.inputs, [hidden.output, logits.output])
+
+    @property
+    def digest(self) -> str:
+        """The first digits of the sha256 of the weights."""
+        content = hashlib.sha256()
+        for weight in self.network.get_weights():
+            content.update(np.ascontiguousarray(weight).tobytes())
+        return content.hexdigest()[:12]
+
+
+class Stacked:
+    """A judge of images whose channels are images of another data set: one of these for each.
+
+    Args:
+        judge: of one channel, of K classes.
+        dataset: the stacked images; classes are numbers whose digits in base K are those of the
+            channels, the first one first.
+    """
+
+    def __init__(self, judge: Judge, dataset: Dataset) -> None:
+        self._judge, self.digest = judge, judge.digest
+        self.test_error: float | None = _error(self, dataset)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """The class, int [N], of x [N, H, W, C]."""
+        return self.read(x)[1].argmax(axis=1)
+
+    def read(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(hidden layers of all channels [N, C F], products of their probabilities [N, K^C])."""
+        each = [self._judge.read(x[..., i : i + 1]) for i in range(x.shape[-1])]
+        outer = lambda p, q: (p[:, :, None] * q[:, None, :]).reshape(len(p), -1)
+        features = np.concatenate([features for features, _ in each], axis=1)
+        return features, functools.reduce(outer, [probabilities for _, probabilities in each])
+
+
+def judge(dataset: Dataset) -> Judge:
     """The fixed classifier of a data set, a function of the data alone.
 
     It learns from the whole of train, whatever `labels` the data set was loaded with; without a
@@ -86,22 +141,27 @@ def judge(dataset: Dataset) -> Classifier:
         dataset: a `zoo.data.Dataset` with class labels.
 
     Returns:
-        A `Classifier` with its `test_error`.
+        A `Judge` with its `test_error`: a `Classifier`; of data whose channels are images of
+        another data set, the `Stacked` judge of those.
 
     Raises:
         ValueError: data without class labels.
     """
     if dataset.num_classes is None:
         raise ValueError(refusal("dataset", "data with class labels", dataset.name))
+    if dataset.channels is not None:
+        return Stacked(judge(dataset.channels), dataset)
     num_classes, dataset = dataset.num_classes, dataset.with_all_labels()
-    key = f"{dataset.description}, recipe {RECIPE}"
-    name = f"judge-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
-    path = pathlib.Path(dataset.cache_dir) / name
     classifier = Classifier(dataset.image_shape, num_classes)
-    if not _read(path, classifier):
-        _train(classifier, dataset)
-        _write(path, classifier)
-    return classifier
+
+    def use(arrays: Arrays) -> Classifier:
+        weights = [arrays[f"weight_{i}"] for i in range(len(arrays) - 1)]
+        classifier.network.set_weights(weights)
+        classifier.test_error = float(arrays["test_error"])
+        return classifier
+
+    key = f"{dataset.description}, recipe {RECIPE}"
+    return kept(dataset.cache_dir, "judge", key, lambda: _train(classifier, dataset), use)
 
 
 def supervised_error(dataset: Dataset, x: np.ndarray, y: np.ndarray, seed: int = 0) -> Measure:
@@ -153,56 +213,29 @@ def _network(
     return keras.Sequential([keras.Input(image_shape), *layers])
 
 
-def _train(classifier: Classifier, dataset: Dataset) -> None:
+def _train(classifier: Classifier, dataset: Dataset) -> Arrays:
+    """{"weight_0", ..., "test_error"} of what the classifier has become."""
     measured = dataset.splits[-1]  # test, if there is one
     held_out = {"validation_held_out": measured == "validation"}
     rows = min(BATCH, dataset.steps_per_epoch(1, **held_out))
     stream = dataset.train(rows, SEED, **held_out).map(lambda batch: (batch["x"], batch["y"]))
     classifier.fit(stream, dataset.steps_per_epoch(rows, **held_out))
-    wrong = [
-        classifier.predict(batch["x"]) != batch["y"]
-        for batch in dataset.batches(measured, ROWS).as_numpy_iterator()
-    ]
-    classifier.test_error = float(np.concatenate(wrong).mean())
-
-
-def _read(path: pathlib.Path, classifier: Classifier) -> bool:
-    """Whether the file held a whole classifier of this shape, which it then is."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            weights = [file[f"weight_{i}"] for i in range(len(file.files) - 1)]
-            test_error = float(file["test_error"])
-        classifier.network.set_weights(weights)
-    except OSError:  # there is none, or none that can be read
-        return False
-    except Exception as error:  # whatever a damaged archive does to its reader
-        reason = " ".join(str(error).split())[:80]
-        warnings.warn(f"{path} is damaged ({reason}): the judge is trained again.", stacklevel=3)
-        return False
-    classifier.test_error = test_error
-    return True
-
-
-def _write(path: pathlib.Path, classifier: Classifier) -> None:
-    """Under a temporary name, then renamed once."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     arrays = {f"weight_{i}": w for i, w in enumerate(classifier.network.get_weights())}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            error: Any = classifier.test_error  # a float by now
-            np.savez(file, test_error=error, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:  # it costs the next evaluation some time, not this one its result
-        warnings.warn(f"The judge could not be kept in {path}: {error}", stacklevel=3)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    return arrays | {"test_error": np.asarray(_error(classifier, dataset))}
+
+
+def _error(judge: Judge, dataset: Dataset) -> float:
+    """The share of wrong labels on the data's test split, or on validation without one."""
+    batches = dataset.batches(dataset.splits[-1], ROWS).as_numpy_iterator()
+    return float(np.concatenate([judge.predict(b["x"]) != b["y"] for b in batches]).mean())
 
 
 # --- of a subject -----------------------------------------------------------------------------
+
+
+def judged(s: Subject) -> Judge:
+    """The fixed classifier of a subject's data."""
+    return judge(s.dataset)
 
 
 def _classification_error(s: Subject) -> Measure:

@@ -34,6 +34,7 @@ def evaluate(
     svm_repeats: int = Protocol.svm_repeats,
     ais_chains: int = Protocol.ais_chains,
     ais_steps: int = Protocol.ais_steps,
+    inception_weights: str | None = Protocol.inception_weights,
 ) -> dict[str, dict]:
     """Measures a model on a data set.
 
@@ -48,12 +49,12 @@ def evaluate(
         metrics: names of the metrics to compute; None takes all that apply but those that are slow
             or tell little, which are measured only when they are asked for (`Metric.only_asked`).
             Those of reconstructions from a level above 1 end in `_level_<l>`.
-        seed, limit, iwae_samples, svm_features, svm_repeats, ais_chains, ais_steps: as
-            `zoo.metrics.subject.Protocol`.
+        seed, limit, iwae_samples, svm_features, svm_repeats, ais_chains, ais_steps,
+            inception_weights: as `zoo.metrics.subject.Protocol`.
 
     Returns:
-        {metric: {"value", "n", "split", "seed", "protocol"[, "std"][, "standard_error"]}}, for
-        JSON; the split of metrics of samples is "samples".
+        {metric: {"value", "n", "split", "seed", "protocol"[, "std"][, "standard_error"][,
+        "floor"]}}, for JSON; the split of metrics of samples is "samples".
 
     Raises:
         ValueError: an unknown metric, one that does not fit the model or its data, data of another
@@ -72,6 +73,7 @@ def evaluate(
         svm_repeats=svm_repeats,
         ais_chains=ais_chains,
         ais_steps=ais_steps,
+        inception_weights=inception_weights,
     )
     chosen = _chosen(model, dataset, metrics)
     subject = Subject(model, dataset, protocol)

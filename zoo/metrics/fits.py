@@ -23,6 +23,23 @@ def samples(model: GenerativeModel, dataset: Dataset) -> bool:
     return "sample" in model.capabilities and not model.conditional
 
 
+def compares(model: GenerativeModel, dataset: Dataset) -> bool:
+    """Whether the model samples, of labels of the data if it needs any."""
+    labels = dataset.num_classes if model.num_attributes is None else dataset.num_attributes
+    return "sample" in model.capabilities and (labels is not None or not model.conditional)
+
+
+def compares_images(model: GenerativeModel, dataset: Dataset) -> bool:
+    """As `compares`, of images."""
+    return compares(model, dataset) and len(model.image_shape) == 3
+
+
+def compares_classes(model: GenerativeModel, dataset: Dataset) -> bool:
+    """As `compares_images`, of data with classes, where no label says what a sample shall be."""
+    named = dataset.num_classes is not None and not model.conditional
+    return compares_images(model, dataset) and named
+
+
 def on_classes(verb: str) -> Callable[[GenerativeModel, Dataset], bool]:
     """Whether an unconditional model has this verb and the data have classes.
 

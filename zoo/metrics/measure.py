@@ -22,6 +22,8 @@ class Measure(NamedTuple):
         std: standard deviation over repeated draws, None without draws.
         standard_error: of the value over other sets of n examples, of one trained model; None of
             counts.
+        floor: the value of other real data in place of the samples: of a perfect model, if the data
+            are as many. None where that says nothing.
     """
 
     value: float
@@ -29,6 +31,7 @@ class Measure(NamedTuple):
     protocol: str
     std: float | None = None
     standard_error: float | None = None
+    floor: float | None = None
 
     def noted(self, note: str) -> "Measure":
         """The same, with a further clause in its protocol."""

@@ -17,6 +17,12 @@ ROOMS = (
     "likelihood",
     "latents",
     "ais",
+    "frechet",
+    "manifolds",
+    "classes",
+    "diversity",
+    "sliced",
+    "copies",
     "parzen",
     "critic",
 )

@@ -87,11 +87,11 @@ def feature_mse(features: Callable, x: np.ndarray, x_hat: np.ndarray) -> Measure
     return mean_of(np.concatenate(errors) / variance, protocol)
 
 
-def label_agreement(judge: classifier.Classifier, x: np.ndarray, x_hat: np.ndarray) -> Measure:
+def label_agreement(judge: classifier.Judge, x: np.ndarray, x_hat: np.ndarray) -> Measure:
     """The share of examples whose reconstruction has the same label as they have, in [0, 1].
 
     Args:
-        judge: a `Classifier` with its `test_error`, which gives both labels.
+        judge: a `classifier.Judge` with its `test_error`, which gives both labels.
         x: [N, *image_shape].
         x_hat: the same shape.
     """
@@ -127,10 +127,6 @@ def _has_features(model: GenerativeModel, dataset: Dataset) -> bool:
     return model.has_discriminator_features and "reconstruct" in model.capabilities
 
 
-def _judge(s: Subject) -> classifier.Classifier:
-    return classifier.judge(s.dataset)
-
-
 METRICS = {
     "reconstruction_mse": Metric(
         fits.can("reconstruct"),
@@ -154,7 +150,7 @@ METRICS = {
     ),
     "label_agreement": Metric(
         fits.on_classes("reconstruct"),
-        _from_level(lambda s, x_hat: label_agreement(s.once(_judge), s.x, x_hat)),
+        _from_level(lambda s, x_hat: label_agreement(s.once(classifier.judged), s.x, x_hat)),
         help="share of reconstructions to which a classifier gives the label of their example",
         better="higher",
         levelled=True,

@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from zoo import checks, distributions, seeds
+from zoo import checks, distributions, files, seeds
 from zoo.data import Dataset
-from zoo.errors import unknown
+from zoo.errors import refusal, unknown
 from zoo.metrics import fits
 from zoo.metrics.simulation import simulate
 from zoo.model import GenerativeModel
 
 BATCH = 500  # examples a call of `encode`
 HIDDEN_LAYERS = 3  # of each encoder, beside the codes, in ALI's features
+INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
 Rows = dict[str, np.ndarray]  # arrays of as many rows each
 Features = Literal["codes", "hidden"]
 
@@ -37,9 +38,12 @@ class Protocol:
         svm_repeats: labelled draws of `svm_error`.
         ais_chains: of `ais` and `ais_gap`, for each of their first 100 examples at most.
         ais_steps: T of these chains, >= 2.
+        inception_weights: file of the weights of Keras's Inception v3, in whose features samples
+            are compared with data; None takes those of the zoo's own classifier.
 
     Raises:
         TypeError, ValueError: a count that is no int >= 1, unknown features.
+        FileNotFoundError: no file of weights.
     """
 
     split: str = "test"
@@ -50,6 +54,7 @@ class Protocol:
     svm_repeats: int = 100
     ais_chains: int = 8
     ais_steps: int = 500
+    inception_weights: str | None = None
 
     def __post_init__(self) -> None:
         if self.svm_features not in get_args(Features):
@@ -58,6 +63,10 @@ class Protocol:
             value = getattr(self, argument)
             if value is not None:
                 checks.whole(value, argument)
+        weights = self.inception_weights
+        if weights is not None and not files.checked_path(weights, "inception_weights").is_file():
+            expected = f"a file such as {INCEPTION_FILE}, published with Keras"
+            raise FileNotFoundError(refusal("inception_weights", expected, str(weights)))
 
 
 class Subject:
