@@ -97,7 +97,7 @@ def test_damage_is_refused(tmp_path):
         with pytest.raises(ValueError, match="archive"):
             archives.unpack(path, tmp_path / "cache" / "out")
     spoilt = bytearray(whole)
-    spoilt[60] ^= 0xFF  # in the first member
+    spoilt[45] ^= 0xFF  # in the first member
     path.write_bytes(bytes(spoilt))
     with pytest.raises(ValueError, match="archive"):
         archives.unpack(path, tmp_path / "cache" / "out")
