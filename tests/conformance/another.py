@@ -134,7 +134,7 @@ def kill(folder, method):
     lines, delay = chance.randint(2, 5), chance.uniform(0.0, 0.02)
     often = {"checkpoint_every": 1, "log_every": 1, "steps_per_execution": 2}
     child = fork(lambda: life(**often), folder, "killed")
-    while not (log.exists() and log.read_bytes().count(b"\n") >= lines):
+    while not (log.exists() and log.read_bytes().count(b"\nstep ") >= lines):
         if os.waitpid(child, os.WNOHANG)[0]:
             raise RuntimeError("the run ended before it was killed")
         select.select([], [], [], 0.001)

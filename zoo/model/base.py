@@ -177,11 +177,6 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         return sum(step >= start for start in self.stage_starts)
 
     @property
-    def _trained(self) -> list[keras.Variable]:
-        """All trainable variables, each once."""
-        return [v for network in self.networks.values() for v in network.trainable_variables]
-
-    @property
     def method(self) -> str:
         """The name that `zoo.create` knows."""
         return registry.name_of(type(self))

@@ -32,7 +32,6 @@ class Building:
     apply: Callable[..., tf.Tensor]
     add_weight: Callable[..., keras.Variable]
     _given: dict[str, Any]
-    _trained: list[keras.Variable]
 
     def make(
         self,
@@ -137,17 +136,27 @@ class Building:
         }
         self.step = self.add_weight(name="step", **counter)
         self.play_counter = self.add_weight(name="play_counter", **counter)
-        self._averages: list[keras.Variable] = []
-        for variable in self._trained if self.ema_decay is not None else ():
-            average = self.add_weight(
+        networks = self.networks.values()
+        self._averaged = [v for network in networks for v in network.trainable_variables]
+        # Batch statistics too: those of the raw weights do not fit averaged ones.
+        others = (v for network in networks for v in network.non_trainable_variables)
+        self._averaged += [v for v in others if "float" in str(v.dtype)]
+        self._averages: list[keras.Variable] = [
+            self.add_weight(
                 name="average",
                 shape=variable.shape,
                 dtype=variable.dtype,
                 trainable=False,
                 aggregation="mean",
             )
-            average.assign(variable)
-            self._averages.append(average)
+            for variable in (self._averaged if self.ema_decay is not None else ())
+        ]
+        self.restart_averages()
         self.optimizers: dict[str, Any] = {}
         self._functions: dict = {}  # traced verbs
         self.built = True
+
+    def restart_averages(self) -> None:
+        """The moving averages begin where the weights are now."""
+        for average, variable in zip(self._averages, self._averaged):
+            average.assign(variable)

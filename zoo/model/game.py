@@ -72,7 +72,7 @@ class Game:
     step: keras.Variable
     play_counter: keras.Variable
     _averages: list[keras.Variable]
-    _trained: list[keras.Variable]
+    _averaged: list[keras.Variable]
     _trackers: dict[str, keras.metrics.Mean]
 
     def play(
@@ -250,7 +250,7 @@ class Game:
             # A smaller decay over the first steps: else short runs keep their first weights.
             t = tf.cast(self.step.value, tf.float32)
             decay = tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
-            for average, variable in zip(self._averages, self._trained):
+            for average, variable in zip(self._averages, self._averaged):
                 average.assign(average * decay + variable * (1.0 - decay))
         return self._logs()
 
@@ -266,7 +266,7 @@ class Game:
         """Networks in inference mode, on the averaged weights when `ema_decay` is set."""
         averaged = contextlib.nullcontext()
         if self._averages:
-            mapping = [(v, average.value) for v, average in zip(self._trained, self._averages)]
+            mapping = [(v, average.value) for v, average in zip(self._averaged, self._averages)]
             averaged = keras.StatelessScope(state_mapping=mapping)
         with entered(None), averaged:
             yield

@@ -62,10 +62,7 @@ def assign(weights: dict[str, list[np.ndarray]], model: "GenerativeModel") -> No
     for role, arrays in weights.items():
         for variable, array in zip(model.networks[role].variables, arrays, strict=True):
             variable.assign(array)
-    averages = [v for path, v in model.state.items() if path.startswith("averages/")]
-    averaged = (v for network in model.networks.values() for v in network.trainable_variables)
-    for average, variable in zip(averages, averaged):
-        average.assign(variable)
+    model.restart_averages()
 
 
 def _in_common(
