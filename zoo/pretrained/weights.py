@@ -67,14 +67,15 @@ def restore(model: "GenerativeModel", path: pathlib.Path) -> None:
     }
     arrays = _read(path, {name: tuple(v.shape) for name, v in expected.items()} | {STEP: ()})
     roles = {name.partition("/")[0] for name in arrays} - {STEP}
-    for name in expected:
-        if name.partition("/")[0] in roles and name not in arrays:
-            raise ValueError(_refused(path, f"the array {name} of this model", "none"))
-    for name, array in arrays.items():
-        if name != STEP:
-            expected[name].assign(array.astype(np.float32))
+    for name in (STEP, *expected):
+        if (name == STEP or name.partition("/")[0] in roles) and name not in arrays:
+            raise ValueError(_refused(path, f"the array {name}, which this model has", "none"))
+    if not roles or not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError(_refused(path, "finite weights of at least one network", sorted(roles)))
+    for name in arrays.keys() - {STEP}:
+        expected[name].assign(arrays[name].astype(np.float32))
     model.step.assign(int(arrays[STEP]))
-    model.average_from_here()
+    model.restart_averages()
 
 
 def _read(path: pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
@@ -84,7 +85,9 @@ def _read(path: pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, n
             for item in archive.infolist():
                 name = item.filename.removesuffix(".npy")
                 if name not in shapes:
-                    raise ValueError(_refused(path, f"arrays of this model, as {min(shapes)}", name))
+                    raise ValueError(
+                        _refused(path, f"arrays of this model, as {min(shapes)}", name)
+                    )
                 with archive.open(item) as member:
                     shape, _, dtype = _header(member)
                 if shape != shapes[name] or dtype.kind not in ("i" if name == STEP else "f"):
