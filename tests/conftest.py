@@ -1,7 +1,6 @@
 """What every test may use, and the settings that must come before TensorFlow is imported."""
 
 import ctypes
-import functools
 import gc
 import os
 import pathlib
@@ -64,24 +63,6 @@ def pytest_collection_finish(session):
     if wanted or "tensorflow" in sys.modules:
         helpers.split_cpu()
     _after_thaw[0] = _resident()
-
-
-@functools.cache
-def _mend_all_reduce():
-    """A sum over one replica is the value itself.
-
-    TensorFlow wraps it in a custom gradient, which its registry keeps for ever, and with it the
-    graph of every step that an optimizer was traced in: 11 MB a step, gigabytes over the suite.
-    """
-    import tensorflow as tf
-
-    owner = next(c for c in tf.distribute.ReplicaContext.__mro__ if "all_reduce" in vars(c))
-    summed = owner.all_reduce
-
-    def all_reduce(self, reduce_op, value, options=None):
-        return value if self.num_replicas_in_sync == 1 else summed(self, reduce_op, value, options)
-
-    owner.all_reduce = all_reduce
 
 
 @pytest.hookimpl(tryfirst=True)

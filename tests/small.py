@@ -219,3 +219,22 @@ def gradients(model, phase, x):
         losses = {player: tf.reduce_mean(loss) for player, loss in phase(x).items()}
     players = model.player_variables
     return {p: [g.numpy() for g in tape.gradient(losses[p], players[p])] for p in losses}
+
+
+def check_moved_at_once(in_turn, x, before, moves, after):
+    """Every player took a step of SGD by a gradient from before any of them moved.
+
+    Args:
+        in_turn: a twin of the model before the step, which this changes.
+        x: the batch.
+        before, after: weights by player.
+        moves: gradients by player, before the step.
+    """
+    for player in before:  # w - 0.1 g, both gradients taken before either update
+        for w, g, now in zip(before[player], moves[player], after[player], strict=True):
+            np.testing.assert_allclose(now, w - 0.1 * g, atol=1e-6)
+    # In turn, the generator would answer the discriminator's new weights: another step.
+    for variable, value in zip(in_turn.player_variables["discriminator"], after["discriminator"]):
+        variable.assign(value)
+    others = gradients(in_turn, in_turn.game, x)["generator"]
+    assert max(np.abs(a - b).max() for a, b in zip(others, moves["generator"])) > 1e-4

@@ -58,7 +58,7 @@ def test_no_seed_is_another_one_each_time():
 
 
 def test_levels():
-    assert checks.level(None, 2) is None  # all of them
+    assert checks.level(None, 2, joint=True) is None  # all of them
     for value, levels, part in ((None, 1, "z"), (None, 2, "y"), (0, 2, "z"), (3, 2, "z")):
         with refused(ValueError, match="`level`"):
             checks.level(value, levels, part, ("z", "y"))

@@ -142,6 +142,10 @@ class Base(Declared):
     """A base."""
 
     ARGUMENTS = {"shape": "of the data.", "name": "of the thing."}
+    RESERVED = ("made",)
+
+    def __init__(self, *, shape: tuple[int, ...], name: str | None = None, **arguments):
+        self.shape, self.name, self.rest = shape, name, self.assign(arguments)
 
     rate: float = field("a rate", default=0.1, above=0)
     kind: Literal["a", "b"] = field("a kind", default="a")
@@ -185,6 +189,8 @@ def test_signature_and_docstring_are_generated():
     parameters = inspect.signature(Child).parameters
     assert list(parameters)[:2] == ["shape", "name"] and "count" not in parameters
     assert parameters["shape"].default is inspect.Parameter.empty
+    assert parameters["shape"].annotation == tuple[int, ...]
+    assert (parameters["name"].default, parameters["name"].annotation) == (None, str | None)
     assert parameters["rate"].default == 2.0 and parameters["rate"].annotation is float
     assert parameters["widths"].annotation == tuple[int, ...]
     text = inspect.getdoc(Child)
@@ -194,7 +200,7 @@ def test_signature_and_docstring_are_generated():
 
 
 def test_assign_sets_all_and_returns_the_rest():
-    child = Child()
+    child = Child(shape=(1,))
     left = child.assign({"rate": np.float64(3.0), "widths": [2, 1], "critic": "a network"})
     assert left == {"critic": "a network"}
     assert (child.rate, child.widths, child.kind, child.count) == (3.0, (2, 1), "c", None)
@@ -209,20 +215,23 @@ def test_assign_sets_all_and_returns_the_rest():
     "body, message",
     [
         ({"gamma": field("x", default=1.0)}, "an annotation, such as gamma: float"),
-        (
-            {"gamma": field("x", default=1.0), "__annotations__": {"gamma": list}},
-            "gamma: annotation",
-        ),
         ({"gamma": field("x", default=1), "__annotations__": {"gamma": str}}, "`gamma`.*a string"),
         ({"rate": -1.0}, "`rate`: expected a float > 0"),
-        ({"rate": property(lambda self: 1.0)}, "`rate`: expected a float > 0"),
+        ({"rate": property(lambda self: 1.0)}, "`rate`: expected a default or fixed.*property"),
         ({"gamma": fixed(1.0)}, "an inherited field to fix"),
         ({"kind": fixed("c")}, "`kind`: expected one of a, b"),
         ({"rate": fixed("x")}, "`rate`: expected a float > 0"),
+        ({"rate": lambda self: 1.0}, "`rate`: expected a default or fixed.*function"),
         (
             {"assign": field("x", default=1.0), "__annotations__": {"assign": float}},
-            "Declared does not",
+            "Declared does",
         ),
+        ({"name": field("x", default=1.0), "__annotations__": {"name": float}}, "Base does not"),
+        ({"made": field("x", default=1.0), "__annotations__": {"made": float}}, "Base does not"),
+        ({"rates": 0.5}, "`rates`: expected the name of a field.*Did you mean 'rate'"),
+        ({"gamma": 0.5, "__annotations__": {"gamma": float}}, r"gamma: float = field\(\.\.\.\)"),
+        ({"PLAYERS": {"a": ("rate",)}}, "`PLAYERS`: expected roles that no field.*'rate'"),
+        ({"PLAYERS": {"a": ("assign",)}}, "`PLAYERS`: expected a name that Declared does not use"),
     ],
 )
 def test_wrong_declarations_are_refused_when_the_class_is_made(body, message):
@@ -235,3 +244,74 @@ def test_annotations_may_be_strings():
     body = {"gamma": field("x", default=None, above=0), "__annotations__": annotations}
     cls = type("Late", (Base,), {"__module__": __name__, **body})
     assert cls.HYPER_PARAMETERS["gamma"].optional and cls.HYPER_PARAMETERS["gamma"].kind == "float"
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [None, tuple, tuple[dict, ...], tuple[int, int], tuple[()], Literal[1, 2], Literal["a", None]]
+    + [int | str, list[int], "Unknown", "int |"],
+)
+def test_annotations_that_no_field_has_are_refused(annotation):
+    body = {"gamma": field("x", default=None), "__annotations__": {"gamma": annotation}}
+    with helpers.refused(TypeError, match="^Invalid `gamma: annotation`: expected "):
+        type("Wrong", (Base,), {"__module__": __name__, **body})
+
+
+@pytest.mark.parametrize(
+    "annotation, bounds",
+    [
+        (float, {"at_least": 2, "at_most": 1}),
+        (float, {"above": 1, "at_most": 1}),
+        (float, {"at_least": 0, "above": 0}),
+        (float | None, {"at_most": 0, "below": 2}),
+        (str, {"at_least": 0}),
+        (Literal["a"], {"below": 0}),
+        (tuple[str, ...], {"above": 0}),
+        (bool, {"at_least": 0}),
+    ],
+)
+def test_bounds_that_say_nothing_are_refused(annotation, bounds):
+    body = {"gamma": field("x", default=1, **bounds), "__annotations__": {"gamma": annotation}}
+    with helpers.refused(TypeError, match="^Invalid `gamma: bounds`: expected one bound a side"):
+        type("Wrong", (Base,), {"__module__": __name__, **body})
+
+
+def test_a_bound_may_be_met_from_both_sides():
+    one = field("x", default=1, at_least=1, at_most=1)
+    cls = type("One", (Base,), {"__module__": __name__, "a": one, "__annotations__": {"a": int}})
+    assert cls.HYPER_PARAMETERS["a"].expected == "an int in [1, 1]"
+
+
+class Plain:
+    """No `Declared`."""
+
+    width: int = field("a width", default=3, at_least=1)
+
+
+class Mixed(Plain, Base):
+    kind: Literal["a", "b"] = "b"  # an annotated default is a default
+    CONSTANT = 3
+    _own = 4
+
+
+class Wider(Mixed):
+    """A wider one."""
+
+    width = 5
+
+
+def test_fields_of_a_plain_mix_in_are_collected():
+    assert (Mixed.HYPER_PARAMETERS["width"].default, Mixed.width, Mixed.kind) == (3, 3, "b")
+    assert Wider(shape=(1,)).width == 5 and Wider(shape=(1,), width=7).width == 7
+    with helpers.refused(ValueError, match="`width`: expected an int >= 1"):
+        Mixed(shape=(1,), width=0)
+
+
+def test_a_class_without_a_docstring_says_what_it_is():
+    assert Mixed.__doc__.startswith("Mixed, a Plain.\n\nArgs:\n    shape: of the data.\n")
+    assert Wider.__doc__.startswith("A wider one.\n\nArgs:\n")
+
+
+def test_large_bounds_are_written_out():
+    seed = HyperParameter("seed", "int", 0, at_least=0, at_most=2_147_483_647)
+    assert seed.expected == "an int in [0, 2147483647]"

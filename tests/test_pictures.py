@@ -177,19 +177,20 @@ def test_scatter_image_cuts_nothing_off(count):
 
 def test_curves_have_a_panel_for_each_quantity():
     lines = [
-        {"step": 10 * i, "seconds": i, "images_per_second": 5, "loss": 1 / i, "a_gradient_norm": i}
-        for i in range(1, 20)
+        {"step": 10 * i, "seconds": i, "images_per_second": 5, "loss": 1 / i} for i in range(1, 20)
     ]
-    one = pictures.curves_image(lines)
-    three = pictures.curves_image([{**line, "kl": 1.0, "nll": line["step"]} for line in lines])
+    one = pictures.curves_image(lines, ["loss"])
+    more = [{**line, "kl": 1.0, "nll": line["step"]} for line in lines]
+    three = pictures.curves_image(more, ["loss", "kl", "nll"])
     assert one.dtype == np.uint8 and one.shape[2] == 3
     # Two columns of two, to a pixel.
     assert three.shape[1] == 2 * one.shape[1] and abs(three.shape[0] - 2 * one.shape[0]) <= 1
     assert one.std() > 0
-    other = pictures.curves_image([{**line, "loss": -line["loss"]} for line in lines])
+    other = pictures.curves_image([{**line, "loss": -line["loss"]} for line in lines], ["loss"])
     assert (one != other).any()
 
 
-def test_curves_of_nothing_are_refused():
-    with pytest.raises(ValueError, match="lines"):
-        pictures.curves_image([{"step": 1, "seconds": 2.0}])
+@pytest.mark.parametrize("names", [[], ["kl"]])
+def test_curves_of_nothing_are_refused(names):
+    with pytest.raises(ValueError, match="names"):
+        pictures.curves_image([{"step": 1, "seconds": 2.0}], names)

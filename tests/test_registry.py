@@ -1,5 +1,6 @@
 """The registry: what `ast` reads from the source is what Python sees; refusals; no TensorFlow."""
 
+import ast
 import inspect
 import re
 import subprocess
@@ -8,7 +9,8 @@ import typing
 
 import pytest
 
-from zoo import registry
+from tests import helpers, small  # noqa: F401
+from zoo import fields, registry
 
 METHODS = registry.list_methods()
 
@@ -22,7 +24,9 @@ def test_source_class_signature_and_help_agree(method):
     assert set(signature) == {*read, *cls.ARGUMENTS, "networks"}
     arguments = cls.__doc__.partition("\nArgs:\n")[2].partition("\n\n")[0]
     described = re.findall(r"^    (\w+): ", arguments, re.M)
-    assert described == [*cls.ARGUMENTS, *read]
+    roles = {role for player in cls.PLAYERS.values() for role in player} & cls.ROLES.keys()
+    assert described[: -len(roles)] == [*cls.ARGUMENTS, *read]
+    assert set(described[-len(roles) :]) == roles
     for name, item in read.items():
         assert signature[name].default == item.default == getattr(cls, name)
         hint = signature[name].annotation
@@ -35,7 +39,7 @@ def test_source_class_signature_and_help_agree(method):
 def test_every_number_has_bounds(method):
     for name, item in registry.hyper_parameters(method).items():
         if {item.kind, item.items} & {"int", "float"}:
-            assert item.bounded, f"{method}: {name}"
+            assert item.bounds, f"{method}: {name}"
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -64,6 +68,43 @@ def test_outside_names_that_lead_nowhere_are_refused(ask, name):
     with pytest.raises(ValueError, match="package.module:Class") as told:
         ask(name)
     assert "\n" not in str(told.value)
+
+
+def read(body, base=None):
+    """What the registry reads in the source of a class."""
+    (node,) = ast.parse(f"class Own:\n    {body}").body
+    return fields.collect([*([base] if base else []), registry._declarations(node)])
+
+
+@pytest.mark.parametrize(
+    "body, default",
+    [
+        ("width: int = 8", 8),
+        ("width = height = 8", 8),
+        ("width: int = fixed(8)", 8),
+        ("width: int | None = field('x', default=None, at_least=1)", None),
+    ],
+)
+def test_the_source_is_read_as_python_does(body, default):
+    base = fields.Declarations({"width": fields.field("x", default=3)}, {"width": int})
+    assert read(body, base)["width"].default == default
+
+
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        ("width: int = field('x', default=2 * 4)", "`field`: expected literals"),
+        ("width: int = field('x', default=LARGE)", "`field`: expected literals"),
+        ("width = 2 * 4", "`width`: expected an int.*2 [*] 4"),
+        ("width = fixed(LARGE)", "`fixed`: expected literals"),
+        ("width: list = field('x', default=8)", "`width: annotation`"),
+        ("width: tuple[int, int] = field('x', default=(8, 8))", "`width: annotation`"),
+    ],
+)
+def test_what_the_source_does_not_say_is_refused(body, words):
+    base = fields.Declarations({"width": fields.field("x", default=3)}, {"width": int})
+    with helpers.refused(TypeError, match=words):
+        read(body, base)
 
 
 OUTSIDE = '''
@@ -104,6 +145,52 @@ def test_a_class_outside_the_package(tmp_path, monkeypatch):
     assert registry.create(model.method, **model.hyper_parameters).width == 5
     with pytest.raises(ValueError, match="width"):
         registry.create(name, image_shape=(2,), width=0)
+
+
+def test_a_module_is_imported_only_if_it_is_allowed(tmp_path, monkeypatch):
+    canary = tmp_path / "canary"
+    text = f"open({str(canary)!r}, 'w').close()\nfrom tests.small import Bound as Own\n"
+    (tmp_path / "hostile.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    for ask in (registry.get, registry.hyper_parameters):
+        for allow in ((), ("hostil", "hostile.py")):
+            words = r"`method`.*hostile:Own'. If you.*restore\(run_dir, allow=\('hostile',\)\)"
+            with helpers.refused(ValueError, match=words):
+                ask("hostile:Own", allow=allow)
+        with helpers.refused(TypeError, match="`allow`: expected a tuple"):
+            ask("hostile:Own", allow="hostile")
+    assert not canary.exists()
+    registry.get("tests.small:Bound", allow=())  # imported by this file's own imports
+    registry.get(METHODS[0], allow=())
+    assert registry.get("hostile:Own", allow=("hostile",)).__name__ == "Bound"
+    assert canary.exists()
+
+
+@pytest.mark.parametrize("allow", [None, ()])
+@pytest.mark.parametrize("name", ["os:mkdir", "subprocess:Popen", "zoo.data:load", "zoo:data"])
+def test_what_is_no_model_is_refused_before_it_is_called(name, allow):
+    with helpers.refused(ValueError, match="a subclass of zoo.model.GenerativeModel"):
+        registry.get(name, allow=allow)
+    with helpers.refused(ValueError, match="a subclass of zoo.model.GenerativeModel"):
+        registry.create(name, path="/nowhere")
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("x = (\n", r"SyntaxError: .*broken\.py, line 1"),
+        ("\n\nfoo(1)\n", r"NameError: .*broken\.py, line 3"),
+        ("from tests.small import Nothing\n", r"ImportError: .*broken\.py, line 1"),
+        ("x = 1\n", "AttributeError: .*no attribute 'Own'"),
+    ],
+)
+def test_an_error_in_a_module_names_its_file_and_line(tmp_path, monkeypatch, text, words):
+    (tmp_path / "broken.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "broken", raising=False)
+    with helpers.refused(ValueError, match=f"an importable package.module:Class.*{words}"):
+        registry.hyper_parameters("broken:Own")
+    monkeypatch.delitem(sys.modules, "broken", raising=False)
 
 
 def test_reading_the_registry_does_not_load_tensorflow():

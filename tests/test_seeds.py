@@ -19,6 +19,9 @@ def test_fold_depends_on_everything_and_on_the_order():
         seeds.fold(1),
         seeds.fold(2),
         seeds.fold(1 + 2**31),  # the upper bits count
+        seeds.fold(1 + 2**62),
+        seeds.fold(1 + 2**93),
+        seeds.fold(1 - 2**62),
         seeds.fold(1, "a"),
         seeds.fold(1, "b"),
         seeds.fold(1, "a", "b"),
@@ -46,17 +49,25 @@ def test_row_seeds_are_prefix_stable_non_negative_and_distinct():
     np.testing.assert_array_equal(seeds.row_seeds(17, 3), many[:17])
     assert many.min() >= 0
     assert len(set(many)) == len(many)
-    # 63 random bits: the mean of U(0, 2^63) is 2^62, its standard error 2^63 / sqrt(12 n).
-    assert abs(many.mean() / 2**62 - 1.0) < 4 * 2 / np.sqrt(12 * len(many))
+    # 62 random bits: the mean of U(0, 2^62) is 2^61, its standard error 2^62 / sqrt(12 n).
+    assert abs(many.mean() / 2**61 - 1.0) < 4 * 2 / np.sqrt(12 * len(many))
     assert not set(many) & set(seeds.row_seeds(10_000, 4).numpy())
 
 
 def test_split_row_depends_on_row_and_place():
-    rows = [0, 1, 2**31, 2**40, 2**61]
+    rows = [0, 1, 2**31, 2**40, 2**61, 2**62, 2**62 + 1, -1, -(2**62), -(2**63)]
     found = {
         tuple(seeds.split_row(tf.constant(r, tf.int64), p).numpy()) for r in rows for p in "xz"
     }
     assert len(found) == 2 * len(rows)
+
+
+def test_a_stateless_seed_is_the_two_halves_of_62_bits():
+    halves = [5, 2**31 - 1]
+    number = halves[0] + (halves[1] << 31)
+    np.testing.assert_array_equal(seeds.fold(number), halves)
+    row = seeds.split_row(tf.constant(number, tf.int64), "z")
+    np.testing.assert_array_equal(row, seeds.fold(number, "z"))
 
 
 def test_place_numbers_are_31_bits():

@@ -5,23 +5,29 @@ a hyper-parameter is (`zoo.fields.HyperParameter`), so both are parsed, checked 
 the same code. Nothing here loads TensorFlow: `--help` and most refusals come before it.
 
 Exit codes: 0 done; 1 what failed while running (NaN, full disk); 2 refused before any work; 130
-Ctrl-C; 143 SIGTERM.
+Ctrl-C; 141 nobody reads the output any more; 143 SIGTERM.
 """
 
+import contextlib
 import difflib
 import errno
+import importlib
 import os
 import pathlib
 import shutil
+import signal
 import sys
+import tempfile
 import textwrap
+import threading
 import traceback
 import types
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, NoReturn
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the tools of a clone use its own library, installed or not
+sys.path.append("")  # and find the user's modules in the working directory, after all others
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags as absl_flags  # noqa: E402
@@ -30,7 +36,7 @@ from zoo import registry  # noqa: E402
 from zoo.errors import refusal  # noqa: E402
 from zoo.fields import HyperParameter  # noqa: E402
 
-REFUSED, FAILED, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+REFUSED, FAILED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 1, 130, 141, 143
 Flags = Sequence[HyperParameter]
 
 
@@ -80,17 +86,24 @@ def main(
     argv = list(sys.argv if argv is None else argv)
     tool = pathlib.Path(argv[0]).name
     debug = any(item in ("--debug", "--debug=true") for item in argv)
+    if hasattr(sys.stdout, "reconfigure"):  # what the terminal cannot show ends no tool
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        namespace = parse(argv, flags, repeated, expand)
-        if namespace.help:
-            docstring = sys.modules[run.__module__].__doc__
-            print(help_text(tool, docstring, flags, namespace.method_flags))
+        with _sigterm_ends():
+            namespace = parse(argv, flags, repeated, expand)
+            if namespace.help:
+                docstring = sys.modules[run.__module__].__doc__
+                print(help_text(tool, docstring, flags, namespace.method_flags))
+                return 0
+            run(namespace)
+            if sys.stdout is not None:
+                sys.stdout.flush()
             return 0
-        run(namespace)
-        sys.stdout.flush()
-        return 0
     except KeyboardInterrupt:
         code, line = INTERRUPTED, "interrupted"
+    except BrokenPipeError:  # who read the output has enough of it, as of `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except SystemExit as stop:
         if stop.code is None or isinstance(stop.code, int):
             return stop.code or 0
@@ -104,20 +117,35 @@ def main(
 
 
 def parse(
-    argv: Sequence[str], flags: Flags, repeated: Collection[str] = (), expand: bool = True
+    argv: Sequence[str],
+    flags: Flags,
+    repeated: Collection[str] = (),
+    expand: bool = True,
+    allow: Collection[str] | None = None,
 ) -> types.SimpleNamespace:
     """The namespace of flags that `run` gets; raises `ValueError` in one line.
 
-    Args: as of `main`.
+    Args:
+        argv, flags, repeated, expand: as of `main`.
+        allow: modules that may be imported for `--method=module:Class`, None for any: give it
+            where `argv` names a file that the user did not write, such as a run's flags.cfg.
     """
     config, plain = _without_flagfile(argv)
     argv = list(argv) if expand else plain
     known = {item.name: item for item in (*flags, *_SHARED)}
     first = _read(argv, known, repeated, known_only=True)  # finds --method, in a flagfile too
     hyper_parameters = {}
-    if "method" in known and first["method"].value is not None:
-        described = registry.hyper_parameters(first["method"].value)
-        hyper_parameters = {name: item for name, item in described.items() if name not in known}
+    method = first["method"].value if "method" in known else None
+    if method is not None:
+        if ":" in method:  # the module of a class outside the package loads TensorFlow
+            registry.check_allowed(method, allow)
+            load()
+        described = registry.hyper_parameters(method, allow)
+        both = known.keys() & {"seed"}  # of the run and of its model: one value
+        hyper_parameters = {n: item for n, item in described.items() if n not in both}
+        if clash := hyper_parameters.keys() & known.keys():
+            expected = f"hyper-parameters beside the tool's own flag --{min(clash)}"
+            raise ValueError(refusal("method", expected, method))
     asks = first["help"].value and not hyper_parameters  # of a method not given yet, perhaps
     every = known | hyper_parameters
     values = _read(argv, every, repeated, known_only=asks)
@@ -127,6 +155,19 @@ def parse(
     namespace.method_flags = list(hyper_parameters.values())
     namespace.hyper_parameters = {name: values[name].value for name in hyper_parameters}
     return namespace
+
+
+def load(module: str = "tensorflow") -> types.ModuleType:
+    """Imports a module that loads TensorFlow, without what TensorFlow prints while it loads.
+
+    `TF_CPP_MIN_LOG_LEVEL` does not silence those lines, and a refusal is one line. They are shown
+    if the import fails.
+    """
+    if "tensorflow" not in sys.modules:
+        with _silent():
+            importlib.import_module("tensorflow")
+            importlib.import_module("keras")
+    return importlib.import_module(module)
 
 
 def flags_text(values: Mapping[str, Any]) -> str:
@@ -157,6 +198,42 @@ def _as_text(value):
     if isinstance(value, (tuple, list)):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+@contextlib.contextmanager
+def _sigterm_ends() -> Iterator[None]:
+    """Within the block SIGTERM is an exit, so that what was begun is cleaned up."""
+    if threading.current_thread() is not threading.main_thread():  # the others get no signals
+        yield
+        return
+
+    def end(number: int, frame: types.FrameType | None) -> NoReturn:
+        raise SystemExit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """File descriptor 2 goes to a temporary file, which is shown if the block fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as noise:
+        os.dup2(noise.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            noise.seek(0)
+            sys.stderr.write(noise.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 class _Parser(absl_flags.ArgumentParser):

@@ -1,21 +1,18 @@
 """What the tools share beside their command lines: the flags of a run, its directory, its data."""
 
-import contextlib
 import difflib
-import importlib
 import os
 import pathlib
-import sys
-import tempfile
 import types
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 # A tool finds in `common` all that it needs of `command_line`.
-from command_line import ROOT, flag, flags_text, main, one_line, parse  # noqa: F401
+from command_line import ROOT, TERMINATED, flag, flags_text, load, main, one_line, parse  # noqa: F401
 
-from zoo import data, registry
+from zoo import data, registry, training
 from zoo.errors import refusal, unknown
+from zoo.fields import HyperParameter
 
 if TYPE_CHECKING:
     from zoo.data import Dataset
@@ -23,7 +20,16 @@ if TYPE_CHECKING:
 DATA_DIR = flag("data_dir", "str", None, "folder of TensorFlow Datasets; None means TFDS_DATA_DIR")
 RUN_DIR = flag("run_dir", "str", None, "directory of the run")
 WHICH = flag("which", "str", "newest", "checkpoint of the run", choices=("newest", "best"))
+ALLOW = flag(
+    "allow",
+    "tuple",
+    (),
+    "modules outside the zoo that a recorded run may import, separated by commas; an import runs"
+    " their code",
+)
 SPLITS = ("train", "validation", "test")
+_PATHS = ("npz", "folder")  # prefixes of data sets that lie at a path
+SPLIT_DEFAULT = "None means test, or what else was not trained on"
 _STRATEGIES = ("none", "mirrored", "multi_worker", "tpu")
 _PRECISIONS = ("float32", "mixed_bfloat16")
 _JIT_COMPILE = ("auto", "true", "false")
@@ -85,7 +91,7 @@ RUN_FLAGS = (
 )
 # How a run is measured: arguments of `zoo.metrics.evaluate`.
 MEASURE_FLAGS = (
-    flag("split", "str", "test", "split that is measured", choices=SPLITS),
+    flag("split", "str", None, f"split that is measured; {SPLIT_DEFAULT}", choices=SPLITS),
     flag("limit", "int", None, "measure on the first so many examples; None means all", at_least=1),
     flag(
         "metrics",
@@ -113,19 +119,6 @@ MEASURE_FLAGS = (
 )
 
 
-def load(module: str = "tensorflow") -> types.ModuleType:
-    """Imports a module that loads TensorFlow, without what TensorFlow prints while it loads.
-
-    `TF_CPP_MIN_LOG_LEVEL` does not silence those lines, and a refusal is one line. They are shown
-    if the import fails.
-    """
-    if "tensorflow" not in sys.modules:
-        with _silent():
-            importlib.import_module("tensorflow")
-            importlib.import_module("keras")
-    return importlib.import_module(module)
-
-
 def run_name(flags: types.SimpleNamespace) -> str:
     """<method>-<config stem>, or <method>-<dataset> without a config."""
     stem = one_line(flags.dataset).split(":")[0]
@@ -148,9 +141,48 @@ def existing_run(flags: types.SimpleNamespace) -> pathlib.Path:
     return run_dir
 
 
-def recorded(run_dir: str | os.PathLike) -> types.SimpleNamespace:
-    """The namespace of flags that a run's `flags.cfg` records."""
-    return parse(["train.py", f"--flagfile={pathlib.Path(run_dir) / 'flags.cfg'}"], RUN_FLAGS)
+def recorded(run_dir: pathlib.Path, allow: Collection[str]) -> types.SimpleNamespace:
+    """The namespace of flags that a run's `flags.cfg` records.
+
+    Args:
+        run_dir: the directory.
+        allow: modules that may be imported for its method.
+    """
+    line = [f"--{name}={text}" for name, text in training.read_flags(run_dir).items()]
+    try:
+        return parse(["train.py", *line], RUN_FLAGS, allow=allow)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{error} It stands in {run_dir / 'flags.cfg'}.") from None
+
+
+def check_recordable(values: Mapping[str, Any], method_flags: Iterable[HyperParameter]) -> None:
+    """Refuses flags whose values flags.cfg would not give back.
+
+    Args:
+        values: {name: value} of the flags that it will hold.
+        method_flags: the hyper-parameters among them.
+    """
+    known = {item.name: item for item in (*RUN_FLAGS, *method_flags)}
+    for name, value in values.items():
+        text = flags_text({name: value})
+        try:
+            text.encode()
+            first, *rest = text.splitlines()
+            kept = not rest and known[name].parse(first.strip().partition("=")[2]) == value
+        except ValueError:  # not Unicode, or a part of the value that is none of its own
+            kept = False
+        if not kept:
+            expected = "a value that a line of flags.cfg gives back (no line break, no blanks at"
+            expected += " its ends, not the word none)"
+            raise ValueError(refusal(name, expected, value))
+
+
+def absolute(dataset: str) -> str:
+    """The name of a data set that means the same in every working directory."""
+    prefix, _, path = dataset.partition(":")
+    if not path or prefix not in _PATHS:
+        return dataset
+    return f"{prefix}:{os.path.abspath(os.path.expanduser(path))}"
 
 
 def check_run(flags: types.SimpleNamespace) -> None:
@@ -168,20 +200,18 @@ def load_data(flags: types.SimpleNamespace) -> "Dataset":
     return data.load(flags.dataset, **{name: getattr(flags, name) for name in names})
 
 
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """File descriptor 2 goes to a temporary file, which is shown if the block fails."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as noise:
-        os.dup2(noise.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            os.dup2(kept, 2)
-            noise.seek(0)
-            sys.stderr.write(noise.read().decode(errors="replace"))
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+def measured_split(split: str | None, recorded: types.SimpleNamespace, dataset: "Dataset") -> str:
+    """The split that a run is measured or shown on: rows it learned from keep the name "train".
+
+    Args:
+        split: `--split`, or None.
+        recorded: the flags of the run.
+        dataset: its data.
+    """
+    split = split or dataset.default_split
+    held_out = (recorded.best_metric or "").startswith("val_")
+    if split == "validation" and dataset.validation_in_train and not held_out:
+        expected = "test or train, as the run was trained on the validation rows"
+        hint = "A run with --best_metric=val_... holds them out."
+        raise ValueError(refusal("split", expected, split, hint))
+    return split

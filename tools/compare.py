@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 import common
 import evaluate
 
-from zoo import ledger
+from zoo import ledger, training
 from zoo.errors import refusal, unknown
 from zoo.metrics import names
 
@@ -28,6 +28,7 @@ FLAGS = (
     common.flag("evaluate", "bool", False, "measure all runs again"),
     *evaluate.SETTINGS,
     common.WHICH,
+    common.ALLOW,
     common.DATA_DIR,
 )
 BEST = "*"
@@ -43,7 +44,7 @@ def run(flags: types.SimpleNamespace) -> None:
             evaluate.measure(path, flags)
     tables: dict[str, dict] = collections.defaultdict(dict)
     for name, path in zip(titles(paths), paths):
-        found = ledger.read_json(path / evaluate.FILE)
+        found = ledger.read_evaluation(path / evaluate.FILE)
         tables[measured_on(path, found)][name] = found
     known = {m for found in tables.values() for one in found.values() for m in one["metrics"]}
     for metric in flags.metrics or ():
@@ -64,7 +65,7 @@ def titles(paths: Sequence[pathlib.Path]) -> list[str]:
 
 def measured_on(run_dir: pathlib.Path, evaluation: Mapping) -> str:
     """A run's data and the settings of its evaluation, in words that are equal if those are."""
-    data = ledger.read_json(run_dir / "identity.json")["data"]
+    data = training.read_identity(run_dir)["data"]
     data = re.sub(r", labels=\d+, label_seed=\d+", "", data)  # they change what is learned alone
     settings = evaluation.get("settings")
     if settings is None:

@@ -22,7 +22,7 @@ SETTINGS = (
     *common.MEASURE_FLAGS,
     common.flag("seed", "int", 0, "of samples, draws and pairings", at_least=0, at_most=2**31 - 1),
 )
-FLAGS = (common.RUN_DIR, *SETTINGS, common.WHICH, common.DATA_DIR)
+FLAGS = (common.RUN_DIR, *SETTINGS, common.WHICH, common.ALLOW, common.DATA_DIR)
 FILE = "evaluation.json"
 
 
@@ -44,12 +44,13 @@ def measure(run_dir: pathlib.Path, flags: types.SimpleNamespace) -> tuple[dict, 
     common.load()
     from zoo import metrics
 
-    recorded = common.recorded(run_dir)
+    recorded = common.recorded(run_dir, flags.allow)
     recorded.data_dir = flags.data_dir or recorded.data_dir
     dataset = common.load_data(recorded)
-    model = training.restore(run_dir, flags.which)
+    model = training.restore(run_dir, flags.which, flags.allow)
     settings = {item.name: getattr(flags, item.name) for item in SETTINGS}
-    measured = metrics.evaluate(model, dataset, progress=progress, **settings)
+    settings["split"] = common.measured_split(flags.split, recorded, dataset)
+    measured = metrics.evaluate(model, dataset, progress=progress, left_out=left_out, **settings)
     del settings["metrics"]  # which ones, not how
     evaluation = {"step": int(model.step), "which": flags.which, "settings": settings}
     ledger.write_json(run_dir / FILE, {**evaluation, "metrics": measured})
@@ -62,6 +63,11 @@ def progress(name: str, index: int, count: int) -> None:
         print(f"\r\033[K{index + 1}/{count} {name}", end="", file=sys.stderr, flush=True)
         if index + 1 == count:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def left_out(name: str, reason: str) -> None:
+    """Says that a metric cannot be had, and why."""
+    print(f"{name} is left out: {reason}", file=sys.stderr)
 
 
 # --- text -------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ FLAGS = (
     common.RUN_DIR,
     common.flag("export_dir", "str", None, "where versions are kept; exported/<run name> if None"),
     common.WHICH,
+    common.ALLOW,
 )
 
 
@@ -23,13 +24,19 @@ def run(flags: types.SimpleNamespace) -> None:
     run_dir = common.existing_run(flags)
     export_dir = flags.export_dir or pathlib.Path("exported", run_dir.resolve().name)
     evaluation = run_dir / "evaluation.json"
-    metrics = ledger.read_json(evaluation)["metrics"] if evaluation.is_file() else None
+    metrics = ledger.read_evaluation(evaluation)["metrics"] if evaluation.is_file() else None
     common.load()
     from zoo import serving
 
-    model = training.restore(run_dir, flags.which)
-    name = common.recorded(run_dir).dataset
+    model = training.restore(run_dir, flags.which, flags.allow)
+    name = public_name(common.recorded(run_dir, flags.allow).dataset)
     print(serving.export(model, export_dir, data=name, metrics=metrics))
+
+
+def public_name(dataset: str) -> str:
+    """A data set's name as others may read it: of own data the last part of the path alone."""
+    prefix, _, path = dataset.partition(":")
+    return f"{prefix}:{pathlib.Path(path).name}" if prefix in ("npz", "folder") else dataset
 
 
 if __name__ == "__main__":

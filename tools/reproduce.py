@@ -14,6 +14,7 @@ A config with --labels and no --label_seed has other labelled examples for each 
 """
 
 import importlib.metadata
+import math
 import os
 import pathlib
 import platform
@@ -29,7 +30,7 @@ import common
 import experiment
 from experiment import Config
 
-from zoo import ledger, training
+from zoo import files, ledger, training
 from zoo.differences import differences
 from zoo.errors import refusal
 
@@ -110,7 +111,7 @@ class Seed:
             self._log.close()
             self._log = None
         if code == 0 and not self._training:
-            evaluation = ledger.read_json(self.run_dir / "evaluation.json")
+            evaluation = ledger.read_evaluation(self.run_dir / "evaluation.json")
             self.state["evaluation"] = evaluation["metrics"]
             self._keep()
         return code
@@ -130,27 +131,37 @@ class Seed:
         drawn = [f"--{name}={value}" for name, value in self.config.drawn(self.seed).items()]
         threads = ["--threads=1"] if self.config.toy else []
         more = [f"--seed={self.seed}", f"--run_dir={self.run_dir}", *threads, *drawn]
-        return [_TOOLS / "train.py", f"--flagfile={self._config_path()}", *more, *self._data()]
+        more += data_dir(self.config)
+        return [_TOOLS / "train.py", f"--flagfile={self._config_path()}", *more]
 
     def _evaluate(self):
         measure = common.flags_text(self.config.measure).splitlines()
-        return [_TOOLS / "evaluate.py", f"--run_dir={self.run_dir}", *measure, *self._data()]
+        return [_TOOLS / "evaluate.py", *of_run(self.config, self.seed), *measure]
 
     def _config_path(self):
         path = pathlib.Path(self.config.path)
         return path if path.is_file() else common.ROOT / path
 
-    def _data(self):
-        return [f"--data_dir={self.config.data_dir}"] if self.config.data_dir else []
-
     def _keep(self):
         ledger.write_json(self.run_dir / STATE, self.state)
+
+
+def data_dir(config: Config) -> list[str]:
+    """The flag of the folder of data, where there is one."""
+    return [f"--data_dir={config.data_dir}"] if config.data_dir else []
+
+
+def of_run(config: Config, seed: int) -> list[str]:
+    """Flags of the tools that look at the run of a seed; the user named its method himself."""
+    module, colon, _ = config.flags.method.partition(":")
+    allow = [f"--allow={module}"] if colon else []
+    return [f"--run_dir={config.run_dir(seed)}", *allow, *data_dir(config)]
 
 
 def read_state(config: Config, seed: int) -> dict[str, Any]:
     """What a run directory knows of its seed; refused if another config made it.
 
-    A run may become longer, and be measured anew; nothing else may change.
+    A run may become longer, and be measured anew; nothing else may change once it has a checkpoint.
     """
     path = config.run_dir(seed) / STATE
     known = {"seed": seed, "flags": config.compared, "draws": config.drawn(seed)}
@@ -159,12 +170,18 @@ def read_state(config: Config, seed: int) -> dict[str, Any]:
             expected = f"run directories that this tool made, with {STATE}"
             raise ValueError(refusal("runs_dir", expected, str(config.run_dir(seed))))
         return known
-    state = ledger.read_json(path)
+    state = files.read_json(path)
+    if not isinstance(state.get("flags"), dict) or state.get("seed") != seed:
+        expected = f"run directories whose {STATE} this tool wrote"
+        raise ValueError(refusal("runs_dir", expected, str(config.run_dir(seed))))
     changed = differences(state["flags"], config.compared, config.defaults)
     if not changed:
         return state
+    if not state.get("trained") and not any((config.run_dir(seed) / "checkpoints").glob("*")):
+        return known  # it failed before there was anything to continue
     may_change = {"steps", *(item.name for item in common.MEASURE_FLAGS)}
-    if changed.keys() <= may_change and state["flags"]["steps"] <= config.compared["steps"]:
+    before = state["flags"].get("steps", math.inf)
+    if changed.keys() <= may_change and before <= config.compared["steps"]:
         trained = state.get("trained", False) and "steps" not in changed
         return {**state, **known, "trained": trained, "evaluation": None}
     expected = f"runs of the same config; it differs in {_words(changed)}"
@@ -257,10 +274,6 @@ def work(
     """
     waiting, running, failed = list(waiting), [], {}
 
-    def end(number, frame):
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -284,7 +297,6 @@ def work(
     finally:
         for seed in running:
             seed.stop()
-        signal.signal(signal.SIGTERM, before)
     return failed
 
 
@@ -334,8 +346,7 @@ def make_picture(config: Config, seed: int, path: pathlib.Path) -> bool:
     run_dir = config.run_dir(seed)
     if not (run_dir / "checkpoints").is_dir():
         return False
-    data_dir = [f"--data_dir={config.data_dir}"] if config.data_dir else []
-    line = [sys.executable, _TOOLS / "sample.py", f"--run_dir={run_dir}", *data_dir]
+    line = [sys.executable, _TOOLS / "sample.py", *of_run(config, seed)]
     subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
     import numpy as np
     from PIL import Image

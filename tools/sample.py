@@ -10,11 +10,10 @@ lines between the codes of the first and the second, the third and the fourth, a
 Prints the paths of the pictures.
 """
 
-import json
 import pathlib
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import common
@@ -23,6 +22,7 @@ import numpy as np
 
 from zoo import data, pictures, training
 from zoo.errors import refusal
+from zoo.training import logs
 
 if TYPE_CHECKING:
     from zoo.data import Dataset
@@ -33,10 +33,17 @@ FLAGS = (
     common.flag("n", "int", 64, "images of a grid; a scatter plot shows 5,000 points", at_least=1),
     common.flag("seed", "int", 0, "of the noise", at_least=0),
     common.flag("out", "str", None, "directory of the pictures; <run_dir>/samples if None"),
-    common.flag("split", "str", "test", "split of the real data", choices=common.SPLITS),
+    common.flag(
+        "split",
+        "str",
+        None,
+        f"split of the real data; {common.SPLIT_DEFAULT}",
+        choices=common.SPLITS,
+    ),
     common.flag("images", "tuple", None, "image files of your own, separated by commas"),
     common.flag("image_labels", "tuple", None, "their classes, where the model is conditional"),
     common.WHICH,
+    common.ALLOW,
     common.DATA_DIR,
 )
 _POINTS = 5_000  # of a scatter plot
@@ -47,10 +54,11 @@ def run(flags: types.SimpleNamespace) -> None:
     run_dir = common.existing_run(flags)
     out = pathlib.Path(flags.out or run_dir / "samples")
     common.load()
-    recorded = common.recorded(run_dir)
+    recorded = common.recorded(run_dir, flags.allow)
     recorded.data_dir = flags.data_dir or recorded.data_dir
     dataset = common.load_data(recorded)
-    model = training.restore(run_dir, flags.which)
+    flags.split = common.measured_split(flags.split, recorded, dataset)
+    model = training.restore(run_dir, flags.which, flags.allow)
     if len(dataset.image_shape) == 1 and dataset.image_shape != (2,):
         raise ValueError(refusal("run_dir", "a run on images or on 2-D data", str(run_dir)))
     own = None
@@ -60,7 +68,7 @@ def run(flags: types.SimpleNamespace) -> None:
     if own is not None:
         found = drawing.own(model, *own, flags.seed)
     else:
-        found = drawn(model, dataset, flags) | curves(run_dir / "metrics.jsonl")
+        found = drawn(model, dataset, flags) | curves(run_dir / "metrics.jsonl", model.log_names)
     limit = pictures.REPORT_BYTES if len(dataset.image_shape) == 1 else None
     for name, picture in found.items():
         pictures.save_png(out / f"{name}.png", picture, limit)
@@ -127,10 +135,17 @@ def own_labels(
     return np.array([int(label) for label in labels], np.int32)
 
 
-def curves(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """{"curves": picture} of a run's metrics.jsonl; nothing of one that is too short for a line."""
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-    return {"curves": pictures.curves_image(lines)} if len(lines) > 1 else {}
+def curves(path: pathlib.Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """{"curves": picture} of a run's metrics.jsonl; nothing of one that is too short for a line.
+
+    Args:
+        path: of the file.
+        names: of what the model logs; gradient norms are left out.
+    """
+    lines = logs.read(path)
+    logged = {name for line in lines for name in line}
+    shown = [name for name in names if name in logged and not name.endswith("gradient_norm")]
+    return {"curves": pictures.curves_image(lines, shown)} if shown and len(lines) > 1 else {}
 
 
 if __name__ == "__main__":

@@ -3,22 +3,30 @@
 python tools/train.py --flagfile=configs/ali/digits.cfg
 """
 
+import os
 import pathlib
 import sys
 import types
+from typing import TYPE_CHECKING
 
 import common
 
 from zoo import registry, training
 from zoo.errors import refusal
 
+if TYPE_CHECKING:
+    from zoo.data import Dataset
+
+FLAGS = (*common.RUN_FLAGS, common.ALLOW)
 JIT_COMPILE = {"auto": "auto", "true": True, "false": False}
+PATHS = ("run_dir", "init_from", "data_dir")  # flags.cfg holds them as absolute paths
 # Flags that are arguments of `zoo.training.train`.
 LOOP = (
     "steps",
     "batch_size",
     "seed",
     "init_from",
+    "allow",
     "labelled_batch_size",
     "checkpoint_every",
     "keep",
@@ -31,7 +39,13 @@ LOOP = (
 def run(flags: types.SimpleNamespace) -> None:
     """Flags to model and data set, then `zoo.training.train`."""
     common.check_run(flags)
-    run_dir = training.check_writable(flags.run_dir or pathlib.Path("runs", common.run_name(flags)))
+    run_dir = training.check_run_dir(flags.run_dir or pathlib.Path("runs", common.run_name(flags)))
+    described = {item.name: getattr(flags, item.name) for item in common.RUN_FLAGS}
+    described |= {"run_dir": run_dir, "dataset": common.absolute(flags.dataset)}
+    for name in PATHS:
+        described[name] = described[name] and os.path.abspath(described[name])
+    described |= flags.hyper_parameters
+    common.check_recordable(described, flags.method_flags)
     common.load()
     from zoo.training import strategies
 
@@ -44,6 +58,7 @@ def run(flags: types.SimpleNamespace) -> None:
     attributes = dataset.num_attributes if flags.attributes else None
     if flags.attributes and attributes is None:
         raise ValueError(refusal("attributes", f"false, as {dataset.name} has none", True))
+    fill_labels(flags, dataset)
     with strategy.scope():
         model = registry.create(
             flags.method,
@@ -54,8 +69,6 @@ def run(flags: types.SimpleNamespace) -> None:
             **flags.hyper_parameters,
         )
         model.compile(jit_compile=JIT_COMPILE[flags.jit_compile])
-    described = {item.name: getattr(flags, item.name) for item in common.RUN_FLAGS}
-    described |= {"run_dir": str(run_dir), **flags.hyper_parameters}
     training.train(
         model,
         dataset,
@@ -65,5 +78,18 @@ def run(flags: types.SimpleNamespace) -> None:
     )
 
 
+def fill_labels(flags: types.SimpleNamespace, dataset: "Dataset") -> None:
+    """`--num_classes` of a method that needs labels is the data's, unless it is given."""
+    given = flags.attributes or flags.hyper_parameters.get("num_classes") is not None
+    if given or not registry.get(flags.method).NEEDS_LABELS:
+        return
+    if dataset.num_classes is None:
+        attributes = "--attributes" if dataset.num_attributes else ""
+        expected = f"data with class labels, as {flags.method} is conditional"
+        hint = f"Add {attributes}." if attributes else ""
+        raise ValueError(refusal("dataset", expected, dataset.name, hint))
+    flags.hyper_parameters["num_classes"] = dataset.num_classes
+
+
 if __name__ == "__main__":
-    sys.exit(common.main(run, common.RUN_FLAGS))
+    sys.exit(common.main(run, FLAGS))

@@ -8,11 +8,8 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from zoo import forms
 from zoo.errors import refusal, unknown
-
-# Samples of a Gaussian likelihood leave [0, 1] and may be encoded again; pixels in 0 .. 255 reach
-# far beyond this.
-_BRIGHTEST = 8.0
 
 
 @overload
@@ -52,40 +49,9 @@ def whole(
     return number
 
 
-def images(x: npt.ArrayLike, image_shape: Sequence[int], argument: str = "x") -> np.ndarray:
-    """Data as the networks take them: float32 [B, *image_shape], finite.
-
-    Args:
-        x: [B, H, W, C], [B, H, W] for one channel, or [B, D] for vectors; array or eager tensor.
-            uint8 is scaled by 1/255.
-        image_shape: (H, W, C) or (D,).
-        argument: its name in messages.
-
-    Raises:
-        TypeError: not numbers.
-        ValueError: another shape, no rows, NaN or infinity, pixels in 0 .. 255.
-    """
-    shape = tuple(image_shape)
-    expected = _shape_words(shape)
-    data = _numbers(x, argument, expected)
-    if len(shape) == 3 and shape[-1] == 1 and data.ndim == 3:
-        data = data[..., None]
-    if data.shape[1:] != shape or data.ndim == 0:
-        raise ValueError(refusal(f"{argument}.shape", expected, data.shape))
-    if len(data) == 0:
-        raise ValueError(refusal(f"{argument}.shape", f"{expected} with B >= 1", data.shape))
-    if data.dtype == np.uint8 and len(shape) == 3:
-        return data.astype(np.float32) / np.float32(255)
-    data = _finite(data, argument)
-    if len(shape) == 3 and data.max() > _BRIGHTEST:
-        hint = "Pass uint8 pixels as they are, or divide by 255."
-        raise ValueError(refusal(f"{argument}.max()", "pixels in [0, 1]", float(data.max()), hint))
-    return data
-
-
 def latents(z: npt.ArrayLike, latent_dim: int, argument: str = "z") -> np.ndarray:
-    """Codes, float32 [B, latent_dim], finite; raises as `images` does."""
-    return images(z, (latent_dim,), argument)
+    """Codes, float32 [B, latent_dim], finite; raises as `forms.images` does."""
+    return forms.images(z, (latent_dim,), argument)
 
 
 def labels(
@@ -107,24 +73,13 @@ def labels(
         if y is not None:
             raise ValueError(refusal("y", "None, as this model is unconditional", y))
         return None
-    shape = (rows,) if num_attributes is None else (rows, num_attributes)
-    kind = f"int labels in [0, {num_classes})" if num_attributes is None else "float attributes"
-    expected = f"{kind} of shape {list(shape)}"
     if y is None:
+        expected = forms.label_words(num_classes, num_attributes, rows)
         raise ValueError(refusal("y", f"{expected}, as this model is conditional", y))
-    given = _numbers(y, "y", expected)
-    if given.shape == shape[1:]:
-        given = np.broadcast_to(given, shape)
-    if given.shape != shape:
-        raise ValueError(refusal("y.shape", expected, given.shape))
-    if num_attributes is not None:
-        return _finite(given, "y")
-    if not np.issubdtype(given.dtype, np.integer):
-        raise TypeError(refusal("y.dtype", expected, str(given.dtype)))
-    outside = given[(given < 0) | (given >= num_classes)]
-    if outside.size:
-        raise ValueError(refusal("y", expected, int(outside[0])))
-    return given.astype(np.int32)
+    one = () if num_attributes is None else (num_attributes,)
+    if np.shape(y) == one:  # of all rows
+        y = np.broadcast_to(y, (rows, *one))
+    return forms.labels(y, rows, num_classes, num_attributes)
 
 
 def seed(value: Any) -> int:
@@ -145,13 +100,24 @@ def capability(verb: str, capabilities: Iterable[str], method: str) -> None:
         raise ValueError(message)
 
 
-def level(value: Any, levels: int, part: str = "z", parts: Sequence[str] = ("z",)) -> int | None:
-    """A level, an int in [1, levels] (None for all); `part`, of the code, is one of `parts`."""
-    if value is None and levels > 1 and part == "z":
+def level(
+    value: Any,
+    levels: int,
+    part: str = "z",
+    parts: Sequence[str] = ("z",),
+    joint: bool = False,
+) -> int | None:
+    """A level, an int in [1, levels], or with `joint` None for all of several.
+
+    `part`, of the code, is one of `parts`.
+    """
+    joint = joint and levels > 1 and part == "z"
+    if value is None and joint:
         return None
     number = _index(value)
     if number is None or not 1 <= number <= levels:
-        raise ValueError(refusal("level", f"an int in [1, {levels}]", value))
+        expected = f"an int in [1, {levels}]" + (" or None" if joint else "")
+        raise ValueError(refusal("level", expected, value))
     if part not in parts:
         raise unknown("part", part, parts)
     return number
@@ -165,27 +131,3 @@ def _index(value: Any) -> int | None:
         return operator.index(value)
     except TypeError:
         return None
-
-
-def _shape_words(shape: Sequence[int]) -> str:
-    return f"numbers of shape [B, {', '.join(map(str, shape))}]"
-
-
-def _numbers(value: Any, argument: str, expected: str) -> np.ndarray:
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of different lengths
-        raise TypeError(refusal(argument, expected, value)) from None
-    if array.dtype.name == "bfloat16":  # NumPy knows it as a void-like extension type
-        array = array.astype(np.float32)
-    if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool) or np.iscomplexobj(array):
-        raise TypeError(refusal(argument, expected, value))
-    return array
-
-
-def _finite(x: npt.ArrayLike, argument: str) -> np.ndarray:
-    x = np.asarray(x, np.float32)
-    if not np.isfinite(x).all():
-        bad = f"{x.size - np.isfinite(x).sum()} of {x.size} NaN or infinite"
-        raise ValueError(refusal(argument, "finite numbers", bad))
-    return x

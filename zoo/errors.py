@@ -24,6 +24,11 @@ def refusal(argument: str, expected: str, received: Any, hint: str = "") -> str:
 def unknown(argument: str, received: Any, valid: Iterable[Any]) -> ValueError:
     """`ValueError` for a name outside a closed list, with the nearest valid name."""
     valid = sorted(map(str, valid))
-    near = difflib.get_close_matches(str(received), valid, n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]!r}?" if near else ""
-    return ValueError(refusal(argument, "one of " + ", ".join(valid), received, hint))
+    expected = "one of " + ", ".join(valid)
+    return ValueError(refusal(argument, expected, received, nearest(received, valid)))
+
+
+def nearest(received: Any, valid: Iterable[Any]) -> str:
+    """A question, "Did you mean 'name'?", with the valid name that looks most like it, or ""."""
+    near = difflib.get_close_matches(str(received), list(map(str, valid)), n=1, cutoff=0.5)
+    return f"Did you mean {near[0]!r}?" if near else ""

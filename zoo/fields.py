@@ -7,14 +7,13 @@
     class IWAE(VAE):
         kl = fixed("monte_carlo")  # the base's field, which is no argument here
 
-Signature, `Args:`, flags, `--help` and checks derive from these. The registry reads the same
-declarations from the source with `ast`, and joins them by the same function, `collect`. Loads no
-TensorFlow.
+Signature, `Args:`, flags, `--help` and checks derive from these. Of the package's own methods the
+registry reads the same declarations from the source with `ast`, and joins them by the same
+function, `collect`. Loads no TensorFlow.
 """
 
 import dataclasses
 import inspect
-import math
 import sys
 import textwrap
 import types
@@ -22,147 +21,9 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zoo.errors import refusal, unknown
-
-_KINDS: dict[str, type] = {"int": int, "float": float, "bool": bool, "str": str}
-_ITEMS = {"int": "ints", "float": "floats", "bool": "bools", "str": "strings"}
-_WORDS = {"int": "an int", "float": "a float", "bool": "a bool", "str": "a string"}
-
-
-@dataclasses.dataclass(frozen=True)
-class HyperParameter:
-    """One typed argument of a method, or one flag of a tool.
-
-    Attributes:
-        name: the argument's and the flag's name.
-        kind: "int", "float", "bool", "str" or "tuple".
-        default: its value where the caller gives none.
-        optional: whether None is accepted.
-        choices: the accepted strings, or None.
-        items: kind of a tuple's items, or None.
-        help: its meaning, in one line.
-        at_least, above, at_most, below: bounds of a number, or of each item of a tuple; `above` and
-            `below` exclude the bound itself.
-        fixed: whether the class fixes the value: then it is no argument.
-    """
-
-    name: str = ""
-    kind: str = ""
-    default: Any = None
-    optional: bool = False
-    choices: tuple[str, ...] | None = None
-    items: str | None = None
-    help: str = ""
-    at_least: float | None = None
-    above: float | None = None
-    at_most: float | None = None
-    below: float | None = None
-    fixed: bool = False
-
-    @property
-    def bounded(self) -> bool:
-        """Whether a number, or each item of a tuple, has a bound."""
-        bounds = (self.at_least, self.above, self.at_most, self.below)
-        return any(bound is not None for bound in bounds)
-
-    @property
-    def expected(self) -> str:
-        """What is accepted, in words: "an int >= 1 or None"."""
-        if self.fixed:
-            return f"{self.default!r}, which the method fixes"
-        if self.choices:
-            words = "one of " + ", ".join(map(repr, self.choices))
-        elif self.kind == "tuple":
-            words = f"a tuple of {_ITEMS[self.items or 'str']}{self._range}"
-        else:
-            words = _WORDS[self.kind] + self._range
-        return words + (" or None" if self.optional else "")
-
-    @property
-    def _range(self) -> str:
-        low = self.above if self.at_least is None else self.at_least
-        high = self.below if self.at_most is None else self.at_most
-        if low is None and high is None:
-            return ""
-        if high is None:
-            return f" {'>' if self.at_least is None else '>='} {low:g}"
-        if low is None:
-            return f" {'<' if self.at_most is None else '<='} {high:g}"
-        left, right = "(["[self.at_least is not None], ")]"[self.at_most is not None]
-        return f" in {left}{low:g}, {high:g}{right}"
-
-    @property
-    def annotation(self) -> Any:
-        """The type that was declared."""
-        kind: Any = _KINDS.get(self.kind, tuple)
-        if self.choices:
-            kind = typing.Literal[self.choices]
-        elif self.items:
-            # Types that are values: no checker follows them.
-            kind = tuple[_KINDS[self.items], ...]  # type: ignore[valid-type, name-defined]
-        return kind | None if self.optional else kind
-
-    @property
-    def description(self) -> str:
-        """Meaning, what is accepted and the default, for `Args:`."""
-        return f"{self.help} ({self.expected}; default {self.default!r})."
-
-    def parse(self, text: str) -> Any:
-        """The value that a flag's text stands for; raises as `check` does."""
-        text = text.strip()
-        if self.optional and text.lower() in ("", "none"):
-            return None
-        try:
-            if self.kind == "bool":
-                value: Any = {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-            elif self.kind == "tuple":
-                cast = _KINDS[self.items or "str"]
-                value = tuple(cast(item) for item in text.strip("()[] ").split(",") if item.strip())
-            else:
-                value = _KINDS[self.kind](text)
-        except (KeyError, ValueError):
-            raise ValueError(refusal(self.name, self.expected, text)) from None
-        return self.check(value)
-
-    def check(self, value: Any) -> Any:
-        """`value` as a plain Python object.
-
-        Raises:
-            TypeError: a value of another kind.
-            ValueError: a value out of range, or another one than the fixed one.
-        """
-        if self.fixed:
-            if value != self.default:
-                raise ValueError(refusal(self.name, self.expected, value))
-            return value
-        if value is None and self.optional:
-            return None
-        if self.kind == "tuple":
-            if not isinstance(value, (list, tuple)) and getattr(value, "ndim", 0) != 1:
-                raise TypeError(refusal(self.name, self.expected, value))
-            return tuple(self._item(_plain(item), self.items or "str", value) for item in value)
-        return self._item(_plain(value), self.kind, value)
-
-    def _item(self, item: Any, kind: str, received: Any) -> Any:
-        """One value, or one item of a tuple; `received` is what the caller gave."""
-        if kind == "float" and isinstance(item, int) and not isinstance(item, bool):
-            item = float(item)
-        if not isinstance(item, _KINDS[kind]) or (kind != "bool" and isinstance(item, bool)):
-            raise TypeError(refusal(self.name, self.expected, received))
-        if self.choices and item not in self.choices:
-            raise unknown(self.name, item, self.choices)
-        if kind in ("int", "float") and not self._within(item):  # type: ignore[arg-type]  # kind
-            raise ValueError(refusal(self.name, self.expected, received))
-        return item
-
-    def _within(self, number: float) -> bool:
-        return (
-            math.isfinite(number)
-            and (self.at_least is None or number >= self.at_least)
-            and (self.above is None or number > self.above)
-            and (self.at_most is None or number <= self.at_most)
-            and (self.below is None or number < self.below)
-        )
+from zoo.errors import nearest, refusal
+from zoo.hyper_parameter import HIGH, KINDS, LOW
+from zoo.hyper_parameter import HyperParameter as HyperParameter
 
 
 def field(
@@ -226,6 +87,9 @@ def collect(lineage: Iterable[Declarations]) -> dict[str, HyperParameter]:
                 default = None if value.default is None else free.check(value.default)
                 found[name] = dataclasses.replace(free, default=default, fixed=True)
             elif name in found:
+                if hasattr(value, "__get__"):  # a property or a method
+                    expected = f"a default or fixed(...), as {name} is a field of a base class"
+                    raise TypeError(refusal(name, expected, value))
                 default = found[name].check(value)
                 found[name] = dataclasses.replace(found[name], default=default)
     return found
@@ -238,34 +102,27 @@ class Declared:
     Class attributes:
         HYPER_PARAMETERS: {name: HyperParameter}, the base classes' included. As attributes of the
             class, fields are their defaults.
-        ARGUMENTS: {name: meaning} of the constructor's other arguments; the first one is required.
+        ARGUMENTS: {name: meaning} of the constructor's other arguments.
+        RESERVED: names of attributes that no class body shows, as a library sets them.
     """
 
     HYPER_PARAMETERS: typing.ClassVar[dict[str, HyperParameter]] = {}
     ARGUMENTS: typing.ClassVar[Mapping[str, str]] = {}
+    RESERVED: typing.ClassVar[tuple[str, ...]] = ()
     _DECLARED: typing.ClassVar[Declarations] = Declarations({}, {})
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        own = dict(vars(cls))
-        fields = {n for n, v in own.items() if isinstance(v, HyperParameter) and not v.fixed}
-        for base in cls.__mro__[1:]:
-            for name in fields & vars(base).keys() - getattr(base, "HYPER_PARAMETERS", {}).keys():
-                expected = f"a name that {base.__name__} does not use"
-                raise TypeError(refusal("field", expected, name))
-        annotations = inspect.get_annotations(cls)
-        scope = vars(sys.modules[cls.__module__])
-        annotations = {
-            n: eval(a, scope) if isinstance(a, str) and n in fields else a
-            for n, a in annotations.items()
-        }
-        cls._DECLARED = Declarations(own, annotations, tuple(own.get("PLAYERS", ())))
-        lineage = (vars(base).get("_DECLARED") for base in reversed(cls.__mro__))
-        cls.HYPER_PARAMETERS = collect(own for own in lineage if own is not None)
+        cls._DECLARED = _declarations(cls)
+        _check_names(cls)
+        # A plain mix-in has no `_DECLARED`, but may have fields all the same.
+        own = (vars(b).get("_DECLARED") or _declarations(b) for b in reversed(cls.__mro__))
+        cls.HYPER_PARAMETERS = collect(own)
+        _check_body(cls)
         for declared in cls.HYPER_PARAMETERS.values():
             setattr(cls, declared.name, declared.default)
         cls.__signature__ = _signature(cls)  # type: ignore[attr-defined]
-        cls.__doc__ = _with_arguments(inspect.cleandoc(cls.__doc__ or ""), cls)
+        cls.__doc__ = _with_arguments(cls)
 
     def assign(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Sets every hyper-parameter; returns the arguments that are none.
@@ -280,6 +137,61 @@ class Declared:
         return {k: v for k, v in arguments.items() if k not in self.HYPER_PARAMETERS}
 
 
+def _declarations(cls: type) -> Declarations:
+    """What the body of a class declares, as Python has read it."""
+    own = vars(cls)
+    annotations = dict(inspect.get_annotations(cls))
+    for name in annotations.keys() & _fields(cls):
+        if isinstance(annotations[name], str):
+            scope = vars(sys.modules[cls.__module__])
+            try:
+                annotations[name] = eval(annotations[name], scope)
+            except Exception:
+                expected = f"names that {cls.__module__} defines"
+                message = refusal(f"{name}: annotation", expected, annotations[name])
+                raise TypeError(message) from None
+    return Declarations(dict(own), annotations, tuple(own.get("PLAYERS", ())))
+
+
+def _fields(cls: type) -> set[str]:
+    """Names that the body of a class declares by `field`; of a `Declared` one before it is made."""
+    own = vars(cls).items()
+    return {name for name, value in own if isinstance(value, HyperParameter) and not value.fixed}
+
+
+def _check_names(cls: type[Declared]) -> None:
+    """Refuses fields, and roles of networks, by names that mean something else in a base class."""
+    bases = cls.__mro__[1:]
+    fields = _fields(cls).union(*map(_fields, bases))  # those of plain mix-ins too
+    inherited = set().union(*(getattr(base, "HYPER_PARAMETERS", ()) for base in bases))
+    roles = {role for player in vars(cls).get("PLAYERS", {}).values() for role in player}
+    if clash := roles & (fields | inherited):
+        raise TypeError(refusal("PLAYERS", "roles that no field is called", min(clash)))
+    for base in bases:
+        used = vars(base).keys() - getattr(base, "HYPER_PARAMETERS", {}).keys() - _fields(base)
+        if any(issubclass(host, base) and issubclass(host, Declared) for host in bases):
+            # Annotations without a value are attributes that instances get.
+            used |= inspect.get_annotations(base).keys() - inherited
+        used |= {*vars(base).get("ARGUMENTS", ()), *vars(base).get("RESERVED", ())}
+        for argument, names in ("field", fields), ("PLAYERS", roles):
+            if used & names:
+                expected = f"a name that {base.__name__} does not use"
+                raise TypeError(refusal(argument, expected, min(used & names)))
+
+
+def _check_body(cls: type[Declared]) -> None:
+    """Refuses a value that would be ignored: of a misspelt field, or of one without `field`."""
+    bases = cls.__mro__[1:]
+    known = {n for base in bases for n in (*vars(base), *inspect.get_annotations(base))}
+    for name in vars(cls).keys() - known:
+        value, annotation = vars(cls)[name], inspect.get_annotations(cls).get(name)
+        constant = name[0] == "_" or name.isupper()
+        constant |= "ClassVar" in str(annotation)
+        if not constant and (value is None or isinstance(value, (int, float, str, tuple))):
+            expected = f"the name of a field, {name}: float = field(...), or a NAME in capitals"
+            raise TypeError(refusal(name, expected, value, nearest(name, cls.HYPER_PARAMETERS)))
+
+
 def _typed(name: str, declared: HyperParameter, annotations: Mapping[str, Any]) -> HyperParameter:
     """A declaration with its name and the kind that its annotation says."""
     if name not in annotations:
@@ -287,17 +199,37 @@ def _typed(name: str, declared: HyperParameter, annotations: Mapping[str, Any]) 
     annotation = annotations[name]
     union = typing.get_origin(annotation) in (types.UnionType, typing.Union)
     parts = typing.get_args(annotation) if union else (annotation,)
-    kinds = [part for part in parts if part not in (None, types.NoneType)]
-    kind: dict[str, Any] = {"kind": getattr(kinds[0], "__name__", "")}
-    if typing.get_origin(kinds[0]) is typing.Literal:
-        kind = {"kind": "str", "choices": typing.get_args(kinds[0])}
-    elif typing.get_origin(kinds[0]) is tuple:
-        kind = {"kind": "tuple", "items": typing.get_args(kinds[0])[0].__name__}
-    if len(kinds) != 1 or kind["kind"] not in (*_KINDS, "tuple"):
-        expected = "int, float, bool, str, Literal[...] or tuple[kind, ...], or one of these | None"
+    kinds = [_kind(part) for part in parts if part is not types.NoneType]
+    if len(kinds) != 1 or not kinds[0]:
+        expected = (
+            "int, float, bool, str, Literal[...] of strings or tuple[kind, ...], "
+            "or one of these | None"
+        )
         raise TypeError(refusal(f"{name}: annotation", expected, annotation))
-    typed = dataclasses.replace(declared, name=name, optional=len(parts) > len(kinds), **kind)
+    typed = dataclasses.replace(declared, name=name, optional=len(parts) > 1, **kinds[0])
+    _check_bounds(typed)
     return dataclasses.replace(typed, default=typed.check(typed.default))
+
+
+def _kind(annotation: Any) -> dict[str, Any]:
+    """`kind`, `items` and `choices` that a type says; {} for a type that no field may have."""
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal and all(isinstance(part, str) for part in parts):
+        return {"kind": "str", "choices": parts}
+    if origin is tuple and len(parts) == 2 and parts[1] is ... and parts[0] in KINDS.values():
+        return {"kind": "tuple", "items": parts[0].__name__}
+    return {"kind": annotation.__name__} if annotation in KINDS.values() else {}
+
+
+def _check_bounds(declared: HyperParameter) -> None:
+    """Refuses bounds of what is no number, two on one side, and those that leave no number."""
+    given = declared.bounds
+    low, high = ([given[n] for n in side if n in given] for side in (LOW, HIGH))
+    numbers = {declared.kind, declared.items} & {"int", "float"}
+    empty = low and high and (low > high or (low == high and {"above", "below"} & given.keys()))
+    if (given and not numbers) or len(low) > 1 or len(high) > 1 or empty:
+        expected = "one bound a side, of numbers, that leave some between them"
+        raise TypeError(refusal(f"{declared.name}: bounds", expected, given))
 
 
 def _learning_rate(player: str) -> HyperParameter:
@@ -306,17 +238,10 @@ def _learning_rate(player: str) -> HyperParameter:
     return HyperParameter(name, "float", None, optional=True, help=help, above=0.0)
 
 
-def _plain(value: Any) -> Any:
-    """A NumPy scalar, or an array of rank 0, as the Python number that it holds."""
-    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
-
-
 def _signature(cls: type[Declared]) -> inspect.Signature:
     keyword = inspect.Parameter.KEYWORD_ONLY
-    others = [
-        inspect.Parameter(n, keyword, default=None if i else inspect.Parameter.empty)
-        for i, n in enumerate(cls.ARGUMENTS)
-    ]
+    made = inspect.signature(cls.__init__).parameters
+    others = [made[name] for name in cls.ARGUMENTS]
     fields = [
         inspect.Parameter(d.name, keyword, default=d.default, annotation=d.annotation)
         for d in cls.HYPER_PARAMETERS.values()
@@ -326,11 +251,16 @@ def _signature(cls: type[Declared]) -> inspect.Signature:
     return inspect.Signature([*others, *fields, networks])
 
 
-def _with_arguments(docstring: str, cls: type[Declared]) -> str:
-    """A docstring with a section `Args:`, before its references."""
+def _with_arguments(cls: type[Declared]) -> str:
+    """The docstring of a class with a section `Args:`, before its references."""
+    plain = f"{cls.__name__}, a {cls.__bases__[0].__name__}."
+    docstring = inspect.cleandoc(vars(cls).get("__doc__") or plain)
     arguments = {**cls.ARGUMENTS}
     fields = cls.HYPER_PARAMETERS.values()
     arguments |= {d.name: d.description for d in fields if not d.fixed}
+    roles = dict.fromkeys(r for own in getattr(cls, "PLAYERS", {}).values() for r in own)
+    told = getattr(cls, "ROLES", {})
+    arguments |= {r: f"a Keras network of one's own: {told[r]}" for r in roles if r in told}
     wrap = textwrap.TextWrapper(100, initial_indent="    ", subsequent_indent="        ")
     lines = [wrap.fill(f"{name}: {meaning}") for name, meaning in arguments.items()]
     head, reference, tail = docstring.partition("\nReference:")

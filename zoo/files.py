@@ -2,14 +2,76 @@
 
 What is written goes under a temporary name beside its place, is synced to the disk, and takes its
 place in one rename. So a reader sees the old content or all of the new one, and a process killed at
-any moment leaves at most a file under a temporary name. Loads nothing but the standard library.
+any moment leaves at most a file under a temporary name.
+
+What is read may be anything: `open_regular` and `read_json` answer in one line that names the file.
+Loads nothing but the standard library.
 """
 
 import contextlib
+import io
+import json
 import os
 import pathlib
 import shutil
+import stat
 from collections.abc import Iterator
+from typing import Any
+
+from zoo.errors import refusal
+
+_LARGEST_JSON = 64 * 2**20  # bytes
+
+
+def checked_path(path: Any, argument: str) -> pathlib.Path:
+    """`path` as a `pathlib.Path`; `TypeError` or `ValueError` in one line if it cannot be one."""
+    expected = "a path: a string or os.PathLike"
+    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
+        raise TypeError(refusal(argument, expected, path))
+    if not os.fspath(path) or "\0" in os.fspath(path):
+        raise ValueError(refusal(argument, expected, path))
+    return pathlib.Path(path)
+
+
+def open_regular(path: str | os.PathLike, *, links: bool = True) -> io.BufferedReader:
+    """Opens a file to read its bytes, and nothing that could hang or never end.
+
+    Args:
+        path: of the file.
+        links: whether a symbolic link to a file is followed.
+
+    Raises:
+        OSError: it is not there, or cannot be opened, or is a link that is not followed.
+        ValueError: a folder, a pipe or a device.
+    """
+    follow = 0 if links else os.O_NOFOLLOW
+    # Without O_NONBLOCK the opening of a pipe waits for its writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | follow)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError(refusal("path", "a regular file", str(path)))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_json(path: str | os.PathLike) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        OSError: the file is not there, or cannot be opened.
+        ValueError: it holds anything but a JSON object; the message names the file.
+    """
+    with open_regular(path) as file:
+        content = file.read(_LARGEST_JSON + 1)
+    expected = "a JSON file"
+    try:
+        if len(content) > _LARGEST_JSON:
+            raise ValueError(f"it has more than {_LARGEST_JSON} bytes")
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(refusal("path", expected, str(path), f"{error}.")) from None
+    if not isinstance(found, dict):
+        raise ValueError(refusal("path", f"{expected} that holds an object", str(path)))
+    return found
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

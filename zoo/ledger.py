@@ -296,13 +296,13 @@ def read_paper(config: str | os.PathLike) -> dict[str, dict]:
     """
     config = pathlib.Path(config)
     path = config.with_name("paper.json")
-    papers = read_json(path) if path.is_file() else {}
+    papers = files.read_json(path) if path.is_file() else {}
     return check_paper(papers.get(config.stem, {}), f"{config.stem} of {path.name}")
 
 
 def read(path: str | os.PathLike) -> Entry:
     """The entry in a file."""
-    return parse(read_json(path), pathlib.Path(path).name)
+    return parse(files.read_json(path), pathlib.Path(path).name)
 
 
 def write(path: str | os.PathLike, found: Entry) -> None:
@@ -310,12 +310,36 @@ def write(path: str | os.PathLike, found: Entry) -> None:
     write_json(path, parse(found.as_json(), pathlib.Path(path).name).as_json())
 
 
-def read_json(path: str | os.PathLike) -> Any:
-    """The content of a JSON file; `ValueError` names the file if it is no JSON."""
-    try:
-        return json.loads(pathlib.Path(path).read_text())
-    except ValueError as error:
-        raise ValueError(refusal("path", "a JSON file", str(path), f"{error}.")) from None
+def read_evaluation(path: str | os.PathLike) -> dict[str, Any]:
+    """The content of an evaluation.json, as tools/evaluate.py writes it.
+
+    Returns:
+        {"step", "metrics": {name: {"value", "n", "split", "protocol"[, "standard_error"]}}, ...}.
+
+    Raises:
+        OSError: the file is not there.
+        ValueError: another content; the message names the file.
+    """
+    found = files.read_json(path)
+    _check_kinds(found, path, "", step=int, metrics=dict)
+    if found.get("settings") is not None:
+        _check_kinds(found, path, "", settings=dict)
+    for name, measured in found["metrics"].items():
+        of = f" of the metric {name}"
+        _check_kinds(measured, path, of, n=int, split=str, protocol=str)
+        for key in ("value", "standard_error", "std"):
+            number = measured.get(key)
+            if not (_is_number(number) or (number is None and key != "value")):
+                expected = f"an evaluation with a number as {key}{of}"
+                raise ValueError(refusal("path", expected, str(path)))
+    return found
+
+
+def _check_kinds(content: Any, path: str | os.PathLike, of: str, **kinds: type) -> None:
+    for key, kind in kinds.items():
+        if not isinstance(content, dict) or not isinstance(content.get(key), kind):
+            expected = f"an evaluation with {key}{of}, {kind.__name__}"
+            raise ValueError(refusal("path", expected, str(path)))
 
 
 def write_json(path: str | os.PathLike, content: Any) -> None:

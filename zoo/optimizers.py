@@ -1,7 +1,142 @@
-"""Adam in one fused kernel a variable."""
+"""The players' optimizers: what `compile` takes, all of them as one, and Adam in one kernel."""
+
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
+
+from zoo.errors import refusal, unknown
+
+
+def by_player(given: Any, players: Iterable[str]) -> dict[str, keras.optimizers.Optimizer]:
+    """{player: optimizer} of what `compile` was given; players without one are left out.
+
+    Args:
+        given: {player: optimizer, or its name}; a name alone, of which every player gets one; for
+            a single player an optimizer alone; None for none.
+        players: names of the players.
+
+    Raises:
+        ValueError: an unknown player or name, or one optimizer for two players.
+        TypeError: no optimizer.
+    """
+    names = list(players)
+    one = isinstance(given, keras.optimizers.Optimizer)
+    if isinstance(given, str) or (one and len(names) == 1):
+        given = dict.fromkeys(names, given)
+    elif one or not isinstance(given, Mapping | None):
+        words = "{player: optimizer}, or the name of an optimizer, for the players "
+        raise TypeError(refusal("optimizers", words + ", ".join(names), given))
+    owners: dict[int, str] = {}
+    found = {}
+    for player, value in (given or {}).items():
+        if player not in names:
+            raise unknown("optimizers", player, names)
+        if value is None:
+            continue
+        found[player] = _optimizer(player, value)
+        other = owners.setdefault(id(found[player]), player)
+        if other != player:
+            expected = f"an optimizer of its own for each of {other} and {player}"
+            raise ValueError(refusal("optimizers", expected, value))
+    return found
+
+
+def _optimizer(player: str, value: Any) -> keras.optimizers.Optimizer:
+    if isinstance(value, keras.optimizers.Optimizer):
+        return value
+    argument = f"optimizers[{player!r}]"
+    if not isinstance(value, str):
+        raise TypeError(refusal(argument, "a Keras optimizer, or the name of one", value))
+    try:
+        named = keras.optimizers.get(value)
+    except ValueError:
+        raise ValueError(refusal(argument, "the name of a Keras optimizer", value)) from None
+    named.name = f"{player}_{named.name}"
+    return named
+
+
+def check(
+    given: Mapping[str, keras.optimizers.Optimizer],
+    before: Mapping[str, keras.optimizers.Optimizer],
+    lr_schedule: str,
+) -> None:
+    """Refuses optimizers of other variables, and two schedules of one learning rate.
+
+    Args:
+        given: of `by_player`.
+        before: {player: its optimizer until now}.
+        lr_schedule: of the model.
+    """
+    for player, optimizer in given.items():
+        argument = f"optimizers[{player!r}]"
+        if optimizer.built and optimizer is not before.get(player):
+            expected = "an optimizer that was not used before"
+            raise ValueError(refusal(argument, expected, optimizer))
+        settable = isinstance(optimizer.learning_rate, keras.Variable)
+        if lr_schedule != "constant" and not settable:
+            expected = f"a float learning rate with lr_schedule={lr_schedule!r}"
+            raise ValueError(refusal(argument, expected, optimizer.get_config()))
+
+
+class Players(keras.optimizers.Optimizer):
+    """The optimizers of all players as one: what Keras and its callbacks call `model.optimizer`.
+
+    Its learning rate is the first player's; a rate that is set is set for every player. Callbacks
+    that set learning rates find the players' own in `optimizers`, where there are several.
+
+    Args:
+        optimizers: {player: optimizer}, built.
+        variables: {player: the variables that its optimizer was built for}.
+    """
+
+    def __init__(
+        self,
+        optimizers: Mapping[str, keras.optimizers.Optimizer],
+        variables: Mapping[str, list[keras.Variable]],
+    ) -> None:
+        super().__init__(learning_rate=0.0, name="players")
+        self._first = next(iter(optimizers.values()))
+        if len(optimizers) > 1:
+            self.optimizers = list(optimizers.values())
+        self._finalisers = [
+            functools.partial(optimizer.finalize_variable_values, variables[player])
+            for player, optimizer in optimizers.items()
+        ]
+        self.built = True
+
+    @property
+    def iterations(self) -> keras.Variable:
+        return self._first.iterations
+
+    @property
+    def learning_rate(self) -> keras.Variable:
+        return self._first.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        for optimizer in getattr(self, "optimizers", [self._first]):
+            optimizer.learning_rate = value
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        return [v for each in getattr(self, "optimizers", [self._first]) for v in each.variables]
+
+    def save_own_variables(self, store: Any) -> None:
+        """Nothing: the players' optimizers save theirs."""
+
+    def load_own_variables(self, store: Any) -> None:
+        """Nothing, as `save_own_variables`."""
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        raise RuntimeError("Players move one by one: `train_step` calls `play`.")
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """Ends `fit`: an optimizer with `use_ema` puts its averages into its player's variables."""
+        for finalise in self._finalisers:
+            finalise()
 
 
 @keras.saving.register_keras_serializable("zoo")

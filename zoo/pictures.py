@@ -306,13 +306,16 @@ def scatter_image(
     return _rendered(figure)
 
 
-def curves_image(lines: Sequence[Mapping[str, float]], pixels: int = 600) -> np.ndarray:
-    """Learning curves: a panel for each quantity that training logs, over its steps.
+def curves_image(
+    lines: Sequence[Mapping[str, float]], names: Sequence[str], pixels: int = 600
+) -> np.ndarray:
+    """Learning curves: a panel for each quantity, over the steps of training.
 
     The first tenth of a run may leave the panel: what comes after it sets the limits.
 
     Args:
-        lines: of metrics.jsonl, dicts that hold "step"; speeds and gradient norms are left out.
+        lines: of metrics.jsonl, dicts that hold "step" and what was logged.
+        names: of the logs that are shown, each in a line at least.
         pixels: width of the picture.
 
     Returns:
@@ -320,14 +323,9 @@ def curves_image(lines: Sequence[Mapping[str, float]], pixels: int = 600) -> np.
     """
     from matplotlib.figure import Figure
 
-    left_out = ("step", "seconds", "images_per_second")
-    names = [
-        name
-        for name in dict.fromkeys(name for line in lines for name in line)
-        if name not in left_out and not name.endswith("gradient_norm")
-    ]
-    if not names:
-        raise ValueError(refusal("lines", "dicts of step and what was logged", lines))
+    absent = [name for name in names if not any(name in line for line in lines)]
+    if absent or not names:
+        raise ValueError(refusal("names", "logs that are in the lines", absent))
     columns = min(2, len(names))
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(4.0 * columns, 2.5 * rows), dpi=pixels / 8.0, layout="tight")

@@ -1,17 +1,25 @@
 """Methods by name, and their hyper-parameters, read from the source with `ast`.
 
 A method is a file in `zoo/methods/` that holds one public class; its name is the file's. What it
-declares (`zoo.fields`) is read without loading TensorFlow, so that `--help` is light. A method
-outside the package is named `package.module:Class`.
+declares (`zoo.fields`) is read without loading TensorFlow, so that `--help` is light.
+
+A method outside the package is named `package.module:Class`. To know anything about it Python
+imports `package` and `package.module`, which runs their code, and TensorFlow with them. So a name
+that stands in a file, such as a run's record, is looked up with `allow`.
 """
 
 import ast
 import functools
 import importlib
-import importlib.util
+import inspect
+import operator
 import pathlib
 import re
+import sys
+import traceback
+import types
 import typing
+from collections.abc import Collection
 from typing import Any
 
 from zoo import fields
@@ -23,9 +31,10 @@ if typing.TYPE_CHECKING:
 
 _PACKAGE = pathlib.Path(__file__).parent
 _METHODS = _PACKAGE / "methods"
-# Not looked for: to find a module, Python imports the packages that it lies in.
-_LIBRARIES = ("keras", "tensorflow", "tensorflow_probability", "abc", "typing")
-_TYPES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str}
+_IMPORTER = pathlib.Path(importlib.__file__).parent
+# What the declarations in a method's source may name.
+_CALLS: dict[str, Any] = {"field": fields.field, "fixed": fields.fixed}
+_TYPES = {t.__name__: t for t in (int, float, bool, str, tuple)} | {"Literal": typing.Literal}
 
 
 def list_methods() -> list[str]:
@@ -33,17 +42,36 @@ def list_methods() -> list[str]:
     return sorted(path.stem for path in _METHODS.glob("*.py") if not path.stem.startswith("_"))
 
 
-def get(method: str) -> "type[GenerativeModel]":
-    """The class of `method`; `ValueError` with the nearest name if there is none."""
+def get(method: str, allow: Collection[str] | None = None) -> "type[GenerativeModel]":
+    """The class of `method`.
+
+    Args:
+        method: a name of `list_methods()`, or `package.module:Class`.
+        allow: modules that may be imported for the second kind of name, beside those of this
+            package and those that are imported already; None for any. Give it for a name that the
+            user did not type himself: an import runs code.
+
+    Raises:
+        ValueError: an unknown name, no subclass of `GenerativeModel`, a module that is not allowed,
+            or one that raises when it is imported.
+    """
     if isinstance(method, str) and ":" in method:
-        module, _, name = method.partition(":")
-        try:
-            return getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, ValueError) as error:
-            expected = "an importable package.module:Class"
-            raise ValueError(refusal("method", expected, method, str(error))) from None
+        return _outside(method, allow)
     _, node = _find(method)
     return getattr(importlib.import_module(f"zoo.methods.{method}"), node.name)
+
+
+def check_allowed(method: str, allow: Collection[str] | None) -> None:
+    """Refuses `package.module:Class` whose module may not be imported; `allow` as of `get`."""
+    if isinstance(allow, str):
+        raise TypeError(refusal("allow", "a tuple of names of modules", allow))
+    module, colon, _ = method.partition(":")
+    if not colon or allow is None or module in allow or module in sys.modules:
+        return
+    if module.split(".")[0] != "zoo":
+        expected = "a method of the zoo, as the import of another recorded module runs its code"
+        hint = f"If you trust it: zoo.restore(run_dir, allow=({module!r},)), or --allow={module}."
+        raise ValueError(refusal("method", expected, method, hint))
 
 
 def create(method: str, **arguments: Any) -> "GenerativeModel":
@@ -63,12 +91,14 @@ def create(method: str, **arguments: Any) -> "GenerativeModel":
     return get(method)(**arguments)
 
 
-def hyper_parameters(method: "str | type[GenerativeModel]") -> dict[str, HyperParameter]:
+def hyper_parameters(
+    method: "str | type[GenerativeModel]", allow: Collection[str] | None = None
+) -> dict[str, HyperParameter]:
     """{name: HyperParameter} of a method (name or class), its base classes' included.
 
-    Those that it fixes are left out: they are no arguments.
+    Those that it fixes are left out: they are no arguments. `allow` as of `get`.
     """
-    return {name: item for name, item in _declared(method).items() if not item.fixed}
+    return {name: item for name, item in _declared(method, allow).items() if not item.fixed}
 
 
 def fixed_values(method: "str | type[GenerativeModel]") -> dict[str, Any]:
@@ -100,11 +130,42 @@ def summary(method: str) -> str:
 
 
 def docstring(method: str) -> str:
-    """The method's docstring as it stands in its file."""
+    """The method's docstring: of the package's own methods as it stands in the file."""
+    if ":" in method:
+        return inspect.getdoc(get(method)) or ""
     return ast.get_docstring(_find(method)[1]) or ""
 
 
-def _declared(method: "str | type[GenerativeModel]") -> dict[str, HyperParameter]:
+def _outside(method: str, allow: Collection[str] | None) -> "type[GenerativeModel]":
+    """The class that `package.module:Class` names; `allow` as of `get`."""
+    check_allowed(method, allow)
+    module, _, name = method.partition(":")
+    try:
+        found = operator.attrgetter(name)(importlib.import_module(module))
+    except Exception as error:  # whatever the module's own code raises
+        expected = "an importable package.module:Class"
+        raise ValueError(refusal("method", expected, method, _cause(error))) from error
+    base = importlib.import_module("zoo.model").GenerativeModel
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ValueError(refusal("method", "a subclass of zoo.model.GenerativeModel", method))
+    return found
+
+
+def _cause(error: Exception) -> str:
+    """An error of a user's module in one line, with the place in his file if there is one."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    for place in reversed(traceback.extract_tb(error.__traceback__)):
+        path = pathlib.Path(place.filename)
+        if path.is_absolute() and not {_PACKAGE, _IMPORTER} & {path, *path.parents}:
+            return f"{text} ({path}, line {place.lineno})"
+    return text
+
+
+def _declared(
+    method: "str | type[GenerativeModel]", allow: Collection[str] | None = None
+) -> dict[str, HyperParameter]:
+    if isinstance(method, str) and ":" in method:
+        method = get(method, allow)
     return method.HYPER_PARAMETERS if isinstance(method, type) else _read(method)
 
 
@@ -120,63 +181,53 @@ def _declarations(node: ast.ClassDef) -> fields.Declarations:
     """What a class body declares, as `zoo.fields` finds it in the class."""
     found = fields.Declarations({}, {})
     for statement in node.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            if _is_call(statement.value, "field"):
-                name = statement.target.id
-                found.annotations[name] = _annotation(statement.annotation)
-                found.values[name] = _called(fields.field, statement.value)
-        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            name, value = statement.targets[0].id, statement.value
-            if name == "PLAYERS" and isinstance(value, ast.Dict):
-                found.players = tuple(
-                    ast.literal_eval(key) for key in value.keys if key is not None
-                )
-            elif _is_call(value, "fixed"):
-                found.values[name] = _called(fields.fixed, value)
-            elif _is_call(value, "field"):  # without an annotation: `collect` says so
-                found.values[name] = _called(fields.field, value)
-            else:
-                try:
-                    found.values[name] = ast.literal_eval(value)
-                except ValueError:  # no literal, so no default
-                    continue
+        targets: list[ast.expr] = []
+        if isinstance(statement, ast.AnnAssign):
+            targets = [statement.target]
+        elif isinstance(statement, ast.Assign):
+            targets = statement.targets
+        else:
+            continue
+        for name in (target.id for target in targets if isinstance(target, ast.Name)):
+            if isinstance(statement, ast.AnnAssign):
+                found.annotations[name] = statement.annotation
+            if name == "PLAYERS" and isinstance(statement.value, ast.Dict):
+                keys = (key for key in statement.value.keys if key is not None)
+                found.players = tuple(map(ast.literal_eval, keys))
+            elif statement.value is not None:
+                found.values[name] = _value(statement.value)
+    described = {n for n, v in found.values.items() if isinstance(v, HyperParameter)}
+    found.annotations = {n: _annotation(a) for n, a in found.annotations.items() if n in described}
     return found
 
 
-def _is_call(node: ast.AST | None, name: str) -> typing.TypeGuard[ast.Call]:
-    if not isinstance(node, ast.Call):
-        return False
-    return getattr(node.func, "id", getattr(node.func, "attr", None)) == name
-
-
-def _called(function: Any, call: ast.Call) -> HyperParameter:
-    options: Any = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
-    return function(*map(ast.literal_eval, call.args), **options)
+def _value(node: ast.expr) -> Any:
+    """What stands behind an equals sign: a field, a fixed or plain value, or else its code."""
+    code = ast.unparse(node)
+    called = _CALLS.get(ast.unparse(node.func)) if isinstance(node, ast.Call) else None
+    try:
+        if isinstance(node, ast.Call) and called:
+            options: Any = {item.arg: ast.literal_eval(item.value) for item in node.keywords}
+            return called(*map(ast.literal_eval, node.args), **options)
+        return ast.literal_eval(node)
+    except ValueError:
+        if called:
+            expected = "literals, as the source is read"
+            raise TypeError(refusal(called.__name__, expected, code)) from None
+        return types.SimpleNamespace(code=code)  # which no hyper-parameter takes
 
 
 def _annotation(node: ast.expr) -> Any:
-    """The type that an annotation names, of those that a field may have."""
-    if isinstance(node, ast.BinOp):
-        return _annotation(node.left) | _annotation(node.right)
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.Subscript):
-        if getattr(node.value, "id", getattr(node.value, "attr", None)) == "Literal":
-            return typing.Literal[ast.literal_eval(node.slice)]
-        items = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
-        return tuple[_annotation(items), ...]  # type: ignore[misc]  # of values
-    return _TYPES.get(ast.unparse(node), ast.unparse(node))
+    """The type that an annotation names; the text of one that a field may not have."""
+    code = ast.unparse(node)
+    try:
+        return eval(code, {"__builtins__": {}, **_TYPES})
+    except (NameError, AttributeError):
+        return code
 
 
 def _find(method: str) -> tuple[pathlib.Path, ast.ClassDef]:
-    """The file and the class node of a method."""
-    if isinstance(method, str) and ":" in method:
-        module, _, name = method.partition(":")
-        path = _path(module)
-        home = _home(path, "", name) if path is not None and path.is_file() else None
-        if home is None:
-            raise ValueError(refusal("method", "an importable package.module:Class", method))
-        return home, _classes(home)[name]
+    """The file and the class node of a method of the package."""
     if method not in list_methods():
         raise unknown("method", method, list_methods())
     path = _METHODS / f"{method}.py"
@@ -226,16 +277,9 @@ def _home(path: pathlib.Path, prefix: str, name: str) -> pathlib.Path | None:
 
 
 def _path(module: str) -> pathlib.Path | None:
-    """The file of a module; of this package without importing it, or its parents."""
+    """The file of a module of this package, found without an import; None of other modules."""
     package, _, rest = module.partition(".")
-    if package == "zoo":
-        stem = _PACKAGE.joinpath(*rest.split("."))
-        return stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
-    if package in _LIBRARIES or not package:
+    if package != "zoo":
         return None
-    try:
-        found = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return None
-    origin = found.origin if found else None
-    return pathlib.Path(origin) if origin and origin.endswith(".py") else None
+    stem = _PACKAGE.joinpath(*rest.split("."))
+    return stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")

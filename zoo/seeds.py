@@ -5,21 +5,26 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+_BITS = 62  # of an integer that become a stateless seed; what is beyond them is folded in
+_HALF = 0x7FFFFFFF
+
 
 def place_number(place: str) -> int:
     """The number a place's name stands for, in [0, 2^31)."""
-    return zlib.crc32(place.encode()) & 0x7FFFFFFF
+    return zlib.crc32(place.encode()) & _HALF
 
 
 def fold(seed: int | tf.Tensor, *data: str | int | tf.Tensor) -> tf.Tensor:
     """A stateless seed (int32 [2]) derived from another.
 
     Args:
-        seed: Python int, or an int32 [2] tensor.
+        seed: Python int of any size, or an int32 [2] tensor.
         *data: Python strings (a place) or integer scalars (a counter), folded in one after another.
     """
     if isinstance(seed, int):
-        seed = tf.constant([seed & 0x7FFFFFFF, (seed >> 31) & 0x7FFFFFFF], tf.int32)
+        beyond = seed >> _BITS
+        data = (str(beyond), *data) if beyond else data
+        seed = tf.constant([seed & _HALF, (seed >> 31) & _HALF], tf.int32)
     for item in data:
         number = place_number(item) if isinstance(item, str) else item
         seed = tf.random.fold_in(seed, tf.cast(number, tf.int32), alg="philox")
@@ -27,18 +32,19 @@ def fold(seed: int | tf.Tensor, *data: str | int | tf.Tensor) -> tf.Tensor:
 
 
 def row_seeds(n: int | tf.Tensor, seed: int | tf.Tensor) -> tf.Tensor:
-    """int64 [n], one seed a row; row i does not depend on n, nor on where it runs."""
+    """int64 [n] in [0, 2^62), one seed a row; row i does not depend on n, nor on where it runs."""
     drawn = tf.random.stateless_uniform(
         [n], fold(seed, "rows"), minval=None, maxval=None, dtype=tf.int64, alg="philox"
     )
-    return tf.bitwise.bitwise_and(drawn, tf.constant(0x7FFFFFFFFFFFFFFF, tf.int64))
+    return tf.bitwise.bitwise_and(drawn, tf.constant((1 << _BITS) - 1, tf.int64))
 
 
 def split_row(seed: tf.Tensor, place: str) -> tf.Tensor:
     """Stateless seed (int32 [2]) of one row's int64 seed at a named place."""
-    low = tf.cast(tf.bitwise.bitwise_and(seed, tf.constant(0x7FFFFFFF, tf.int64)), tf.int32)
-    high = tf.cast(tf.bitwise.right_shift(seed, tf.constant(31, tf.int64)) & 0x7FFFFFFF, tf.int32)
-    return fold(tf.stack([low, high]), place)
+    low, high, beyond = (tf.bitwise.right_shift(seed, bits) for bits in (0, 31, _BITS))
+    halves = tf.cast(tf.stack([low & _HALF, high & _HALF]), tf.int32)
+    within = fold(halves, place)
+    return tf.where(tf.equal(beyond, 0), within, fold(within, beyond))
 
 
 def replica() -> tuple[int, int | tf.Tensor]:

@@ -1,24 +1,26 @@
 """The verbs: what a trained model can be asked, the same for Keras models and for exports.
 
 `Verbs` holds the public verbs: their checks, their documentation, and calls of at most 512 rows at
-a time, which bound memory. What they compute comes from a back end, a subclass that defines the
-functions of the last section: `zoo.model.rows.Rows` for Keras models, `zoo.serving.Served` for
-exports.
+a time, which bound memory. They take arrays and tensors; a `tf.GradientTape` follows them, and in
+`tf.function` or `Dataset.map` they are part of the graph, in one call. What they compute comes from
+a back end, a subclass that defines the functions of the last section: `zoo.model.rows.Rows` for
+Keras models, `zoo.serving.Served` for exports.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import checks, seeds
+from zoo import checks, tensors
 from zoo.errors import refusal
 
 _CHUNK = 512  # rows a call
+_DRAWS = 5_000  # rows times importance samples a call
 
 
 class Verbs:
@@ -57,11 +59,12 @@ class Verbs:
         Args:
             n: int >= 1.
             y: labels [n], for conditional models.
-            seed: int; the same seed gives the same samples, row i whatever n. None draws a new one.
+            seed: int; the same seed gives the same samples, row i whatever n. None draws a new
+                one, in a `tf.function` at each of its calls.
         """
         self._must("sample")
-        rows = _row_seeds(checks.whole(n, "n"), seed)
-        return self._by_rows("sample_rows", rows, y=self._labels(y, len(rows)))
+        n = checks.whole(n, "n")
+        return self._by_rows("sample_rows", tensors.row_seeds(n, seed), y=self._labels(y, n))
 
     def encode(
         self,
@@ -80,15 +83,15 @@ class Verbs:
             part: of the code, one of `parts`.
         """
         self._must("encode")
-        depth = checks.level(level, self.levels, part, self.parts)
+        depth = checks.level(level, self.levels, part, self.parts, joint=True)
         data = self._x(x)
-        return self.posterior_of(data, self._labels(y, len(data)), depth, part)
+        return self.posterior_of(data, self._labels_of(y, data), depth, part)
 
     def decode(self, z: npt.ArrayLike, y: npt.ArrayLike | None = None) -> tfd.Distribution:
         """p(x|z), a TFP distribution over [B, *image_shape], from whole codes [B, code_dim]."""
         self._must("decode")
-        codes = tf.convert_to_tensor(checks.latents(z, self.code_dim))
-        return self.likelihood_of(codes, self._labels(y, len(codes)))
+        codes = tensors.images(z, (self.code_dim,), "z")
+        return self.likelihood_of(codes, self._labels_of(y, codes))
 
     def reconstruct(
         self,
@@ -111,8 +114,8 @@ class Verbs:
         self._must("reconstruct")
         depth = checks.level(level, self.levels)
         data = self._x(x)
-        inputs = data, _row_seeds(len(data), seed)
-        labels = self._labels(y, len(data))
+        inputs = data, tensors.row_seeds(tensors.count(data), seed)
+        labels = self._labels_of(y, data)
         return self._by_rows("reconstruct_rows", *inputs, y=labels, level=depth)
 
     def log_prob(
@@ -133,8 +136,8 @@ class Verbs:
             seed: of the importance samples.
         """
         self._must("log_prob")
-        samples, data, seed = checks.whole(samples, "samples"), self._x(x), checks.seed(seed)
-        return self._bound(data, self._labels(y, len(data)), samples, seed)
+        samples, data = checks.whole(samples, "samples"), self._x(x)
+        return self._bound(data, self._labels_of(y, data), samples, seed)
 
     def classify(self, x: npt.ArrayLike) -> tf.Tensor:
         """Logits of the classes, [B, num_classes]."""
@@ -155,7 +158,7 @@ class Verbs:
         """
         self._must("read")
         data = self._x(x)
-        return self.reading_of(data, self._labels(y, len(data)))
+        return self.reading_of(data, self._labels_of(y, data))
 
     def inpaint(
         self,
@@ -173,7 +176,8 @@ class Verbs:
 
         Args:
             x: [B, *image_shape]; hidden pixels are not read.
-            known: bool, 1 where x is kept: [B, *image_shape] or of a shape that broadcasts to it.
+            known: bool, or 0 and 1, true where x is kept: [B, *image_shape] or of a shape that
+                broadcasts to it.
             y: labels, for conditional models.
             steps: int >= 1.
             level: of a hierarchy, from which x' is drawn.
@@ -187,13 +191,10 @@ class Verbs:
         """
         self._must("reconstruct")
         depth = checks.level(level, self.levels)
-        steps, given = checks.whole(steps, "steps"), self._x(x)
-        try:
-            kept = tf.constant(np.broadcast_to(np.asarray(known, bool), given.shape))
-        except (TypeError, ValueError):
-            expected = f"booleans that broadcast to {tuple(given.shape)}"
-            raise ValueError(refusal("known", expected, np.shape(known))) from None
-        rows, labels = _row_seeds(len(given), seed), self._labels(y, len(given))
+        steps = checks.whole(steps, "steps")
+        given, kept = tensors.masked(x, known, self.image_shape)
+        rows = tensors.row_seeds(tensors.count(given), seed)
+        labels = self._labels_of(y, given)
         filled = tf.where(kept, given, 0.5)
         for step in range(steps):
             found = self._by_rows("redraw_rows", filled, rows + step, y=labels, level=depth)
@@ -203,7 +204,9 @@ class Verbs:
     def features(self, x: npt.ArrayLike, y: npt.ArrayLike | None = None) -> dict[str, tf.Tensor]:
         """{name: hidden layer of the encoder, [B, ...]}, first to last, in inference mode.
 
-        An implicit encoder is given noise 0. Exports have no hidden layers.
+        Its output is none of them. The name of a layer ends in `row_<i>`; what stands before that
+        names the encoder where there are several, as `level_2_`, whose input is the code's mean. An
+        implicit encoder is given noise 0. Exports have no hidden layers.
 
         Args:
             x: [B, *image_shape].
@@ -211,7 +214,7 @@ class Verbs:
         """
         self._must("encode")
         data = self._x(x)
-        return self.features_rows(data, self._labels(y, len(data)))
+        return self.features_rows(data, self._labels_of(y, data))
 
     def discriminator_features(self, x: npt.ArrayLike) -> tf.Tensor:
         """The last hidden layer of x alone in the discriminator, float32 [B, F].
@@ -229,25 +232,51 @@ class Verbs:
         checks.capability(verb, self.capabilities, self.method)
 
     def _x(self, x: npt.ArrayLike) -> tf.Tensor:
-        return tf.convert_to_tensor(checks.images(x, self.image_shape))
+        return tensors.images(x, self.image_shape)
 
-    def _labels(self, y: npt.ArrayLike | None, n: int) -> np.ndarray | None:
-        return checks.labels(y, n, self.num_classes, self.num_attributes, self.conditional)
+    def _labels(self, y: npt.ArrayLike | None, n: int | tf.Tensor) -> Any:
+        return tensors.labels(y, n, self.num_classes, self.num_attributes, self.conditional)
+
+    def _labels_of(self, y: npt.ArrayLike | None, x: tf.Tensor) -> Any:
+        """Labels of as many rows as x has."""
+        return self._labels(y, tensors.count(x))
 
     def _by_rows(
-        self, name: str, *inputs: tf.Tensor, y: tf.Tensor | None = None, **options: Any
+        self,
+        name: str,
+        *inputs: tf.Tensor,
+        y: tf.Tensor | None = None,
+        chunk: int = _CHUNK,
+        **options: Any,
     ) -> Any:
         """A row-wise function of all rows of the inputs, in chunks; y comes last where given."""
         inputs = inputs if y is None else (*inputs, y)
-        return in_chunks(self.row_function(name, **options), *inputs)
+        return in_chunks(self.row_function(name, **options), *inputs, chunk=chunk)
 
-    def _bound(self, x: tf.Tensor, y: np.ndarray | None, samples: int, seed: int) -> tf.Tensor:
-        rows = _row_seeds(len(x), seed)
-        return self._by_rows("log_prob_rows", x, rows, y=y, samples=samples)
+    def _bound(self, x: tf.Tensor, y: Any, samples: int, seed: Any) -> tf.Tensor:
+        """log 1/k sum_k w_k of `samples` draws, as many a call as memory allows (IWAE)."""
+        most = min(samples, self.draws_a_call)
+        sizes = [min(most, samples - done) for done in range(0, samples, most)]
+        n = tensors.count(x)
+        rows = tf.reshape(tensors.row_seeds(len(sizes) * n, seed), [len(sizes), n])
+        chunk = max(1, min(_CHUNK, _DRAWS // most))
+        weights = [
+            self._by_rows("log_prob_rows", x, own, y=y, chunk=chunk, samples=size)
+            for own, size in zip(tf.unstack(rows, num=len(sizes)), sizes)
+        ]
+        if len(sizes) == 1:
+            return weights[0]
+        sums = [each + math.log(size) for each, size in zip(weights, sizes)]
+        return tf.reduce_logsumexp(tf.stack(sums), axis=0) - math.log(samples)
 
     def row_function(self, name: str, **options: Any) -> Callable[..., Any]:
         """The row-wise function of a name with its options bound; a back end may trace it."""
         return functools.partial(getattr(self, name), **options)
+
+    @property
+    def draws_a_call(self) -> int:
+        """Most importance samples of a row that one call of `log_prob_rows` takes."""
+        return _DRAWS
 
     # --- what a back end defines ------------------------------------------------------------------
     #
@@ -303,6 +332,11 @@ class Verbs:
         raise NotImplementedError
 
     @property
+    def has_features(self) -> bool:
+        """Whether `features` are known."""
+        return False
+
+    @property
     def has_discriminator_features(self) -> bool:
         """Whether a discriminator has a hidden layer of x alone."""
         return False
@@ -316,16 +350,17 @@ class Verbs:
 FACTS = tuple(Verbs.__annotations__)
 
 
-def in_chunks(function: Callable[..., Any], *inputs: Any) -> Any:
-    """Calls `function` with at most 512 rows of the inputs at a time, and joins its outputs."""
+def in_chunks(function: Callable[..., Any], *inputs: Any, chunk: int = _CHUNK) -> Any:
+    """Calls `function` with at most so many rows of the inputs at a time, and joins its outputs.
+
+    In a graph it is one call: how many rows there are may not be known yet.
+    """
+    if tf.inside_function():
+        return function(*map(tf.convert_to_tensor, inputs))
     parts = [
-        function(*(tf.convert_to_tensor(each[start : start + _CHUNK]) for each in inputs))
-        for start in range(0, len(inputs[0]), _CHUNK)
+        function(*(tf.convert_to_tensor(each[start : start + chunk]) for each in inputs))
+        for start in range(0, len(inputs[0]), chunk)
     ]
     if len(parts) == 1:
         return parts[0]
     return tf.nest.map_structure(lambda *rows: tf.concat(rows, axis=0), *parts)
-
-
-def _row_seeds(n: int, seed: int | None) -> tf.Tensor:
-    return seeds.row_seeds(n, checks.seed(seed))

@@ -105,7 +105,13 @@ def test_npz_of_bytes_is_scaled_and_has_a_channel(tmp_path):
 def test_npz_with_the_usual_names_compressed_and_fortran_ordered(tmp_path):
     x = np.random.default_rng(0).random((12, 4, 5, 3))
     path = tmp_path / "b.npz"
-    np.savez_compressed(path, x_train=np.asfortranarray(x), y_train=np.arange(12)[:, None] % 3)
+    np.savez_compressed(
+        path,
+        x_train=np.asfortranarray(x),
+        y_train=np.arange(12)[:, None] % 3,
+        x_test=x,
+        y_test=np.zeros(12, int),
+    )
     dataset = zoo.data.load(f"npz:{path}")
     assert dataset.image_shape == (4, 5, 3) and dataset.num_classes == 3
     np.testing.assert_array_equal(dataset.arrays("train")["x"], x.astype(np.float32))
@@ -137,7 +143,7 @@ NAN[9, 3, 3, 0] = np.nan
         ({"x": IMAGES, "y": np.arange(9)}, ValueError, "each of 10 examples, not 9"),
         ({"x": IMAGES, "y": np.arange(10) - 1}, ValueError, "classes from 0"),
         ({"x": IMAGES, "y": np.linspace(0, 1, 10)}, ValueError, "integers"),
-        ({"x": NAN}, ValueError, "without NaN"),
+        ({"x": NAN}, ValueError, "of finite numbers"),
         ({"x": FLOATS * 255}, ValueError, "Divide by 255"),
         ({"x": FLOATS * 2 - 1.5}, ValueError, "Rescale"),
         ({"x": IMAGES.astype(np.int64)}, TypeError, "astype"),
@@ -181,12 +187,13 @@ def test_sub_folders_are_classes(tmp_path):
     dataset = zoo.data.load(f"folder:{tmp_path}")
     assert dataset.class_names == ("cat", "dog", "emu") and dataset.num_classes == 3
     assert dataset.image_shape == (5, 4, 3)
-    arrays = dataset.arrays("train")
+    found = [dataset.arrays(split) for split in ("train", "test")]
+    arrays = {key: np.concatenate([each[key] for each in found]) for key in ("x", "y")}
     values = np.rint(arrays["x"][:, 0, 0, 0] * 255).astype(int)
     np.testing.assert_array_equal(np.sort(values), np.arange(30))
     assert not np.array_equal(values, np.sort(values))  # the file list is shuffled
     np.testing.assert_array_equal(arrays["y"], values % 3)
-    assert dataset.size("validation") == 3
+    assert [dataset.size(split) for split in dataset.splits] == [27, 2, 3]
 
 
 def test_flat_folder_of_several_kinds_resized(tmp_path):

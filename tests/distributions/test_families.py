@@ -15,7 +15,7 @@ from zoo.distributions.families import FAMILIES, family_of
 tfd = tfp.distributions
 
 # Families that exports cannot rebuild: priors, which they need not, and what is known by its draws.
-PRIORS = {"uniform", "one_hot", "correlated_normal", "mixture", "blocks", "flow"}
+PRIORS = {"uniform", "correlated_normal", "mixture", "blocks", "flow"}
 BY_DRAWS = {"implicit", "autoregressive"}
 
 

@@ -8,7 +8,9 @@ from tests import helpers
 from tests.conformance.cases import sgd
 from tests.methods.tiny import (
     assert_standard_normal,
+    check_labelled_batches_leave_the_population_alone,
     constant,
+    linear,
     logit,
     moved,
     phase,
@@ -97,6 +99,33 @@ def test_three_phases_in_turn_each_with_its_players():
         {"encoder", "code_discriminator", "class_discriminator"},
         {"encoder"},
     ]
+
+
+@pytest.mark.parametrize("kind", ["normal", "implicit"])
+def test_the_code_s_discriminator_sees_draws_of_the_posterior(kind, monkeypatch):
+    # q(z|x) = N(x, 3^2): of means alone the codes would have the variance of x.
+    eye, zero = np.eye(D, dtype=np.float32), np.zeros([D, D], np.float32)
+    if kind == "normal":
+        encoder = linear(2 * D)
+        weights = [np.concatenate([eye, zero], axis=1), np.float32([0, 0, *[np.log(3)] * 2])]
+    else:
+        encoder = Stack((dense(D, activation="linear", extra=True),))
+        weights = [np.concatenate([eye, 3 * eye]), np.zeros(D, np.float32)]
+    model, x = sgd(aae(encoder=encoder, encoder_output=kind), rate=0.0), batch(3000)
+    encoder.set_weights(weights)
+    seen = seen_by(model, "code_discriminator", monkeypatch)
+    model.play(model.regularisation, tf.constant(x))
+    ((codes,),) = seen
+    assert_standard_normal(codes[:3000])
+    assert_standard_normal((codes[3000:] - x) / 3)
+
+
+def test_labelled_batches_leave_the_population_alone():
+    row = dense(8, activation="tanh", norm=True)
+    for make, units in ((aae, K + D), (informed, D)):
+        model = sgd(make(encoder=stack(units, 1, row), num_classes=K), rate=0.0)
+        data = semi_supervised_batch()
+        check_labelled_batches_leave_the_population_alone(model, data, "encoder")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,16 @@ import pytest
 import tensorflow as tf
 
 from tests import helpers
-from tests.methods.tiny import constant, linear, pair, phase
-from tests.small import D, batch, gradients, hidden, nets, sgd, stack, weights
+from tests.methods.tiny import (
+    check_labelled_batches_leave_the_population_alone,
+    check_supervised_on_labelled_examples,
+    constant,
+    linear,
+    pair,
+    phase,
+    seen_by,
+)
+from tests.small import D, batch, check_moved_at_once, gradients, hidden, nets, sgd, stack, weights
 from zoo.methods.ali import ALI
 from zoo.networks.stack import Pair, Stack, dense
 
@@ -26,14 +34,7 @@ def test_both_players_move_at_once():
     model.train_step(x)
     after = weights(model)
     assert int(model.play_counter) == 1
-    for player in before:  # w - 0.1 g, both gradients taken before either update
-        for w, g, now in zip(before[player], moves[player], after[player], strict=True):
-            np.testing.assert_allclose(now, w - 0.1 * g, atol=1e-6)
-    # In turn, the generator would answer the discriminator's new weights: another step.
-    for variable, value in zip(in_turn.player_variables["discriminator"], after["discriminator"]):
-        variable.assign(value)
-    others = gradients(in_turn, in_turn.game, x)["generator"]
-    assert max(np.abs(a - b).max() for a, b in zip(others, moves["generator"])) > 1e-4
+    check_moved_at_once(in_turn, x, before, moves, after)
 
 
 def test_both_players_pay_2_ln_2_at_logits_0():
@@ -234,6 +235,19 @@ def test_labels_reach_encoder_decoder_and_discriminator(options, label, other):
     assert np.isfinite(float(model.test_step({"x": x, "y": y})["generator_loss"]))
 
 
+def test_in_one_play_a_row_has_the_same_label_in_all_networks(monkeypatch):
+    model, y = sgd(ali(num_classes=K)), np.array([2, 0, 1, 1], np.int32)
+    roles = ("encoder", "decoder", "discriminator")
+    encoded, decoded, judged = (seen_by(model, role, monkeypatch) for role in roles)
+    model.train_step({"x": batch(4), "y": y})
+    ((x, of_x),), ((of_z,),), ((_, z, of_pairs),) = encoded, decoded, judged
+    told = np.eye(K)[y]
+    np.testing.assert_array_equal(x, batch(4))
+    np.testing.assert_array_equal(of_x, told)
+    np.testing.assert_array_equal(of_z, np.concatenate([z[4:], told], axis=1))
+    np.testing.assert_array_equal(of_pairs, np.concatenate([told, told]))
+
+
 def test_the_map_of_a_label_is_linear_and_its_own_in_each_network():
     encoder, decoder = linear(2 * D), linear(D)
     model, y = ali(encoder=encoder, decoder=decoder, num_classes=K), np.array([2, 0, 1])
@@ -300,6 +314,19 @@ def test_labels_teach_the_discriminator_alone():
         np.testing.assert_array_equal(a, b)
     pairs = zip(moves[0]["discriminator"], moves[1]["discriminator"])
     assert max(np.abs(a - b).max() for a, b in pairs) > 1e-4
+
+
+def test_labels_are_learned_from_the_labelled_examples(monkeypatch):
+    check_supervised_on_labelled_examples(classifier(), K, monkeypatch)
+
+
+def test_labelled_batches_leave_the_population_alone():
+    row = dense(8, activation="tanh", norm=True)
+    joint = Stack((row, dense(None, activation="linear")), (K + 1,), init_stddev=0.5)
+    discriminator = Pair(Stack(()), Stack(()), joint)
+    model = classifier(encoder=stack(2 * D, 1, row), discriminator=discriminator)
+    data = semi_supervised_batch()
+    check_labelled_batches_leave_the_population_alone(model, data, "encoder", "discriminator")
 
 
 def test_classify_is_the_discriminator_at_the_mean_code():

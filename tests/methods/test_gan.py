@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.methods.tiny import phase
 from tests.small import D, batch, gradients, nets, same, sgd, weights
 from zoo.methods.gan import GAN
+from zoo.networks.stack import Pair, Stack, dense
 
 
 def gan(**options):
-    return GAN(image_shape=(D,), latent_dim=D, **nets("decoder", "discriminator"), **options)
+    networks = nets("decoder", "discriminator")
+    return GAN(image_shape=(D,), latent_dim=D, **networks | options)
 
 
 def test_a_phase_moves_its_player_alone():
@@ -47,6 +50,48 @@ def test_every_update_has_noise_of_its_own(monkeypatch):
         assert np.abs(seen[i] - seen[i - 1]).max() > 1e-3
 
 
+def normalised():
+    """D = 5 times its one feature, x_0 + x_1 normalised over the batch, plus 1."""
+    rows = (
+        dense(1, activation="linear", norm=True, affine=False),
+        dense(None, activation="linear"),
+    )
+    joint = Stack(rows, ())
+    model = gan(discriminator=Pair(Stack(()), None, joint))
+    kernels = {2: np.ones([2, 1]), 1: np.full([1, 1], 5.0)}
+    for variable in joint.trainable_variables:
+        shape = tuple(variable.shape)
+        variable.assign(kernels[shape[0]] if len(shape) == 2 else np.ones(shape))
+    return sgd(model, rate=0.0)
+
+
+def test_batch_normalisation_sees_data_and_samples_apart():
+    # Each batch by itself has mean logit 1, however far from the other; as one it would not.
+    model, x = normalised(), tf.constant(100.0 + batch())
+    seen, apply_each = [], model.apply_each
+    model.apply_each = lambda *a, **k: seen.append(apply_each(*a, **k)) or seen[-1]
+    model.train_step(x)
+    ((of_data, of_samples),) = seen
+    for logits in (of_data, of_samples):
+        np.testing.assert_allclose(np.mean(logits), 1.0, atol=1e-4)
+        np.testing.assert_allclose(np.std(logits), 5.0, rtol=0.05)
+    with phase(model, training=True):  # samples get the same logits in the generator's phase
+        samples = model.apply("discriminator", model.generate(x))
+        np.testing.assert_allclose(np.mean(samples), 1.0, atol=1e-4)
+
+
+def test_without_batch_normalisation_one_call_gives_the_same():
+    model = sgd(gan())
+    x, x_p = tf.constant(batch()), tf.constant(batch(seed=1))
+    with phase(model, training=True):
+        together, apart = (
+            model.apply_each("discriminator", (x,), (x_p,), together=t) for t in (True, False)
+        )
+        for a, b, each in zip(together, apart, (x, x_p), strict=True):
+            np.testing.assert_array_equal(a, b)
+            np.testing.assert_allclose(a, model.apply("discriminator", each), atol=1e-6)
+
+
 def test_both_costs_at_logits_0():
     for loss, cost in (("minimax", -np.log(2.0)), ("non_saturating", np.log(2.0))):
         model = gan(generator_loss=loss)
@@ -69,7 +114,7 @@ def test_the_generators_losses_differ_in_value_and_gradient():
         bias.assign(bias - 4.0)  # the discriminator is sure
         moves[loss] = gradients(model, model.generator_phase, x)["generator"]
         model.play(model.generator_phase, x)
-        costs[loss] = float(model._trackers["generator_loss"].result())
+        costs[loss] = float(model._logs.by_name["generator_loss"].result())
     logit = np.log(np.expm1(-costs["minimax"]))
     assert logit < -1
     np.testing.assert_allclose(costs["non_saturating"], np.log1p(np.exp(-logit)), rtol=1e-4)

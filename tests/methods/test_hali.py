@@ -7,7 +7,16 @@ import pytest
 import tensorflow as tf
 
 from tests import helpers
-from tests.methods.tiny import assert_standard_normal, constant, linear, pair, seen_by, softplus
+from tests.methods.tiny import (
+    assert_standard_normal,
+    check_labelled_batches_leave_the_population_alone,
+    check_supervised_on_labelled_examples,
+    constant,
+    linear,
+    pair,
+    seen_by,
+    softplus,
+)
 from tests.small import D, batch, gradients, hidden, nets, sgd, stack
 from zoo.methods.ali import ALI
 from zoo.methods.hali import HALI
@@ -220,10 +229,11 @@ def test_inpainting_keeps_what_is_known():
 def test_features_are_of_all_levels():
     found = hali((3, 1)).features(batch(4))
     assert list(found) == [
-        *("row_0", "row_1"),
-        *(f"level_{level}_row_{row}" for level in (2, 3) for row in (0, 1)),
+        "row_0",  # of two rows each: the second is the output
+        "level_2_row_0",
+        "level_3_row_0",
     ]
-    assert found["level_3_row_1"].shape == (4, 2)
+    assert found["level_3_row_0"].shape[0] == 4
 
 
 # --- labels ---------------------------------------------------------------------------------------
@@ -245,6 +255,16 @@ def test_semi_supervised():
     np.testing.assert_allclose(logs["discriminator_loss"], game + supervised, rtol=1e-6)
     np.testing.assert_allclose(logs["generator_loss"], game, rtol=1e-6)
     np.testing.assert_allclose(model.classify(batch(5)), np.tile(outputs[:3], (5, 1)), rtol=1e-6)
+
+
+def test_labels_are_learned_from_the_labelled_examples(monkeypatch):
+    check_supervised_on_labelled_examples(sgd(hali(num_classes=3)), 3, monkeypatch)
+
+
+def test_labelled_batches_leave_the_population_alone():
+    y = np.array([0, 2, 2, 1], np.int32)
+    data = {"x": batch(8), "x_labelled": batch(4, seed=1), "y_labelled": y}
+    check_labelled_batches_leave_the_population_alone(sgd(hali(num_classes=3)), data, "encoder")
 
 
 def test_classify_is_at_the_means_of_all_levels():

@@ -72,6 +72,13 @@ def test_at_the_exact_posterior_the_bound_is_the_evidence():
             np.testing.assert_allclose(found, evidence(x[:, 0]), atol=1e-5)
 
 
+@pytest.mark.parametrize("method", [VAE, IWAE])
+def test_the_reported_bound_knows_no_beta(method):
+    twins = (small(method, beta=beta) for beta in (0.3, 1.0))
+    weighted, plain = (twin.log_prob(batch(), samples=2, seed=0) for twin in twins)
+    np.testing.assert_array_equal(weighted, plain)
+
+
 def test_the_bound_rises_from_the_elbo_with_k():
     # k = 1: the evidence less KL(q || p(z|x)) = ln(1 / r) + (r^2 + (c / s)^2 - 1) / 2, r = t / s.
     r, s = _WIDE[2] / _EXACT[2], _EXACT[2]

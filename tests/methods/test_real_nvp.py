@@ -254,7 +254,7 @@ def test_likelihood_has_no_critic_and_its_loss_is_the_nll():
     assert list(model.networks) == ["flow"] and list(model.player_variables) == ["generator"]
     logs = model.train_step(tf.constant(batch()))
     assert float(logs["generator_loss"]) == float(logs["nll"])
-    assert set(logs) == {"generator_loss", "nll", "generator_gradient_norm"}
+    assert set(logs) == {"loss", "generator_loss", "nll", "generator_gradient_norm"}
 
 
 @pytest.mark.parametrize("objective", ["wgan", "wgan_gp", "sum"])
@@ -280,6 +280,21 @@ def test_only_the_critic_without_penalty_is_clipped(objective, clipped):
     largest = max(np.abs(v).max() for v in model.critic.get_weights())
     assert (largest == np.float32(0.02)) if clipped else (largest > 0.1)
     assert flow > 0.1 and max(np.abs(v).max() for v in model.flow.get_weights()) > 0.1
+
+
+def test_the_critic_is_clipped_after_each_of_its_updates(monkeypatch):
+    model, largest = nvp(objective="wgan", clip_value=0.02, init_stddev=0.1, critic_steps=3), []
+    for name in ("critic_phase", "generator_phase"):
+        phase = getattr(model, name)
+
+        def spy(x, phase=phase):
+            largest.append(max(np.abs(v).max() for v in model.critic.get_weights()))
+            return phase(x)
+
+        monkeypatch.setattr(model, name, spy)
+    sgd(model, rate=1e-1).train_step(tf.constant(batch()))
+    first, *later = largest
+    assert first > 0.1 and later == [np.float32(0.02)] * 3
 
 
 def test_a_wgan_s_flow_has_no_gradient_of_the_likelihood():

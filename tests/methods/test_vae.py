@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.methods.tiny import phase
 from tests.small import D, batch, nets, sgd
 from zoo import seeds
 from zoo.methods.vae import VAE
@@ -79,12 +80,32 @@ def test_it_reaches_the_truth_on_a_gaussian():
 def test_warm_up_of_the_kl_term():
     model = sgd(vae(kl_warm_up_steps=4, beta=2.0), rate=0.0)
     for step in range(6):
-        assert float(model.warm_up()) == min(step / 4, 1.0)
+        with phase(model, training=True):
+            assert float(model.warm_up()) == min(step / 4, 1.0)
         logs = {k: float(v) for k, v in model.train_step(tf.constant(batch())).items()}
         [t.reset_state() for t in model.metrics]
         weight = 2.0 * min(step / 4, 1.0)
         expected = logs["reconstruction_loss"] + weight * logs["kl"]
         np.testing.assert_allclose(logs["model_loss"], expected, rtol=1e-4)
+
+
+def test_the_logged_elbo_is_free_of_beta_and_warm_up():
+    model, x = sgd(vae(kl_warm_up_steps=10, beta=2.0), rate=0.0), tf.constant(batch())
+    logs = model.train_step(x)  # the share of the KL term is 0
+    for side in (logs, model.test_step(x)):
+        elbo = -side["reconstruction_loss"] - side["kl"]
+        np.testing.assert_allclose(side["elbo"], elbo, rtol=1e-5)
+
+
+def test_evaluated_losses_are_at_full_weight():
+    # Else the best checkpoint would be one of the warm-up.
+    x, found = tf.constant(batch()), []
+    for steps in (0, 1000):
+        logs = sgd(vae(kl_warm_up_steps=steps, beta=2.0)).test_step(x)
+        expected = logs["reconstruction_loss"] + 2.0 * logs["kl"]
+        np.testing.assert_allclose(logs["model_loss"], expected, rtol=1e-5)
+        found.append(float(logs["model_loss"]))
+    assert found[0] == found[1]
 
 
 def test_the_monte_carlo_kl_is_near_the_analytic_one():

@@ -4,7 +4,7 @@ import contextlib
 
 import numpy as np
 
-from tests.small import hidden
+from tests.small import batch, hidden
 from zoo import seeds
 from zoo.model.game import Phase, entered
 from zoo.networks.stack import Pair, Stack, dense
@@ -37,8 +37,15 @@ def constant(network, *logits):
 @contextlib.contextmanager
 def phase(model, training=False):
     """Inside, phases of a compiled model can be called; each time with the same noise."""
-    with entered(Phase(seeds.fold(model.seed, "a test"), training)):
+    with entered(Phase(seeds.fold(model.seed, "a test"), training, places=_Forgetful())):
         yield
+
+
+class _Forgetful(set):
+    """Places of draws that may be drawn again, as each call of a phase is one by itself."""
+
+    def add(self, place):
+        pass
 
 
 def seen_by(model, role, monkeypatch):
@@ -52,6 +59,48 @@ def seen_by(model, role, monkeypatch):
 
     monkeypatch.setattr(model, "apply", spy)
     return seen
+
+
+def check_supervised_on_labelled_examples(model, k, monkeypatch):
+    """Labels are learned from x_labelled, row by row: from D's logits of x_labelled and its codes.
+
+    The streams are as long as each other, so that one could be taken for the other.
+    """
+    y = np.array([0, 2, 2, 1, 0, 1], np.int32)
+    data = {"x": batch(6), "x_labelled": batch(6, seed=1), "y_labelled": y}
+    encoded, seen = (seen_by(model, role, monkeypatch) for role in ("encoder", "discriminator"))
+    losses = model.losses_of(data)
+    (pairs, _), (x, z) = seen
+    np.testing.assert_array_equal(pairs[:6], data["x"])
+    for labelled in (x, encoded[-1][0]):
+        np.testing.assert_array_equal(labelled, data["x_labelled"])
+    logits = model.discriminator(x, z).numpy()[:, :k]
+    told = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(6), y]
+    assert np.ptp(told) > 0.1  # it matters which label a row has
+    outputs = model.discriminator(*seen[0]).numpy()
+    logit = np.log(np.exp(outputs[:, :k]).sum(axis=1)) - outputs[:, k]
+    game = np.logaddexp(0, -logit[:6]).mean() + np.logaddexp(0, logit[6:]).mean()
+    np.testing.assert_allclose(losses["discriminator"], game + told.mean(), rtol=1e-5)
+
+
+def check_labelled_batches_leave_the_population_alone(model, data, *roles):
+    """A step moves the statistics of these networks as if it had no labelled examples.
+
+    Args:
+        data: a semi-supervised batch; another with other labelled images gives the same.
+    """
+    variables = [v for role in roles for v in model.networks[role].variables if not v.trainable]
+    moving, kept = [v.numpy() for v in variables], []
+    start = {name: v.numpy() for name, v in model.state.items()}
+    for each in (data, data | {"x_labelled": 5.0 + 3.0 * data["x_labelled"]}):
+        for name, variable in model.state.items():
+            variable.assign(start[name])
+        model.train_step(each)
+        kept.append([v.numpy() for v in variables])
+    assert moving
+    for before, one, other in zip(moving, *kept, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert np.abs(one - before).max() > 1e-4
 
 
 def states(model):

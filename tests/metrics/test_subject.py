@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.metrics.toys import LABELLED, TOY, Clusters, Data, Hierarchy, Linear, labelled
+from tests.metrics.toys import LABELLED, TOY, Clusters, Data, Grey, Hierarchy, Linear, labelled
 from zoo import metrics
 from zoo.metrics import likelihood, subject
 
@@ -45,12 +45,13 @@ def test_features_of_all_levels_join_the_hidden_ones_but_not_the_codes():
     found = subject.Subject(Hierarchy(), LABELLED)
     x = LABELLED.arrays("test")["x"]
     assert found.codes("test")["mean"].shape == (40, 2)
-    expected = np.concatenate([np.zeros((40, 3)), x / 2, x[:, 1:] / 2], axis=1)
+    expected = np.concatenate([np.zeros((40, 3)), x, x / 2, x[:, 1:] / 2], axis=1)
     np.testing.assert_allclose(found.features("test")["mean"], expected, rtol=1e-6)
     measured = metrics.evaluate(
         Hierarchy(), LABELLED, metrics=["svm_error"], svm_features="hidden", svm_repeats=1
     )
-    assert "codes of every level" in measured["svm_error"]["protocol"]
+    protocol = measured["svm_error"]["protocol"]
+    assert "hidden layers of each encoder" in protocol and "level 2: means of q(z|x)" in protocol
 
 
 # --- clusters ---------------------------------------------------------------------------------
@@ -99,6 +100,24 @@ def test_probabilities_that_float32_rounds_to_one_are_told_apart():
     assert 1.0 - near == pytest.approx(3 * math.exp(-20), rel=1e-4)
 
 
+def test_the_surest_example_is_told_where_float64_rounds_to_one_too():
+    x = np.array([[2.0, 0.0], [3.0, 0.0]], np.float32)  # odds e^40 / 3 and e^60 / 3
+    odds = subject.Subject(Clusters(), Data(2, test={"x": x})).clusters("test")["log_odds"]
+    np.testing.assert_allclose(odds.max(axis=1), [40 - math.log(3), 60 - math.log(3)], rtol=1e-6)
+    # Of the others q = e^-40 and e^-60, and 1 - q is 1.
+    np.testing.assert_allclose(odds.min(axis=1), [-40, -60], rtol=1e-6)
+
+
+def test_on_validation_one_half_names_the_clusters_and_the_other_is_measured():
+    validation = labelled(60, 2)
+    validation["y"][1::2] = 1 - validation["y"][1::2]  # of every other example another name
+    data = Data(2, **LABELLED.splits, validation=validation)
+    found = metrics.evaluate(Clusters(), data, split="validation", metrics=["clustering_error"])
+    assert found["clustering_error"]["value"] == 1.0 and found["clustering_error"]["n"] == 30
+    assert "30 validation" in found["clustering_error"]["protocol"]
+    assert "measured on the rest" in found["clustering_error"]["protocol"]
+
+
 # --- likelihoods ------------------------------------------------------------------------------
 
 
@@ -117,7 +136,7 @@ def test_bounds_take_as_many_samples_as_they_say(name, samples):
 
 
 def test_likelihoods_are_computed_once():
-    model = Linear(image_shape=(2, 1, 1), proper=True)
+    model = Grey(image_shape=(2, 1, 1))
     rows = {"x": np.zeros((5, 2, 1, 1), np.float32)}
     model.log_prob = lambda x, **given: model.calls.append(given) or np.zeros(len(x))
     names = ["nll", "bits_per_dim", "nll_of_train_data", "bits_per_dim_of_train_data"]

@@ -1,5 +1,6 @@
 """Models and data whose every number is known, for the tests of what is measured."""
 
+import contextlib
 import math
 
 import numpy as np
@@ -13,6 +14,8 @@ tfd = tfp.distributions
 
 class Data:
     """Splits of given arrays with the interface of `zoo.data.Dataset`."""
+
+    default_split = "test"
 
     def __init__(self, num_classes=None, modes=None, binary=False, labels=None, **splits):
         self.splits, self.num_classes, self.binary = splits, num_classes, binary
@@ -34,7 +37,7 @@ class Linear:
 
     image_shape, density, conditional = (2,), "lower_bound", False
     num_attributes, dequantises = None, False
-    levels, parts, has_discriminator_features = 1, ("z",), False
+    levels, parts, has_discriminator_features, has_features = 1, ("z",), False, True
     code_dim, code_classes = 2, None
     prior = property(lambda self: distributions.standard_normal(2))
     capabilities = frozenset({"sample", "encode", "decode", "reconstruct", "log_prob", "classify"})
@@ -52,7 +55,14 @@ class Linear:
     def decode(self, z, y=None):
         return distributions.normal(z, 1.0)
 
-    def features(self, x):
+    def inference(self):
+        return contextlib.nullcontext()
+
+    def decode_rows(self, z, rows, y=None):
+        p = self.decode(z)
+        return {"mean": p.mean(), "sample": distributions.sample_rows(p, rows, "x")}
+
+    def features(self, x, y=None):
         return {f"row_{i}": tf.fill([len(x), 3, i + 1], float(i)) for i in range(5)}
 
     def reconstruct(self, x, y=None, level=1, seed=None):
@@ -69,6 +79,16 @@ class Linear:
         return self.proper
 
 
+class Grey(Linear):
+    """p(x|z) of images: a mass on 256 levels, in place of a density."""
+
+    image_shape = (4, 4, 1)
+
+    def decode(self, z, y=None):
+        loc = tf.zeros([len(z), *self.image_shape])
+        return distributions.one_event(distributions.DiscretisedLogistic(loc, loc + 0.1))
+
+
 class Hierarchy(Linear):
     """Level 2 knows the second coordinate alone, and reconstructs the first with the other sign."""
 
@@ -81,8 +101,8 @@ class Hierarchy(Linear):
     def reconstruct(self, x, y=None, level=1, seed=None):
         return x if level == 1 else x * [-1.0, 1.0]
 
-    def features(self, x):
-        return {"row_0": tf.zeros([len(x), 3])}
+    def features(self, x, y=None):
+        return {"row_0": tf.zeros([len(x), 3]), "level_2_row_0": x}
 
     def discriminator_features(self, x):
         return x[:, :1] ** 3
@@ -94,7 +114,7 @@ class Clusters(Linear):
     parts = ("z", "y", "style")
     capabilities = Linear.capabilities - {"classify"}
 
-    def encode(self, x, y=None, part="z"):
+    def encode(self, x, y=None, level=1, part="z"):
         if part == "z":
             return super().encode(x)
         right, up = tf.cast(x[:, 0] > 0, tf.int32), tf.cast(x[:, 1] > 0, tf.int32)

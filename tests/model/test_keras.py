@@ -27,6 +27,7 @@ def test_fit_validates_and_stops_early():
     )
     assert len(history.history["model_loss"]) == len(seen) == 2  # the second is no better by 1e9
     names = {"model_loss", "reconstruction_loss", "kl"}
+    names |= {"loss"}
     assert set(model.log_names) == names | {"model_gradient_norm"}  # none without an update
     assert set(seen[0]) == set(model.log_names) | {f"val_{name}" for name in names}
     for logs in seen:  # negative ELBO = reconstruction + KL, in training and in validation

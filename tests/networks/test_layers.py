@@ -71,3 +71,14 @@ def test_untied_bias_is_one_for_each_pixel_and_channel():
     bias = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     layer.bias.assign(bias)
     np.testing.assert_array_equal(layer(tf.ones([5, 2, 3, 4])), np.tile(1 + bias, (5, 1, 1, 1)))
+
+
+def test_a_frozen_batch_normalisation_keeps_its_statistics():
+    layer = BatchNorm()
+    x = tf.constant(np.random.default_rng(0).normal(3, 2, size=(16, 4)), tf.float32)
+    layer(x, training=True)
+    layer.trainable = False
+    before = [np.array(v) for v in layer.variables]
+    np.testing.assert_array_equal(layer(x, training=True), layer(x, training=False))
+    for old, variable in zip(before, layer.variables, strict=True):
+        np.testing.assert_array_equal(old, variable)

@@ -1,10 +1,13 @@
 """Masked networks: who sees whom, by perturbation; sampling by columns against whole passes."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from zoo.networks import MADE, PixelStack
+from zoo.networks.noise import Dropout
 
 SHAPE = (5, 6, 2)
 
@@ -129,6 +132,16 @@ def test_dropout_is_drawn_by_seed_and_only_in_training():
     np.testing.assert_array_equal(one, again)
     assert np.abs(one - other).max() > 1e-3
     np.testing.assert_array_equal(network(x), network(x, training=False, seed=tf.constant([1, 2])))
+
+
+def test_every_gate_drops_by_a_mask_of_its_own(monkeypatch):
+    masks, draw = [], Dropout._bytes
+    spy = lambda layer, shape, seed: masks.append(draw(layer, shape, seed)) or masks[-1]
+    monkeypatch.setattr(Dropout, "_bytes", spy)
+    stack(dropout=0.5, layers=3)(images(2), training=True, seed=tf.constant([1, 2]))
+    assert len(masks) == 6  # two stacks of three layers
+    for one, other in itertools.combinations(masks, 2):
+        assert np.mean(one.numpy() == other.numpy()) < 0.05  # bytes: by chance 1 in 256
 
 
 def test_made_is_autoregressive():

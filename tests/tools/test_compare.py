@@ -25,7 +25,8 @@ def a_run(path, metrics, data="digits", settings=SETTINGS):
     """The directory of a run that has been measured."""
     path.mkdir(parents=True)
     (path / "flags.cfg").write_text("--method=vae\n--dataset=digits\n")
-    (path / "identity.json").write_text(json.dumps({"data": data}))
+    identity = {"method": "vae", "hyper_parameters": {}, "data": data}
+    (path / "identity.json").write_text(json.dumps(identity))
     evaluation = {"step": 7, "which": "newest", "metrics": metrics}
     if settings is not None:
         evaluation["settings"] = settings
@@ -140,7 +141,7 @@ def test_runs_are_measured_first_and_once(trained, run_tool, tmp_path):
     for path in paths:
         shutil.copytree(trained, path, ignore=shutil.ignore_patterns("evaluation.json"))
     flags = ("--limit=20", "--metrics=reconstruction_mse,nll", "--iwae_samples=2")
-    done = run_tool("compare.py", *paths, *flags)
+    done = run_tool("compare.py", *paths, "--allow=tests.small", *flags)
     assert done.returncode == 0, done.stderr
     title, header, _, mse, *_ = done.stdout.splitlines()
     assert title.startswith("digits; split test; limit 20; iwae_samples 2 (")

@@ -7,20 +7,21 @@ import evaluate
 import pytest
 import train
 
-from zoo import ledger
+from zoo import files
 from zoo.metrics import names
 
+ALLOW = "--allow=tests.small"  # the module of the method that `trained` is of
 FEW = ("--limit=50", "--svm_repeats=2", "--iwae_samples=2")
 
 
 def test_evaluation_is_printed_and_kept(trained, run_tool):
-    done = run_tool("evaluate.py", f"--run_dir={trained}", *FEW, COLUMNS="80")
+    done = run_tool("evaluate.py", f"--run_dir={trained}", ALLOW, *FEW, COLUMNS="80")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     numbers, legend, protocols = done.stdout.split("\n\n")
     header, *rows = numbers.splitlines()
     assert header.split() == ["metric", "value", "+-", "std", "n", "split"]
-    evaluation = ledger.read_json(trained / "evaluation.json")
+    evaluation = files.read_json(trained / "evaluation.json")
     assert evaluation["step"] == 4
     assert evaluation["settings"] == {
         "split": "test",
@@ -47,14 +48,12 @@ def test_evaluation_is_printed_and_kept(trained, run_tool):
 
 def test_a_gan_of_images_is_told_what_can_be_asked_for(in_tmp_path, capsys):
     arguments = ["--method=tests.small:InTurn", "--dataset=digits", "--steps=1", "--run_dir=run"]
-    assert (
-        common.main(train.run, common.RUN_FLAGS, ["train.py", *arguments, "--sample_every=0"]) == 0
-    )
+    assert common.main(train.run, train.FLAGS, ["train.py", *arguments, "--sample_every=0"]) == 0
     capsys.readouterr()
     assert common.main(evaluate.run, evaluate.FLAGS, ["evaluate.py", "--run_dir=run"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert "--metrics=parzen,wasserstein_critic," in line
-    assert ledger.read_json(in_tmp_path / "run" / "evaluation.json")["metrics"] == {}
+    assert files.read_json(in_tmp_path / "run" / "evaluation.json")["metrics"] == {}
 
 
 def test_a_table_of_numbers():

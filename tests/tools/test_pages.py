@@ -318,6 +318,26 @@ def test_densities_of_pixels_are_told_from_masses():
     assert text.count("*density*: of a normal p(x|z)") == 1
 
 
+def test_independent_pixels_stand_below_the_likelihoods():
+    figures = {"nll": 82.0, "nll_independent_pixels": 107.4, "one_nn_accuracy": 0.5}
+    entries = {
+        ("pixel_cnn", "digits"): measured({"nll": 90.0}),
+        ("vlae", "digits"): measured(figures),
+    }
+    lines = lines_of(entries)
+    assert "| *independent pixels* | 107.4 |  |  |" in lines
+    entries["vlae", "digits"] = measured({"nll": 82.0})
+    assert not any("independent" in line for line in lines_of(entries))
+
+
+def test_on_what_settings_were_chosen_is_read_in_the_header_and_marked():
+    text = "# Paper.\n# Chosen: on the test split,\n# by one seed.\n# Network: auto.\n\n--a=1\n"
+    assert sources.chosen(text) == "on the test split, by one seed."
+    assert sources.chosen("# Network: auto.\n") == ""
+    assert sources.Config("", "", {}, "on the test split, by one seed.").optimistic
+    assert not sources.Config("", "", {}, "on validation examples.").optimistic
+
+
 def test_what_was_not_run_is_listed_with_the_papers_number():
     figure = {"nll": {"value": 79.03, "source": "table 1", "status": "recalled"}}
     lines = lines_of({("vae", "digits"): an_entry()}, paper=figure, vae="mnist")

@@ -15,7 +15,7 @@ from PIL import Image
 from zoo import registry
 
 MODULES = {
-    "train": (train, common.RUN_FLAGS),
+    "train": (train, train.FLAGS),
     "evaluate": (evaluate, evaluate.FLAGS),
     "sample": (sample, sample.FLAGS),
     "export": (export, export.FLAGS),
@@ -222,7 +222,7 @@ CASES = {
     "unknown metric": (
         "evaluate",
         nothing,
-        ("--run_dir={1}", "--metrics=reconstruction_mes"),
+        ("--run_dir={1}", "--allow=tests.small", "--metrics=reconstruction_mes"),
         "Did you mean 'reconstruction_mse'?",
     ),
     "metric that does not fit": (
@@ -298,12 +298,19 @@ def test_bad_input_is_refused(name, trained, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "{}", '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}'],
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": ["worker"], "index": 0}}',
+    ],
 )
 def test_malformed_cluster_is_refused(text, in_tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TF_CONFIG", text)
     arguments = ["train.py", *SMALL, "--strategy=multi_worker"]
-    code = common.main(train.run, common.RUN_FLAGS, arguments)
+    code = common.main(train.run, train.FLAGS, arguments)
     check(code, capsys.readouterr().err, "TF_CONFIG")
     assert not list(in_tmp_path.iterdir())
 
@@ -370,7 +377,7 @@ def test_reproduce_refuses(name, in_tmp_path, capsys):
 
 
 def test_refusals_of_reproduce_need_no_tensorflow(run_tool, tmp_path):
-    (tmp_path / "a.cfg").write_text(CONFIG)
+    (tmp_path / "a.cfg").write_text(f"--method={KNOWN}\n--dataset=digits\n")
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import common, reproduce\n"
         "config = ['reproduce.py', '--flagfile=a.cfg', '--draw=x:log:1:2']\n"

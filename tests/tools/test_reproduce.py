@@ -357,6 +357,7 @@ def test_the_picture_of_a_result_is_a_stack(sizes, expected, tmp_path, monkeypat
     monkeypatch.setattr(reproduce, "_TOOLS", tmp_path)
     run_dir = tmp_path / "run"
     (run_dir / "checkpoints").mkdir(parents=True)
-    config = types.SimpleNamespace(run_dir=lambda seed: run_dir, data_dir=None)
+    flags = types.SimpleNamespace(method="vae")
+    config = types.SimpleNamespace(run_dir=lambda seed: run_dir, data_dir=None, flags=flags)
     assert reproduce.make_picture(config, 0, tmp_path / "a.png")
     assert Image.open(tmp_path / "a.png").size == expected

@@ -21,6 +21,7 @@ from zoo import ledger
 from zoo.training import checkpoints
 
 TOOLS = common.ROOT / "tools"
+ALLOW = "--allow=tests.small"  # the module of the method that `trained` is of
 
 
 def call(tool, *arguments):
@@ -82,7 +83,9 @@ def test_a_run_begins_with_the_weights_of_another(trained, small, tmp_path, caps
 
 
 def test_pictures_are_drawn_and_named(trained, run_tool, tmp_path):
-    done = run_tool("sample.py", f"--run_dir={trained}", "--n=9", f"--out={tmp_path / 'out'}")
+    done = run_tool(
+        "sample.py", f"--run_dir={trained}", ALLOW, "--n=9", f"--out={tmp_path / 'out'}"
+    )
     assert done.returncode == 0, done.stderr
     paths = [pathlib.Path(line) for line in done.stdout.splitlines()]
     assert [path.name for path in paths] == [
@@ -100,7 +103,7 @@ def test_pictures_are_drawn_and_named(trained, run_tool, tmp_path):
 
 def test_the_export_is_a_model_with_the_verbs(trained, run_tool, tmp_path, capsys):
     out = tmp_path / "exported"
-    flags = (f"--run_dir={trained}", f"--export_dir={out}")
+    flags = (f"--run_dir={trained}", ALLOW, f"--export_dir={out}")
     done = run_tool("export.py", *flags)
     assert done.returncode == 0, done.stderr
     assert call(export, *flags) == 0

@@ -1,21 +1,25 @@
 """Checkpoints: whole or absent, exact, and particular about which model they belong to."""
 
 import errno
+import io
 import json
+import os
 import resource
 import types
+import zipfile
 
 import keras
 import ml_dtypes
 import numpy as np
 import pytest
 
+from tests import helpers
 from zoo.training import checkpoints, stops
 
 
-def a_model(value=0.0, shape=(3,)):
+def a_model(value=0.0, shape=(3,), step=7):
     state = {
-        "step": keras.Variable(7, dtype="int64"),
+        "step": keras.Variable(step, dtype="int64"),
         "networks/w": keras.Variable(np.full(shape, value, np.float32)),
         "networks/half": keras.Variable(np.full(2, value), dtype="bfloat16"),
     }
@@ -72,14 +76,14 @@ def flip(path):
 )
 def test_a_damaged_newest_is_named_and_the_one_before_used(tmp_path, capfd, damage):
     for step in (1, 2):
-        checkpoints.save(a_model(step), tmp_path, step)
+        checkpoints.save(a_model(step, step=step), tmp_path, step)
     damage(tmp_path / "step-00000002")
     model = a_model()
     assert checkpoints.restore_newest(model, tmp_path)["step"] == 1
     assert values(model)["networks/w"][0] == 1.0
     error = capfd.readouterr().err
     assert error.count("\n") == 1 and "step-00000002" in error
-    checkpoints.save(a_model(2), tmp_path, 2)  # reached again: replaces the damaged one
+    checkpoints.save(a_model(2, step=2), tmp_path, 2)  # reached again: replaces the damaged one
     assert checkpoints.restore_newest(model, tmp_path)["step"] == 2
     assert not list(tmp_path.glob(".tmp*"))
 
@@ -91,10 +95,12 @@ def test_refused_when_none_is_readable(tmp_path, capfd):
     assert checkpoints.restore_newest(a_model(), tmp_path / "empty") is None
 
 
-@pytest.mark.parametrize("change", ["shape", "missing", "surplus"])
+@pytest.mark.parametrize("change", ["shape", "dtype", "missing", "surplus"])
 def test_a_checkpoint_of_another_model_is_refused_in_one_line(tmp_path, change):
     path = checkpoints.save(a_model(1.0), tmp_path, 1)
     other = a_model(shape=(4,) if change == "shape" else (3,))
+    if change == "dtype":
+        other.state["networks/half"] = keras.Variable(np.zeros(2, np.float16))
     if change == "missing":
         other.state["networks/more"] = keras.Variable(0.0)
     if change == "surplus":
@@ -134,3 +140,130 @@ def test_the_manifest_is_plain_json(tmp_path):
     path = checkpoints.save(a_model(), tmp_path, 3)
     manifest = json.loads((path / "manifest.json").read_text())
     assert manifest["sha256"].keys() == {"variables.npz"}
+
+
+# --- what another program, or somebody who means harm, may have written ---------------------------
+
+
+def sealed(path, content=None, **manifest):
+    """Gives a checkpoint other variables and another manifest, and sums that fit."""
+    if content is not None:
+        (path / "variables.npz").write_bytes(content)
+    old = json.loads((path / "manifest.json").read_text())
+    old["sha256"] = {"variables.npz": checkpoints._sha256(path / "variables.npz")}
+    (path / "manifest.json").write_text(json.dumps(old | manifest))
+
+
+def archive(deflated=False, encrypted=False, **members):
+    """The bytes of an archive: of arrays, or of bytes that stand for one."""
+    stream = io.BytesIO()
+    how = zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED
+    with zipfile.ZipFile(stream, "w", how) as file:
+        for name, value in members.items():
+            member = io.BytesIO(value if isinstance(value, bytes) else b"")
+            if not isinstance(value, bytes):
+                np.lib.format.write_array(member, np.asarray(value), version=(1, 0))
+            file.writestr(name.replace("_w", "/w").replace("_h", "/h") + ".npy", member.getvalue())
+    content = bytearray(stream.getvalue())
+    if encrypted:  # a flag of each entry of the directory
+        for entry in range(len(members)):
+            at = [i for i in range(len(content)) if content[i : i + 4] == b"PK\x01\x02"][entry]
+            content[at + 8] |= 1
+    return bytes(content)
+
+
+def header(shape, dtype="<f4"):
+    stream = io.BytesIO()
+    described = {"descr": dtype, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, described)
+    return stream.getvalue()
+
+
+OWN = {"step": np.int64(2), "networks_w": np.zeros(3, np.float32)}
+OWN["networks_half"] = np.zeros(2, np.uint16)
+DAMAGED = {
+    "a header of 4 TB": archive(**OWN | {"networks_w": header((2**40,))}),
+    "a size beyond int64": archive(**OWN | {"networks_w": header((2**70,))}),
+    "a negative size": archive(**OWN | {"networks_w": header((-3,))}),
+    "a member cut short": archive(**OWN | {"networks_w": header((3,)) + bytes(4)}),
+    "no header": archive(**OWN | {"networks_w": b"x" * 200}),
+    "an encrypted member": archive(**OWN, encrypted=True),
+    "a bomb": archive(deflated=True, **OWN | {"networks_w": np.zeros(10**6, np.float32)}),
+    "another step": archive(**OWN | {"step": np.int64(-5)}),
+    "no archive": b"variables",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_an_archive_of_any_content_is_passed_over(tmp_path, capfd, name):
+    for step in (1, 2):
+        checkpoints.save(a_model(step, step=step), tmp_path, step)
+    sealed(tmp_path / "step-00000002", DAMAGED[name])
+    model = a_model()
+    assert checkpoints.restore_newest(model, tmp_path)["step"] == 1
+    assert values(model)["networks/w"][0] == 1.0 and capfd.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"step": np.float64(2)},
+        {"step": np.bool_(True)},
+        {"networks_w": np.zeros(3, np.complex64)},
+        {"networks_w": np.zeros(3, "datetime64[s]")},
+        {"networks_w": np.zeros(3, ">f4")},
+        {"networks_w": np.full(3, "x")},
+        {"networks_w": header((3,), "|O") + bytes(24)},  # a pickle
+        {"networks_w": np.zeros(3, [("a", np.float32)])},
+        {"networks_half": np.zeros(3, np.uint16)},
+        {"networks_w": np.zeros((10**9, 0), np.float32)},
+    ],
+)
+def test_arrays_of_another_kind_are_refused_before_any_is_assigned(tmp_path, other):
+    path = checkpoints.save(a_model(step=2), tmp_path, 2)
+    sealed(path, archive(**OWN | other))
+    model = a_model(1.0)
+    with helpers.refused(ValueError, match="of another model"):
+        checkpoints.restore(model, path)
+    assert values(model)["networks/w"][0] == 1.0 and values(model)["step"] == 7
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {"sha256": {}},
+        {"sha256": []},
+        {"sha256": {"variables.npz": None}},
+        {"sha256": {"../../../../../../dev/zero": "0"}},
+        {"step": True},
+        {"step": 1.0},
+        {"step": None},
+        {"bit_patterns": []},
+        {"bit_patterns": {"networks/w": "bfloat16"}},
+        {"bit_patterns": {"networks/none": "bfloat16"}},
+        {"bit_patterns": {"networks/half": "O"}},
+        {"bit_patterns": {"networks/half": []}},
+    ],
+)
+def test_a_manifest_of_any_content_is_damage(tmp_path, manifest):
+    path = checkpoints.save(a_model(step=1), tmp_path, 1)
+    sealed(path, **manifest)
+    with helpers.refused(checkpoints.Damaged):
+        checkpoints.restore(a_model(), path)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "variables.npz"])
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_only_regular_files_are_opened(tmp_path, name, put):
+    path = checkpoints.save(a_model(step=1), tmp_path, 1)
+    (path / name).unlink()
+    put(path / name)
+    with helpers.refused(checkpoints.Damaged):
+        checkpoints.restore(a_model(), path)
+
+
+def test_a_manifest_nested_without_end_is_damage(tmp_path):
+    path = checkpoints.save(a_model(step=1), tmp_path, 1)
+    (path / "manifest.json").write_text('{"step": ' + "[" * 100_000)
+    with helpers.refused(checkpoints.Damaged):
+        checkpoints.restore(a_model(), path)

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests import helpers
+from zoo import registry
 from zoo.training import run
 
 IDENTITY = {
@@ -30,6 +32,16 @@ def changed(**changes):
     return IDENTITY | changes | {"hyper_parameters": own | inner}
 
 
+def begun(path, flags=None):
+    """A run directory with a checkpoint."""
+    with run.Run(path, IDENTITY, flags) as held:
+        (held.checkpoints / "step-00000001").mkdir(parents=True)
+
+
+def contents(path):
+    return {p.name: p.read_bytes() for p in path.iterdir() if p.is_file()}
+
+
 def test_the_same_identity_continues_and_flags_are_rewritten(tmp_path):
     for flags in ("--steps=10\n", "--steps=20\n"):
         with run.Run(tmp_path / "a" / "b", IDENTITY, flags) as held:
@@ -50,18 +62,24 @@ def test_the_same_identity_continues_and_flags_are_rewritten(tmp_path):
     ],
 )
 def test_another_identity_is_refused_with_what_differs(tmp_path, changes, words):
-    with run.Run(tmp_path, IDENTITY, "--steps=1\n"):
-        pass
-    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    begun(tmp_path, "--steps=1\n")
+    before = contents(tmp_path)
     with pytest.raises(ValueError) as error, run.Run(tmp_path, changed(**changes), "--steps=2\n"):
         pass
     assert words in str(error.value) and "\n" not in str(error.value)
-    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("changes", [{"batch_size": 50}, {"method": "gan"}])
+def test_a_run_without_a_checkpoint_gives_its_directory_to_the_mended_one(tmp_path, changes):
+    with run.Run(tmp_path, IDENTITY):
+        pass
+    with run.Run(tmp_path, changed(**changes)) as held:
+        assert run.read_identity(held.path)["batch_size"] == changes.get("batch_size", 100)
 
 
 def test_a_hyper_parameter_added_since_is_compared_with_its_default(tmp_path):
-    with run.Run(tmp_path, IDENTITY):
-        pass
+    begun(tmp_path)
     own = IDENTITY["hyper_parameters"]
     with run.Run(tmp_path, IDENTITY | {"hyper_parameters": own | {"ema_decay": None}}):
         pass
@@ -128,3 +146,68 @@ def test_no_tensorflow_to_refuse_a_directory():
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "3",
+        "{}",
+        "[" * 100_000,
+        '{"method": 3, "hyper_parameters": {}, "data": ""}',
+        '{"method": "vae", "hyper_parameters": [], "data": ""}',
+        '{"method": "vae", "hyper_parameters": {}}',
+    ],
+)
+def test_an_identity_of_any_content_is_named_in_one_line(tmp_path, text):
+    (tmp_path / "identity.json").write_text(text)
+    with helpers.refused(ValueError, match="identity.json"):
+        run.read_identity(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["identity.json", "flags.cfg"])
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_what_is_no_regular_file_is_not_read(tmp_path, name, put):
+    put(tmp_path / name)
+    with helpers.refused(ValueError, match=name):
+        (run.read_flags if name == "flags.cfg" else run.read_identity)(tmp_path)
+    with helpers.refused(ValueError, match=f"{name} in it to be a file"):
+        run.check_run_dir(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "samples", "events"])
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("")
+    with helpers.refused(ValueError, match=f"{name} in it to be a folder"):
+        run.Run(tmp_path, IDENTITY)
+
+
+@pytest.mark.parametrize("path", [3, None, b"runs", ["runs"]])
+def test_what_is_no_path_is_refused(path):
+    for look in (run.read_identity, run.check_run_dir):
+        with helpers.refused(TypeError, match="Received: run_dir="):
+            look(path)
+
+
+@pytest.mark.parametrize("line", ["steps=3", "--steps", "--flagfile=/etc/passwd", "--a b=3"])
+def test_flags_that_no_run_wrote_are_refused(tmp_path, line):
+    (tmp_path / "flags.cfg").write_text(f"--method=vae\n{line}\n")
+    with helpers.refused(ValueError, match="flags.cfg"):
+        run.read_flags(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["--method=gan", "--latent_dim=3", "--learning_rate=0.1", "--batch_size=50", "--seed=1"],
+)
+def test_flags_and_identity_must_agree(tmp_path, line):
+    agreeing = "--method=ali\n--latent_dim=64\n--learning_rate=2e-4\n--ema_decay=none\n--steps=9\n"
+    described = registry.hyper_parameters("ali")
+    (tmp_path / "flags.cfg").write_text(agreeing)
+    identity = json.loads(json.dumps(IDENTITY))
+    run.check_flags(tmp_path, identity, described)
+    (tmp_path / "flags.cfg").write_text(agreeing + line + "\n")
+    with helpers.refused(ValueError, match=line[2:].partition("=")[0]):
+        run.check_flags(tmp_path, identity, described)

@@ -26,7 +26,7 @@ _SETTINGS = ("labels", "binarise", "batch_size", "steps", "latent_dim", "network
 _FEWEST = 2  # methods that make a comparison, and a column of one
 _DENSITY = (
     "*density*: of a normal p(x|z) of pixels as real numbers in [0, 1], to be compared with others "
-    "of the kind alone; without the word, of the pixels' 256 levels."
+    "of the kind alone; without the word, of the pixels' levels of grey."
 )
 Row = tuple[str, str, Entry]  # method, stem, entry
 
@@ -42,7 +42,7 @@ def render(sources: Sources) -> str:
         f"{figures.LEGEND} ↓ lower is better, ↑ higher is better.",
         "## Index",
         _index(sources),
-        *(part for stem, rows in tables.items() for part in _comparison(stem, rows)),
+        *(part for stem, rows in tables.items() for part in _comparison(stem, rows, sources)),
         "## Not run",
         "`python tools/reproduce.py --flagfile=configs/METHOD/CONFIG.cfg` runs one. In brackets "
         "what the paper prints; italics mark numbers that were not read in the paper itself.",
@@ -86,7 +86,7 @@ def columns_of(rows: list[Row]) -> tuple[list[str], list[Row]]:
     return sorted(columns, key=lambda column: 2 * counts[column] < len(rows)), rows
 
 
-def _comparison(stem: str, rows: list[Row]) -> list:
+def _comparison(stem: str, rows: list[Row], sources: Sources) -> list:
     """The parts of a data set's comparison."""
     columns, rows = columns_of(rows)
     if not rows:
@@ -99,14 +99,29 @@ def _comparison(stem: str, rows: list[Row]) -> list:
         variant = row_stem[len(stem) :].strip("-_")
         label = f"{method}, {variant}" if variant else method
         target = f"results/{method}.md#{method}-{row_stem}"
+        config = sources.configs.get((method, row_stem))
+        label = markdown.link(label, target)
+        label += figures.OPTIMISTIC if config and config.optimistic else ""
         cells = [_cell(column, entry) for column in columns]
         cells += [f"{entry.flags[name]:,}" for name in steps]
         cells += [f"{methods.seconds(entry):,.0f}", f"{len(entry.seeds)}"]
-        lines.append(markdown.row(markdown.link(label, target), *cells))
+        lines.append(markdown.row(label, *cells))
+    lines += _baseline(columns, rows, len(steps) + 2)
     remarks = ", ".join(f"{name} {value}" for name, value in shared.items())
     densities = any(_is_density(c, entry) for c in columns for _, _, entry in rows)
-    note = _DENSITY if densities else ""
-    return [f"## {stem}", f"All: {remarks}." if remarks else "", lines, note]
+    marked = any(figures.OPTIMISTIC in line for line in lines)
+    notes = _DENSITY if densities else "", figures.OPTIMISTIC_LEGEND if marked else ""
+    return [f"## {stem}", f"All: {remarks}." if remarks else "", lines, *notes]
+
+
+def _baseline(columns: list[str], rows: list[Row], others: int) -> list[str]:
+    """A row of what independent pixels reach, where an entry holds it; `others` columns follow."""
+    cells = []
+    for column in columns:
+        name = f"{column}_independent_pixels"
+        found = [entry.metrics[name] for _, _, entry in rows if name in entry.metrics]
+        cells.append(figures.reached(name, found[0]) if found else "")
+    return [markdown.row("*independent pixels*", *cells, *[""] * others)] if any(cells) else []
 
 
 def _cell(column: str, entry: Entry) -> str:
@@ -117,10 +132,14 @@ def _cell(column: str, entry: Entry) -> str:
 
 
 def _is_density(column: str, entry: Entry) -> bool:
-    """Whether a likelihood is of pixels as real numbers, where others are of their 256 levels."""
+    """Whether a likelihood is of pixels as real numbers, where others are of their levels."""
+    if column not in _LIKELIHOODS or column not in entry.metrics:
+        return False
+    if "a density of pixels" in entry.metrics[column].protocol:
+        return True
+    # Entries measured before protocols said so.
     normal = entry.flags.get("decoder_output") == "normal"
-    images = not entry.dataset.startswith("gaussian")
-    return images and normal and column in _LIKELIHOODS and column in entry.metrics
+    return normal and not entry.dataset.startswith("gaussian")
 
 
 def _shared(columns: list[str], rows: list[Row]) -> dict[str, str]:

@@ -12,6 +12,8 @@ LEGEND = (
     "sqrt(p (1 - p) / n) of a share p. Neither says what another seed would give. Without ±, no "
     "error is known."
 )
+OPTIMISTIC = " †"  # beside a figure whose settings were chosen on what is measured
+OPTIMISTIC_LEGEND = "† Its settings were chosen by the test error of one seed: it is optimistic."
 # Shares of the n examples, of which the binomial error can be said.
 _SHARE = re.compile(r"\w+_(error|accuracy|share|agreement)(_hungarian)?(_level_\d+)?")
 

@@ -62,7 +62,10 @@ def how_close(sources: Sources) -> str:
         for metric, figure in entry.paper.items():
             if metric in entry.metrics:
                 here = figures.reached(metric, entry.metrics[metric])
+                config = sources.configs.get((name, stem))
+                here += figures.OPTIMISTIC if config and config.optimistic else ""
                 paper = figures.published(figure)
                 cells = markdown.code(name), stem, metric, paper, here, len(entry.seeds)
                 lines.append(markdown.row(*cells))
-    return "\n".join(lines)
+    optimistic = any(figures.OPTIMISTIC in line for line in lines)
+    return "\n".join([*lines, *(["", figures.OPTIMISTIC_LEGEND] if optimistic else [])])

@@ -67,11 +67,18 @@ class Config:
         path: below the repository.
         command: what runs it.
         paper: {metric: {"value", "source", "status"}}, the paper's numbers for it.
+        chosen: on what its settings were chosen, `# Chosen:` of its header; "" where it is silent.
     """
 
     path: str
     command: str
     paper: dict[str, dict]
+    chosen: str = ""
+
+    @property
+    def optimistic(self) -> bool:
+        """Whether the examples that are measured chose the settings."""
+        return self.chosen.startswith("on the test split")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +135,7 @@ def configs(folder: pathlib.Path, methods: dict) -> dict[tuple[str, str], Config
             path=f"configs/{name}/{path.name}",
             command=command(path.read_text(), f"configs/{name}/{path.name}"),
             paper=ledger.read_paper(path),
+            chosen=chosen(path.read_text()),
         )
         for name in methods
         for path in sorted((folder / name).glob("*.cfg"))
@@ -138,6 +146,12 @@ def command(text: str, path: str) -> str:
     """The line "# command: ..." of a config's header, or the plain command."""
     named = re.search(r"^#\s*command:\s*(.+)$", text, re.I | re.M)
     return named[1].strip() if named else f"python tools/reproduce.py --flagfile={path} --seeds=3"
+
+
+def chosen(text: str) -> str:
+    """The paragraph "# Chosen: ..." of a config's header, or ""."""
+    found = re.search(r"^#\s*Chosen:\s*(.+(?:\n# (?!\w+:).*)*)", text, re.M)
+    return re.sub(r"\s*\n#\s*", " ", found[1]).strip() if found else ""
 
 
 def entries(folder: pathlib.Path) -> dict[tuple[str, str], Entry]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset", "list_sources", "load", "read_images"]
 
+LARGEST = 2**28  # bytes of an image that is decoded whatever the memory limit
 BINARISE = ("threshold", "static", "dynamic")
 # Sources read from TFDS: name -> (TFDS name, {our split: TFDS split}, image_size).
 TFDS_SOURCES = {
@@ -67,8 +68,12 @@ def load(
     | imagenet_resized | [64, 64, 3] | TFDS's / last 10,000 of train / TFDS's `validation` |
     | stacked_mnist | [28, 28, 3] | 60,000 / last 10,000 of train / 10,000 |
     | tfds:NAME | images | TFDS's; without `validation`: the last tenth of train, at most 10,000 |
-    | npz:PATH | arrays `x` (or `x_train`), `y`, `x_test`, `y_test` | the same rule |
-    | folder:PATH | image files, sub-folders are classes | the same rule, files shuffled; no test |
+    | npz:PATH | arrays `x` (or `x_train`), `y`, `x_test`, `y_test` | below |
+    | folder:PATH | image files, sub-folders are classes; or `train/` and `test/` of these | below |
+
+    A source that stores no test split (TFDS's without one, an archive without x_test, a folder
+    without `test/`) has a tenth of its examples drawn for it by a fixed seed, at most 10,000, and
+    another tenth of the rest for validation; of fewer than 30 examples none are drawn.
 
     "Last of train" means the last rows in the source's stored order; they remain in `train` unless
     `validation_held_out` is asked for.
@@ -84,7 +89,8 @@ def load(
         image_size: centre-crop to a square and resize to image_size x image_size.
         cache_dir: where sets over `memory_limit` are kept as raw files; None means
             `data_dir`/zoo_cache, or ~/.cache/zoo without a data_dir.
-        memory_limit: bytes of one split that are still held in memory.
+        memory_limit: bytes of one split that are still held in memory; an image of more (and more
+            than 256 MiB) is refused before it is decoded.
 
     Returns:
         A `Dataset`.
@@ -115,7 +121,9 @@ def load(
 
     from zoo.data import dataset, sources
 
-    source = sources.open_source(name, data_dir=data_dir, image_size=image_size)
+    source = sources.open_source(
+        name, data_dir=data_dir, image_size=image_size, largest=max(memory_limit, LARGEST)
+    )
     return dataset.Dataset(
         source,
         binarise=binarise,

@@ -4,7 +4,6 @@ import copy
 import functools
 import pathlib
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from zoo import checks
 from zoo.data import store
+from zoo.data.levels import binariser, scale
 from zoo.data.source import Source
 from zoo.errors import refusal, unknown
 
@@ -33,6 +33,10 @@ class Dataset:
         num_attributes: A or None.
         class_names: tuple of class (or attribute) names, or None.
         binary: whether every pixel is 0 or 1.
+        validation_in_train: whether the validation rows are the last ones of train, which a run is
+            trained on unless it holds them out.
+        default_split: what is measured or shown unless another split is asked for: "test"; without
+            one a validation split of its own, else "train".
         description: str that changes whenever the examples or their labels do; free of paths.
         splits: names of the splits.
         modes: means [M, D] of a toy mixture, else None.
@@ -69,6 +73,9 @@ class Dataset:
         self.modes, self.mode_stddev = source.modes, source.mode_stddev
         names = {*source.splits, "validation"} if source.validation else source.splits
         self.splits = tuple(s for s in ("train", "validation", "test") if s in names)
+        self.validation_in_train = source.validation > 0
+        own = {"test", "validation"} & set(source.splits)
+        self.default_split = min(own, default="train")
         self.description = source.identity
         if source.verify:
             for split in source.splits:
@@ -104,7 +111,7 @@ class Dataset:
             checks.whole(limit, "limit")
             stop = min(stop, start + limit)
         rows = self._rows(split, self._still)
-        arrays = {"x": _scale(rows.x[start:stop])}
+        arrays = {"x": scale(rows.x[start:stop])}
         if rows.y is not None:
             arrays["y"] = rows.y[start:stop].copy()
         return arrays
@@ -119,7 +126,7 @@ class Dataset:
             raise ValueError(refusal("labels", "an int, given to load", None))
         rows = self._rows("train", self._still)
         y: Any = rows.y  # a data set with a labelled subset has labels
-        return {"x": _scale(rows.x[self._subset]), "y": y[self._subset]}
+        return {"x": scale(rows.x[self._subset]), "y": y[self._subset]}
 
     def with_all_labels(self) -> "Dataset":
         """This data set as it is without `labels`: a label for every example of train."""
@@ -140,7 +147,7 @@ class Dataset:
 
         def batch(start: tf.Tensor) -> dict[str, tf.Tensor]:
             part = slice(start, tf.minimum(start + batch_size, stop))
-            out = {"x": _scale(x[part])}
+            out = {"x": scale(x[part])}
             if labels is not None:
                 out["y"] = labels[part]
             return {
@@ -247,7 +254,7 @@ class Dataset:
             rows = mine(_order(seed, step, count, size))
             if subset is not None:
                 rows = tf.gather(subset, rows)
-            images = _scale(tf.gather(x, rows))
+            images = scale(tf.gather(x, rows))
             if self._binarise == "dynamic":
                 seeds = tf.stack([tf.constant(seed, tf.int64), step])
                 noise = tf.random.stateless_uniform([count, *shape], seeds, alg="philox")
@@ -314,7 +321,7 @@ class Dataset:
         transform = None
         if binarise is not None:
             seed = [_STATIC_SEED, zlib.crc32(f"{source.name}/{split}".encode())]
-            transform = _binariser(binarise, np.random.Generator(np.random.Philox(seed)))
+            transform = binariser(binarise, np.random.Generator(np.random.Philox(seed)))
         return store.collect(
             source.splits[split],
             source.shape,
@@ -364,24 +371,6 @@ def _order(seed: int, step: tf.Tensor, count: int, size: int) -> tf.Tensor:
         return tf.gather(order, positions)
     # One length-2 seed for the vector: twenty times faster than a seed an element.
     return tf.random.experimental.index_shuffle(positions, seeds, tf.constant(size - 1, tf.int64))
-
-
-def _scale(x: Any) -> Any:
-    """uint8 in [0, 255] or float32 -> float32 in [0, 1]; numpy in, numpy out."""
-    if isinstance(x, np.ndarray):
-        return np.asarray(x, np.float32) / np.float32(255) if x.dtype == np.uint8 else np.array(x)
-    return tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else x
-
-
-def _binariser(binarise: str, generator: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
-    """Callable on chunks in stored order that returns uint8 images of 0 and 255."""
-
-    def binarised(x: np.ndarray) -> np.ndarray:
-        x = _scale(x)
-        level = 0.5 if binarise == "threshold" else 1.0 - generator.random(x.shape, np.float32)
-        return (x >= level).astype(np.uint8) * np.uint8(255)
-
-    return binarised
 
 
 def _finish(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -1,19 +1,92 @@
 """Image files: decoded, and brought to the shape that a model takes."""
 
+import math
 import os
 import pathlib
+import warnings
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from zoo.data import resize
 from zoo.errors import refusal
 
+_ORIENTATION = 0x0112  # EXIF's tag
+# Of Pillow's modes; the others, such as palettes, are colours.
+_CHANNELS = {"1": 1, "L": 1, "I": 1, "F": 1, "I;16": 1, "I;16B": 1, "LA": 2, "RGBA": 4}
 
-def decode(file: str | tf.Tensor) -> tf.Tensor:
-    """uint8 [H, W, C] of a PNG, JPEG, BMP or GIF file (its first frame); traceable."""
-    return tf.io.decode_image(tf.io.read_file(file), expand_animations=False)
+
+class Header(NamedTuple):
+    """What is known of an image file before it is decoded.
+
+    Attributes:
+        shape: (H, W, C) of what `decode` will give.
+        orientation: EXIF's, 1 .. 8; 1 is upright.
+    """
+
+    shape: tuple[int, int, int]
+    orientation: int
+
+    @property
+    def bytes(self) -> int:
+        """Of the decoded image."""
+        return math.prod(self.shape)
+
+
+def header(file: str | os.PathLike) -> Header:
+    """Reads shape and orientation of an image file, and none of its pixels.
+
+    Raises:
+        ValueError: no image.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large images: the caller has a limit of its own
+            with Image.open(file) as image:
+                orientation = image.getexif().get(_ORIENTATION, 1)
+                channels = _CHANNELS.get(image.mode, 3)
+                channels += image.mode == "P" and "transparency" in image.info
+                width, height = image.size
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"no image: {error}") from None
+    orientation = orientation if orientation in range(1, 9) else 1
+    turned = orientation > 4
+    shape = (width, height, channels) if turned else (height, width, channels)
+    return Header(shape, orientation)
+
+
+def decode(file: str | tf.Tensor, orientation: int | tf.Tensor = 1) -> tf.Tensor:
+    """uint8 [H, W, C] of a PNG, JPEG, BMP or GIF file (its first frame), upright; traceable.
+
+    16-bit PNGs keep their upper eight bits.
+    """
+    image = tf.io.decode_image(tf.io.read_file(file), expand_animations=False)
+    return upright(image, orientation)
+
+
+def upright(image: tf.Tensor, orientation: int | tf.Tensor) -> tf.Tensor:
+    """Turns and mirrors [H, W, C] as EXIF's orientation says."""
+    one_of = lambda *values: tf.reduce_any(tf.equal(orientation, values))
+    image = tf.cond(one_of(5, 6, 7, 8), lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
+    image = tf.cond(one_of(2, 3, 6, 7), lambda: tf.reverse(image, [1]), lambda: image)
+    return tf.cond(one_of(3, 4, 7, 8), lambda: tf.reverse(image, [0]), lambda: image)
+
+
+def to_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
+    """uint8 [H, W, channels], 1 or 3, of grey or colour with opacity or without; traceable.
+
+    Opacity is left out; colours become grey, and grey becomes colours.
+    """
+    given = tf.shape(image)[-1]
+    image = image[..., : given - (given + 1) % 2]  # of 2 or 4 the last one is the opacity
+    grey = tf.equal(tf.shape(image)[-1], 1)
+    if channels == 3:
+        return tf.cond(grey, lambda: tf.tile(image, [1, 1, 3]), lambda: image)
+    coloured = lambda: tf.image.rgb_to_grayscale(tf.ensure_shape(image, (None, None, 3)))
+    return tf.cond(grey, lambda: image, coloured)
 
 
 def read(paths: Iterable[str | os.PathLike], image_shape: tuple[int, int, int]) -> np.ndarray:
@@ -38,26 +111,15 @@ def read(paths: Iterable[str | os.PathLike], image_shape: tuple[int, int, int]) 
         if not path.is_file():
             raise FileNotFoundError(refusal("images", "image files that exist", str(path)))
         try:
-            image = _with_channels(decode(str(path)), channels)
-        except tf.errors.InvalidArgumentError:
+            image = decode(str(path), header(path).orientation)
+        except (ValueError, tf.errors.InvalidArgumentError):
             expected = "image files that can be decoded (PNG, JPEG, BMP, GIF)"
             raise ValueError(refusal("images", expected, str(path))) from None
-        if image is None:
-            expected = f"images of {channels} channels"
-            raise ValueError(refusal("images", expected, str(path)))
+        if image.shape[-1] != channels:
+            if channels not in (1, 3):
+                raise ValueError(refusal("images", f"images of {channels} channels", str(path)))
+            image = to_channels(image, channels)
         images.append(resize.fit(image, height, width).numpy())
     if not images:
         raise ValueError(refusal("images", "at least one image file", []))
     return np.stack(images).astype(np.float32) / np.float32(255)
-
-
-def _with_channels(image: tf.Tensor, channels: int) -> tf.Tensor | None:
-    """uint8 [H, W, channels], or None where that cannot be."""
-    if image.shape[-1] == channels:
-        return image
-    if image.shape[-1] in (2, 4):  # the last one is the opacity
-        image = image[..., :-1]
-    if image.shape[-1] == channels:
-        return image
-    change = {(3, 1): tf.image.rgb_to_grayscale, (1, 3): tf.image.grayscale_to_rgb}
-    return change.get((image.shape[-1], channels), lambda image: None)(image)

@@ -1,9 +1,11 @@
 """Arrays in an .npz archive, read as a stream so that memory stays flat."""
 
 import functools
+import lzma
 import math
 import os
 import pathlib
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,28 +13,40 @@ from typing import IO
 
 import numpy as np
 
-from zoo.data.source import Chunk, Source, Split, bad, tail
+from zoo import forms
+from zoo.data.source import Chunk, Source, Split, bad, tail, with_test
 
 Header = tuple[tuple[int, ...], np.dtype, bool]  # shape, dtype, Fortran order
 
 _BYTES = 2**24  # read at a time
-_BROKEN = (zipfile.BadZipFile, EOFError, OSError, ValueError, zlib.error, NotImplementedError)
+# NumPy's reader of headers and Python's of archives raise all of these of damage and of malice.
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError, SyntaxError),
+    *(EOFError, OSError, ValueError, TypeError, KeyError, RuntimeError, MemoryError, OverflowError),
+)
+_ARRAYS = ("x", "x_train", "y", "y_train", "x_test", "y_test")
 
 
-def open_npz(name: str, path: str | os.PathLike) -> Source:
+def open_npz(name: str, path: str | os.PathLike, largest: int) -> Source:
     """The archive's arrays `x` (or `x_train`), `y` (`y_train`), `x_test`, `y_test` as a `Source`.
 
-    x is uint8 or bool, or floating point in [0, 1]; [N, H, W], [N, H, W, C], or vectors [N, D],
-    which may hold any finite floats. y is integer [N] (classes 0 .. max), or [N, A] (attributes).
-    Nothing is unpickled.
+    x is read by the rule of `zoo.forms`: images [N, H, W] or [N, H, W, C], or vectors [N, D]. y is
+    integer [N] (classes 0 .. max), or [N, A] (attributes). Without x_test, a tenth of the rows are
+    the test split (`source.held_out`). Other members are not read, and nothing is unpickled.
+
+    Args:
+        name: as the user wrote it.
+        path: of the archive.
+        largest: bytes that an example, or all labels, may have.
     """
     path = pathlib.Path(path).expanduser()
     if not path.is_file():
         raise bad(name, "npz:PATH of a file that exists", kind=FileNotFoundError)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            headers = {key: _header(archive, key) for key in members if key.startswith(("x", "y"))}
+            files = {info.filename: info for info in archive.infolist()}
+            members = {key: files[f"{key}.npy"] for key in _ARRAYS if f"{key}.npy" in files}
+            headers = {key: _header(archive, key) for key in members}
     except _BROKEN as error:
         raise _damaged(name, error) from None
 
@@ -41,15 +55,18 @@ def open_npz(name: str, path: str | os.PathLike) -> Source:
         key = next((option for option in options if option in members), None)
         if key is None:
             if split == "train":
-                found = ", ".join(sorted(members)) or "nothing"
+                found = ", ".join(sorted(files)) or "nothing"
                 expected = f"an archive with an array x or x_train; it holds {found}"
                 raise bad(name, expected)
             continue
         shape, dtype, _ = headers[key]
-        shapes[split] = _example(name, key, shape, dtype)
+        if math.prod(shape[1:]) * dtype.itemsize > largest:
+            expected = f"examples of at most {largest} bytes (memory_limit)"
+            raise bad(name, f"{expected}; {key} is {list(shape)}")
+        shapes[split] = _example(name, path, key, headers[key])
         label = key.replace("x", "y", 1)
         if label in members:
-            ys[split] = _label_array(name, path, label, headers[label], shape[0])
+            ys[split] = _label_array(name, path, label, headers[label], shape[0], largest)
         reader = functools.partial(_chunks, name, path, key, headers[key], ys.get(split))
         splits[split] = Split(shape[0], reader)
     if len(set(shapes.values())) > 1:
@@ -62,12 +79,13 @@ def open_npz(name: str, path: str | os.PathLike) -> Source:
         raise bad(name, "labels of one kind in train and test")
     classes = ys and kinds == {()}
     digest = zlib.crc32(",".join(f"{key}:{members[key].CRC}" for key in sorted(headers)).encode())
+    splits, drawn = with_test(splits)
     return Source(
         name=name,
         shape=shapes["train"][0],
         dtype=shapes["train"][1],
         splits=splits,
-        identity=f"npz:{path.name} crc32={digest:08x}",
+        identity=f"npz:{path.name} crc32={digest:08x}{drawn}",
         verify=True,
         validation=tail(splits["train"].size),
         num_classes=1 + max(int(y.max()) for y in ys.values()) if classes else None,
@@ -92,30 +110,42 @@ def _open(archive: zipfile.ZipFile, key: str) -> tuple[IO[bytes], tuple[int, ...
 
 def _header(archive: zipfile.ZipFile, key: str) -> Header:
     file, shape, dtype, fortran = _open(archive, key)
-    file.close()
+    with file:
+        rest = archive.getinfo(f"{key}.npy").file_size - file.tell()
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"{key} has the shape {shape}")
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize != rest:
+        raise ValueError(f"{key} is not as long as its header says")
     return shape, dtype, fortran
 
 
 def _example(
-    name: str, key: str, shape: tuple[int, ...], dtype: np.dtype
+    name: str, path: pathlib.Path, key: str, header: Header
 ) -> tuple[tuple[int, ...], str]:
     """(shape of one example as it is yielded, dtype name) of an array of images or vectors."""
+    shape, dtype, _ = header
     if dtype.hasobject:
         raise bad(name, f"{key} of uint8 or floats, not of Python objects", kind=TypeError)
-    hint = ""
-    if dtype.kind in "iu" and dtype != np.uint8:
-        hint = f"Save {key}.astype('uint8')."
-    if dtype.kind != "f" and dtype not in (np.uint8, np.bool_):
-        raise bad(name, f"{key} of uint8 or floats, not {dtype}", hint, kind=TypeError)
-    if len(shape) not in (2, 3, 4) or 0 in shape:
+    if dtype.kind not in "fiub":
+        raise bad(name, f"{key} of uint8 or floats, not {dtype}", kind=TypeError)
+    if len(shape) not in (2, 3, 4) or min(shape) < 1:
         expected = f"{key} of shape [N, H, W, C], [N, H, W] or [N, D], not {list(shape)}"
         raise bad(name, expected)
-    shape = (*shape[1:], 1) if len(shape) == 3 else shape[1:]
-    return shape, "float32" if dtype.kind == "f" else "uint8"
+    image = len(shape) > 2
+    if image and dtype.kind in "iu" and dtype != np.uint8:
+        high = max(float(part.max()) for part in _parts(name, path, key, header))
+        expected = f"{key} of uint8 or floats, not {dtype}"
+        raise bad(name, expected, forms.white_hint(key, high), kind=TypeError)
+    if len(shape) == 4 and shape[1] in (1, 3) and min(shape[2:]) > 4:
+        expected = f"{key} of shape [N, H, W, C], not {list(shape)}, whose channels come first"
+        raise bad(name, expected, f"Save np.moveaxis({key}, 1, -1).")
+    example = (*shape[1:], 1) if len(shape) == 3 else shape[1:]
+    as_bytes = image and dtype in (np.uint8, np.bool_)
+    return example, "uint8" if as_bytes else "float32"
 
 
 def _label_array(
-    name: str, path: str | os.PathLike, key: str, header: Header, size: int
+    name: str, path: str | os.PathLike, key: str, header: Header, size: int, limit: int
 ) -> np.ndarray:
     """y as int32 [N] or float32 [N, A], checked."""
     shape, dtype, _ = header
@@ -124,6 +154,8 @@ def _label_array(
     if not shape or shape[0] != size:
         found = shape[0] if shape else "no"
         raise bad(name, f"{key} with one label for each of {size} examples, not {found}")
+    if min(shape) < 0 or math.prod(shape) * dtype.itemsize > limit:
+        raise bad(name, f"{key} of at most {limit} bytes (memory_limit), not of {list(shape)}")
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
             y = np.lib.format.read_array(file, allow_pickle=False)
@@ -144,10 +176,8 @@ def _label_array(
     raise bad(name, expected)
 
 
-def _chunks(
-    name: str, path: str | os.PathLike, key: str, header: Header, y: np.ndarray | None
-) -> Iterator[Chunk]:
-    """Yields (x, y) parts in order, checked."""
+def _parts(name: str, path: pathlib.Path, key: str, header: Header) -> Iterator[np.ndarray]:
+    """Yields an array's rows in order, some megabytes at a time, as they are stored."""
     (size, *shape), dtype, fortran = header
     row = math.prod(shape) * dtype.itemsize
     count = size if fortran else max(1, _BYTES // row)
@@ -162,30 +192,37 @@ def _chunks(
                         raise EOFError("it ends too early")
                     x = np.frombuffer(data, dtype)
                     # Fortran order stores the first axis fastest.
-                    x = x.reshape(*shape[::-1], n).T if fortran else x.reshape(n, *shape)
-                    yield _pixels(name, key, x), None if y is None else y[start : start + n]
+                    yield x.reshape(*shape[::-1], n).T if fortran else x.reshape(n, *shape)
                 if file.read(1):
                     raise EOFError("it does not end where its header says")
     except _BROKEN as error:
-        if isinstance(error, ValueError) and str(error).startswith("Invalid `"):
-            raise
         raise _damaged(name, error) from None
 
 
+def _chunks(
+    name: str, path: pathlib.Path, key: str, header: Header, y: np.ndarray | None
+) -> Iterator[Chunk]:
+    """Yields (x, y) parts in order, checked."""
+    start = 0
+    for part in _parts(name, path, key, header):
+        x = _pixels(name, key, part)
+        yield x, None if y is None else y[start : start + len(x)]
+        start += len(x)
+
+
 def _pixels(name: str, key: str, x: np.ndarray) -> np.ndarray:
-    """[n, H, W, C] or [n, D] of uint8 or float32, with values as the contract says."""
-    if x.ndim == 3:
-        x = x[..., None]
-    if x.dtype == np.bool_:
+    """[n, H, W, C] or [n, D] of uint8 or float32, with values as `zoo.forms` says."""
+    x = x[..., None] if x.ndim == 3 else x
+    image = x.ndim == 4
+    if image and x.dtype == np.bool_:
         return x.astype(np.uint8) * np.uint8(255)
-    if x.dtype == np.uint8:
+    if image and x.dtype == np.uint8:
         return x
     x = x.astype(np.float32)
-    if not np.isfinite(x).all():
-        raise bad(name, f"{key} without NaN or infinity")
-    if x.ndim == 4 and (x.min() < 0 or x.max() > 1):
-        expected = f"{key} of uint8, or of floats in [0, 1], not {x.min():.4g} .. {x.max():.4g}"
-        bytes_ = x.min() >= 0 and x.max() <= 255
-        hint = "Divide by 255, or save it as uint8." if bytes_ else "Rescale it."
-        raise bad(name, expected, hint)
+    try:
+        forms.check_range(float(x.min()), float(x.max()), image, key)
+    except ValueError as error:
+        expected, _, received = str(error).partition("expected ")[2].partition(". Received: ")
+        found, _, hint = received.partition("'. ")
+        raise bad(name, f"{key} of {expected}, not {found.partition('=')[2]}'", hint) from None
     return x

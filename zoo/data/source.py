@@ -7,6 +7,8 @@ import numpy as np
 
 from zoo.errors import refusal
 
+_HELD_OUT_SEED = 10
+_FEWEST = 30  # examples of which a test split is drawn: less than three tell nothing
 Chunk = tuple[np.ndarray, np.ndarray | None]  # (x, y)
 
 
@@ -69,6 +71,45 @@ def bad(name: str, expected: str, hint: str = "", kind: type[Exception] = ValueE
 def tail(size: int) -> int:
     """Number of validation rows at the end of a train split of `size`: a tenth, at most 10,000."""
     return min(10_000, size // 10)
+
+
+def held_out(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """(rows of train, rows of test), int64, of a source that stores no test split.
+
+    Test is a tenth of the rows, at most 10,000, drawn by a fixed seed. Train's rows are the others:
+    in stored order first those that are not validation, then those that are, a random `tail` too.
+    """
+    order = np.random.Generator(np.random.Philox(_HELD_OUT_SEED)).permutation(size)
+    test, rest = np.split(order, [tail(size)])
+    validation, train = np.split(rest, [tail(len(rest))])
+    return np.concatenate([np.sort(train), np.sort(validation)]), np.sort(test)
+
+
+def rows_of(split: Split, rows: np.ndarray) -> Split:
+    """Some rows of a split, which is read once for each stretch of rising indices."""
+    falls = np.flatnonzero(np.diff(rows) < 0) + 1
+
+    def chunks() -> Iterator[Chunk]:
+        for rising in np.split(rows, falls):
+            start = 0
+            for x, y in split.chunks():
+                low, high = np.searchsorted(rising, [start, start + len(x)])
+                mine = rising[low:high] - start
+                start += len(x)
+                if len(mine):
+                    yield x[mine], None if y is None else y[mine]
+
+    return Split(len(rows), chunks)
+
+
+def with_test(splits: dict[str, Split]) -> tuple[dict[str, Split], str]:
+    """(splits with a "test", what the identity of a source gains by it)."""
+    whole = splits["train"]
+    if "test" in splits or whole.size < _FEWEST:
+        return splits, ""
+    train, test = held_out(whole.size)
+    drawn = {"train": rows_of(whole, train), "test": rows_of(whole, test)}
+    return splits | drawn, f", test={len(test)} drawn rows"
 
 
 def array_split(x: np.ndarray, y: np.ndarray | None = None) -> Split:

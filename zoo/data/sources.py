@@ -16,7 +16,13 @@ _STACKED_SEED = 1_000
 _TOY_SIZES = {"train": 100_000, "validation": 100_000, "test": 10_000}
 
 
-def open_source(name: str, *, data_dir: str | os.PathLike | None, image_size: int | None) -> Source:
+def open_source(
+    name: str,
+    *,
+    data_dir: str | os.PathLike | None,
+    image_size: int | None,
+    largest: int,
+) -> Source:
     """The `Source` behind a valid name; see `zoo.data.load`."""
     prefix, _, rest = name.partition(":")
     if name in ("digits", "stacked_mnist") or prefix == "npz":
@@ -35,11 +41,11 @@ def open_source(name: str, *, data_dir: str | os.PathLike | None, image_size: in
     if prefix == "npz":
         from zoo.data import npz
 
-        return npz.open_npz(name, rest)
+        return npz.open_npz(name, rest, largest)
     if prefix == "folder":
         from zoo.data import folder
 
-        return folder.open_folder(name, rest, image_size)
+        return folder.open_folder(name, rest, image_size, largest)
 
     from zoo.data import tfds
 

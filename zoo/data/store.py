@@ -6,6 +6,8 @@ import json
 import math
 import os
 import pathlib
+import platform
+import shutil
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -15,6 +17,7 @@ import tensorflow as tf
 from zoo import files
 from zoo.data.source import Split
 
+_SIZES = "sizes.json"
 _CHUNK = 1024  # rows transformed at a time: bounds the scratch memory
 
 
@@ -77,7 +80,9 @@ def collect(
     content = json.dumps({**key, "shape": shape, "dtype": dtype}, sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     final = pathlib.Path(cache_dir) / digest
-    if not final.is_dir():
+    if not _is_whole(final):
+        shutil.rmtree(final, ignore_errors=True)
+        _sweep(final.parent)
         _prepare(final, split, shape, dtype, transform)
     labels = final / "y.npy"
     return Rows(
@@ -94,13 +99,35 @@ def _prepare(
     dtype: str,
     transform: Callable[[np.ndarray], np.ndarray] | None,
 ) -> None:
-    """Writes x.raw and y.npy as a folder that appears whole."""
-    temporary = final.with_name(f"{final.name}.{os.getpid()}.tmp")
+    """Writes x.raw, y.npy and the sizes of both as a folder that appears whole."""
+    temporary = final.with_name(f"{final.name}.{platform.node()}-{os.getpid()}.tmp")
     with files.new_folder(final, temporary, keep=True) as folder:
         with open(folder / "x.raw", "wb") as file:
             y = _fill(_Appender(file, dtype, shape[0]), split, transform)
         if y is not None:
             np.save(folder / "y.npy", y)
+        (folder / _SIZES).write_text(json.dumps(_sizes(folder)))
+
+
+def _sizes(folder: pathlib.Path) -> dict[str, int]:
+    """{file: bytes} of what was prepared."""
+    return {p.name: p.stat().st_size for p in sorted(folder.iterdir()) if p.name != _SIZES}
+
+
+def _is_whole(folder: pathlib.Path) -> bool:
+    """Whether prepared files are there, as long as they were written; a disk may have cut them."""
+    try:
+        return json.loads((folder / _SIZES).read_text()) == _sizes(folder)
+    except (OSError, ValueError):  # not prepared, or no JSON
+        return False
+
+
+def _sweep(cache_dir: pathlib.Path) -> None:
+    """Removes what processes of this machine were preparing when they were killed."""
+    for left in cache_dir.glob(f"*.{platform.node()}-*.tmp"):
+        process = left.name.removesuffix(".tmp").rpartition("-")[2]
+        if process.isdigit() and not pathlib.Path("/proc", process).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 class _Appender:

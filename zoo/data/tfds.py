@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import resize
-from zoo.data.source import Chunk, Source, Split, tail
+from zoo.data.source import Chunk, Source, Split, tail, with_test
 from zoo.errors import refusal
 
 
@@ -74,13 +74,16 @@ def open_tfds(
         key: Split(int(decoded(split).cardinality()), functools.partial(chunks, split))
         for key, split in splits.items()
     }
+    drawn = ""
+    if "validation" not in ours:
+        ours, drawn = with_test(ours)
     resized = "" if image_size is None else f", image_size={image_size}"
     return Source(
         name=name,
         shape=(height, width, channels),
         dtype="uint8",
         splits=ours,
-        identity=f"{name} {builder.info.version}{resized}",
+        identity=f"{name} {builder.info.version}{resized}{drawn}",
         validation=0 if "validation" in ours else _held_out(ours["train"].size),
         num_classes=num_classes,
         num_attributes=attributes,

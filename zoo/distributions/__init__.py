@@ -22,6 +22,8 @@ from zoo.distributions.discretised import LEVELS, DiscretisedLogistic, logistic_
 from zoo.distributions.draws import draw, sample_rows
 from zoo.distributions.families import (
     describe,
+    has_exact_mean,
+    is_density,
     is_deterministic,
     is_implicit,
     is_likelihood,
@@ -31,12 +33,13 @@ from zoo.distributions.families import (
     one_event,
     rebuild,
 )
-from zoo.distributions.implicit import Implicit
+from zoo.distributions.implicit import MEAN_DRAWS, Implicit
 from zoo.distributions.pixels import Autoregressive
 from zoo.distributions.randomness import category, noise, noise_rows
 
 __all__ = [
     "LEVELS",
+    "MEAN_DRAWS",
     "Autoregressive",
     "DiscretisedLogistic",
     "Implicit",
@@ -52,6 +55,8 @@ __all__ = [
     "diagonal_normal",
     "discretised_logistic",
     "draw",
+    "has_exact_mean",
+    "is_density",
     "is_deterministic",
     "is_implicit",
     "is_likelihood",

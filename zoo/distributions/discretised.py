@@ -1,4 +1,4 @@
-"""The logistic distribution on the 256 levels of 8-bit images."""
+"""The logistic distribution on the levels of grey of images."""
 
 import math
 from typing import Any
@@ -11,16 +11,18 @@ LEVELS = 256  # of 8-bit images
 
 
 class DiscretisedLogistic(tfd.Distribution):
-    """Logistic on [0, 1] rounded to 256 levels, the outermost ones taking the tails.
+    """Logistic on [0, 1] rounded to L levels, the outermost ones taking the tails.
 
-        P(x) = F((x + h - loc) / scale) - F((x - h - loc) / scale),   F = sigmoid, h = 1 / 510
+        P(x) = F((x + h - loc) / scale) - F((x - h - loc) / scale)
+        F = sigmoid, h = 1 / (2 (L - 1)), half of the distance of two levels
 
     Args:
         loc: [...], in units of x.
         scale: [...], > 0, in units of x.
+        levels: L, int >= 2: x is a multiple of 1 / (L - 1).
 
-    `log_prob` is the log of the probability *mass* of round(255 x), nats. `mean` is the mean of the
-    logistic clipped to [0, 1], which is within half a level of the exact one.
+    `log_prob` is the log of the probability *mass* of round((L - 1) x), nats. `mean` is the mean of
+    the logistic clipped to [0, 1], which is within half a level of the exact one.
 
     Reference: Salimans et al., PixelCNN++, arXiv 1701.05517, equation 2, with one component.
     """
@@ -29,10 +31,12 @@ class DiscretisedLogistic(tfd.Distribution):
         self,
         loc: tf.Tensor | float,
         scale: tf.Tensor | float,
+        levels: int = LEVELS,
         name: str = "DiscretisedLogistic",
     ) -> None:
         parameters = dict(locals())
         self.loc, self.scale = tf.convert_to_tensor(loc), tf.convert_to_tensor(scale)
+        self.top = levels - 1
         super().__init__(
             dtype=self.loc.dtype,
             reparameterization_type=tfd.NOT_REPARAMETERIZED,
@@ -55,14 +59,14 @@ class DiscretisedLogistic(tfd.Distribution):
         return tf.constant([], tf.int32)
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        level = tf.round(x * (LEVELS - 1))
-        half = 0.5 / (LEVELS - 1)
-        upper = (level / (LEVELS - 1) + half - self.loc) / self.scale
-        lower = (level / (LEVELS - 1) - half - self.loc) / self.scale
+        level = tf.round(x * self.top)
+        half = 0.5 / self.top
+        upper = (level / self.top + half - self.loc) / self.scale
+        lower = (level / self.top - half - self.loc) / self.scale
         # log(F(u) - F(l)) = log F(u) + log(1 - F(l)) + log(1 - exp(l - u)), exact and free of
         # cancellation.
         inside = -tf.nn.softplus(-upper) - tf.nn.softplus(lower) + tfp.math.log1mexp(upper - lower)
-        at_top = tf.where(level >= LEVELS - 1, -tf.nn.softplus(lower), inside)
+        at_top = tf.where(level >= self.top, -tf.nn.softplus(lower), inside)
         return tf.where(level <= 0, -tf.nn.softplus(-upper), at_top)
 
     def _sample_n(self, n: int | tf.Tensor, seed: Any = None) -> tf.Tensor:
@@ -74,15 +78,15 @@ class DiscretisedLogistic(tfd.Distribution):
         """The sample that a number in [0, 1) stands for: the inverse of F, clipped and rounded."""
         uniform = tf.clip_by_value(uniform, 1e-7, 1.0 - 1e-7)
         x = self.loc + self.scale * (tf.math.log(uniform) - tf.math.log1p(-uniform))
-        return tf.round(tf.clip_by_value(x, 0.0, 1.0) * (LEVELS - 1)) / (LEVELS - 1)
+        return tf.round(tf.clip_by_value(x, 0.0, 1.0) * self.top) / self.top
 
     def _mean(self) -> tf.Tensor:
         below, above = self.loc / self.scale, (self.loc - 1.0) / self.scale
         return self.scale * (tf.nn.softplus(below) - tf.nn.softplus(above))
 
 
-def logistic_scale(outputs: tf.Tensor) -> tf.Tensor:
+def logistic_scale(outputs: tf.Tensor, levels: int = LEVELS) -> tf.Tensor:
     """Scales in units of x, about e^-2 at outputs of 0."""
     # A scale below 1/8 level has all its mass in one level: nothing is lost by the bound, and exp
     # stays finite.
-    return tf.exp(tf.maximum(outputs - 2.0, math.log(0.125 / (LEVELS - 1))))
+    return tf.exp(tf.maximum(outputs - 2.0, math.log(0.125 / (levels - 1))))

@@ -36,6 +36,7 @@ class Family:
         by_draws: whether p is known by its draws alone: it has no parameters, and `transform` takes
             noises [B, *shape], without axes before them.
         likelihood_of: the data for which log_prob of a p(x|z) is a likelihood.
+        density: whether log_prob is that of a density of real numbers, not of a mass.
     """
 
     cls: type
@@ -47,6 +48,7 @@ class Family:
     elementwise: bool = False
     by_draws: bool = False
     likelihood_of: Literal["all", "binary", "none"] = "all"
+    density: bool = False
 
 
 # --- noises and transforms ------------------------------------------------------------------------
@@ -93,6 +95,7 @@ FAMILIES = (
         lambda p, noise: p.loc + p.scale * noise,
         parameters=("loc", "scale"),
         elementwise=True,
+        density=True,
     ),
     Family(
         tfd.Bernoulli,
@@ -158,24 +161,29 @@ FAMILIES = (
         _uniforms,
         lambda p, noise: p.low + (p.high - p.low) * noise,
         elementwise=True,
+        density=True,
     ),
     Family(
         tfd.OneHotCategorical,
         "one_hot",
         _choice,
         lambda p, noise: tf.one_hot(category(p.probs_parameter(), noise), p.event_shape[0]),
+        parameters=("logits",),
+        options={"dtype": tf.float32},
     ),
     Family(
         tfd.MultivariateNormalTriL,
         "correlated_normal",
         _normals,
         lambda p, noise: p.loc + tf.linalg.matvec(p.scale_tril, noise),
+        density=True,
     ),
     Family(
         tfd.MixtureSameFamily,
         "mixture",
         lambda p, shape: _choice(p, shape) + _normals(p, shape),
         _of_component,
+        density=True,
     ),
     Family(
         tfd.Blockwise,
@@ -188,6 +196,7 @@ FAMILIES = (
         "flow",
         lambda p, shape: noises(p.distribution),
         lambda p, *given: p.bijector.forward(transformed(p.distribution, *given)),
+        density=True,
     ),
 )
 
@@ -284,6 +293,22 @@ def is_likelihood(distribution: tfd.Distribution, binary: bool) -> bool:
     if family is None:
         return True
     return family.likelihood_of == "all" or (binary and family.likelihood_of == "binary")
+
+
+def is_density(distribution: tfd.Distribution) -> bool:
+    """Whether log_prob is that of a density of real numbers, not of a probability mass.
+
+    One of a family that is not in the table is believed to be one if it can be reparameterised.
+    """
+    family = family_of(distribution)
+    if family is None:
+        return bool(distribution.reparameterization_type == tfd.FULLY_REPARAMETERIZED)
+    return family.density
+
+
+def has_exact_mean(distribution: tfd.Distribution) -> bool:
+    """Whether `mean` is exact, not an average of draws."""
+    return not is_implicit(distribution) or getattr(distribution, "closed_mean", None) is not None
 
 
 # --- the closed list that exports can rebuild -----------------------------------------------------

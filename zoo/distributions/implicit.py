@@ -11,17 +11,23 @@ from tensorflow_probability import distributions as tfd
 from zoo import seeds
 from zoo.distributions.randomness import noise
 
+MEAN_DRAWS = 256  # that stand for a mean without a closed form
+
 
 class Implicit(tfd.Distribution):
     """A distribution known by its samples alone: x = function(noise), noise ~ N(0, I).
 
     Args:
-        function: callable, noise [B, noise_dim] -> samples [B, *event_shape].
+        function: callable, noise [B, noise_dim] -> samples [B, *event_shape]; row i of what it
+            returns depends on row i of the noise alone.
         noise_dim: int.
         batch_size: B, int or scalar tensor.
         event_shape: tuple of ints.
+        mean: callable, () -> the means [B, *event_shape], where they have a closed form.
 
-    `mean()` is the average of `draws` samples from a fixed seed; `log_prob` raises
+    Without a closed form `mean()` is the average of `draws` samples. Every row, in every batch, is
+    given the same noises, from a fixed seed: so a row's mean is a function of that row alone, and
+    two means differ by what tells the rows apart, never by their noise. `log_prob` raises
     `NotImplementedError`.
     """
 
@@ -31,10 +37,11 @@ class Implicit(tfd.Distribution):
         noise_dim: int,
         batch_size: int | tf.Tensor,
         event_shape: tuple[int, ...],
+        mean: Callable[[], tf.Tensor] | None = None,
         name: str = "Implicit",
     ) -> None:
         parameters = dict(locals())
-        self.function, self.noise_dim = function, noise_dim
+        self.function, self.noise_dim, self.closed_mean = function, noise_dim, mean
         self._batch, self._event = batch_size, tuple(event_shape)
         super().__init__(
             dtype=tf.float32,
@@ -51,8 +58,10 @@ class Implicit(tfd.Distribution):
         return "normal", [self.noise_dim]
 
     def within(self, context: Callable[[], AbstractContextManager]) -> "Implicit":
-        """The same distribution, its function called inside of `context()`."""
-        return Implicit(inside(context, self.function), self.noise_dim, self._batch, self._event)
+        """The same distribution, its functions called inside of `context()`."""
+        mean = self.closed_mean and inside(context, self.closed_mean)
+        function = inside(context, self.function)
+        return Implicit(function, self.noise_dim, self._batch, self._event, mean)
 
     def _batch_shape_tensor(self) -> tf.Tensor:
         return tf.reshape(tf.cast(self._batch, tf.int32), [1])
@@ -69,15 +78,24 @@ class Implicit(tfd.Distribution):
     def _sample_n(self, n: int | tf.Tensor, seed: Any = None) -> tf.Tensor:
         kind, shape = self.noise
         seed = tfp.random.sanitize_seed(seed)
-        every = noise(kind, [n, self._batch, *shape], seed)
-        each = lambda e: tf.map_fn(self.function, e)
-        if tf.executing_eagerly() and len(every) > 16:
-            # Eagerly a draw is a Python step: so many take longer than a trace.
-            each = tf.function(each, autograph=False).get_concrete_function(every)
-        return each(every)
+        return _mapped(self.function, noise(kind, [n, self._batch, *shape], seed))
 
-    def _mean(self, draws: int = 10) -> tf.Tensor:
-        return tf.reduce_mean(self.sample(draws, seed=seeds.fold(0, "mean")), axis=0)
+    def _mean(self, draws: int = MEAN_DRAWS) -> tf.Tensor:
+        if self.closed_mean is not None:
+            return self.closed_mean()
+        kind, shape = self.noise
+        every = noise(kind, [draws, *shape], seeds.fold(0, "mean"))
+        of_all = lambda e: self.function(tf.broadcast_to(e, [self._batch, *shape]))
+        return tf.reduce_mean(_mapped(of_all, every), axis=0)
+
+
+def _mapped(function: Callable[[tf.Tensor], tf.Tensor], every: tf.Tensor) -> tf.Tensor:
+    """The function of each of several noises, [n, ...]."""
+    each = lambda noises: tf.map_fn(function, noises)
+    if tf.executing_eagerly() and len(every) > 16:
+        # Eagerly a draw is a Python step: so many take longer than a trace.
+        each = tf.function(each, autograph=False).get_concrete_function(every)
+    return each(every)
 
 
 def inside(context: Callable[[], AbstractContextManager], function: Callable) -> Callable:

@@ -113,12 +113,12 @@ class Channelwise:
 
     Args:
         channels: C.
-        components: unused.
+        components, levels: unused.
     """
 
     outputs: int  # a channel
 
-    def __init__(self, channels: int, components: int | None = None) -> None:
+    def __init__(self, channels: int, components: int | None = None, levels: int = LEVELS) -> None:
         self.heads = tuple((channel, self.outputs) for channel in range(channels))
         self.noise = channels
 
@@ -158,33 +158,42 @@ class Bernoulli(Channelwise):
 
 
 class Categorical(Channelwise):
-    """256 levels a channel, in no order: a logit each."""
+    """Levels 0, 1 / (L - 1), ..., 1 of a channel, in no order: a logit each.
 
-    outputs = LEVELS
+    Args:
+        channels: C.
+        components: unused.
+        levels: L, int >= 2.
+    """
+
+    def __init__(self, channels: int, components: int | None = None, levels: int = LEVELS) -> None:
+        self.outputs = levels
+        super().__init__(channels)
 
     def log_prob_of_channel(self, outputs: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        level = tf.cast(tf.round(x * (LEVELS - 1)), tf.int32)
+        level = tf.cast(tf.round(x * (self.outputs - 1)), tf.int32)
         return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels=level, logits=outputs)
 
     def pick_channel(self, outputs: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         level = category(tf.nn.softmax(outputs), noise[:, None])
-        return tf.cast(level, tf.float32) / (LEVELS - 1)
+        return tf.cast(level, tf.float32) / (self.outputs - 1)
 
 
 class LogisticMixture:
-    """256 levels a channel from a mixture of logistics, whose means move with earlier channels.
+    """Levels of a channel from a mixture of logistics, whose means move with earlier channels.
 
         P(x) = sum_k pi_k prod_c P(x_c; mu_kc + sum_{b < c} a_kcb x_b, s_kc),  x in [-1, 1]
 
     Args:
         channels: C.
         components: of the mixture, int >= 1.
+        levels: of x, int >= 2.
 
     Reference: Salimans et al., PixelCNN++, arXiv 1701.05517, equations 1 to 3.
     """
 
-    def __init__(self, channels: int, components: int) -> None:
-        self.channels, self.components = channels, components
+    def __init__(self, channels: int, components: int, levels: int = LEVELS) -> None:
+        self.channels, self.components, self.levels = channels, components, levels
         pairs = channels * (channels - 1) // 2
         self.parts = (1, channels, channels, pairs)  # logit, mu, log s, a of one component
         self.heads: tuple[tuple[int, int], ...] = ((0, components * sum(self.parts)),)
@@ -227,10 +236,11 @@ class LogisticMixture:
         return 0.5 * (mean[..., c] + moved + 1.0)
 
     def _logistic(self, loc: tf.Tensor, log_scale: tf.Tensor) -> DiscretisedLogistic:
-        return DiscretisedLogistic(loc, logistic_scale(log_scale))
+        return DiscretisedLogistic(loc, logistic_scale(log_scale, self.levels), self.levels)
 
 
-FAMILIES: dict[str, Callable[[int, int], PixelFamily]] = {
+# Each of (channels, components of a mixture, levels).
+FAMILIES: dict[str, Callable[..., PixelFamily]] = {
     "bernoulli": Bernoulli,
     "categorical": Categorical,
     "logistic_mixture": LogisticMixture,

@@ -153,7 +153,7 @@ class AAE(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
         games = {"class_discriminator": (y_p, y_q)} if self.code_classes else {}
         if self.latent_dim:
             games["code_discriminator"] = (z_p, z_q)
-        logits = {role: self.discriminate(role, *codes) for role, codes in games.items()}
+        logits = {role: self.apply_each(role, (p,), (q,)) for role, (p, q) in games.items()}
         shown = "code_discriminator" if self.latent_dim else "class_discriminator"
         self.log(**adversarial.accuracies(*logits[shown]))
         losses = {role: adversarial.discriminator(*pair) for role, pair in logits.items()}
@@ -162,7 +162,9 @@ class AAE(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
 
     def classification(self, x: tf.Tensor, y: tf.Tensor) -> Losses:
         """-log q(y|x) of labelled examples."""
-        return {"classifier": supervised.cross_entropy(self.class_logits(x), y)}
+        with self.statistics_kept():
+            logits = self.class_logits(x)
+        return {"classifier": supervised.cross_entropy(logits, y)}
 
     def averaged_class(self, x: tf.Tensor, y_q: tf.Tensor) -> tf.Tensor:
         """q(y|x) averaged over `class_draws` noisy copies of each image, of which y_q is one."""
@@ -170,10 +172,6 @@ class AAE(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
             return y_q
         more = [self.split(self.posterior(x).mean())[0] for _ in range(self.class_draws - 1)]
         return tf.add_n([y_q, *more]) / self.class_draws
-
-    def discriminate(self, role: str, code_p: tf.Tensor, code_q: tf.Tensor) -> list[tf.Tensor]:
-        """Logits [B], [B] of draws of the prior and of codes."""
-        return tf.split(self.apply(role, tf.concat([code_p, code_q], axis=0)), 2)
 
     def with_labels(
         self, z_q: tf.Tensor, z_p: tf.Tensor, x: tf.Tensor, y: tf.Tensor
@@ -186,7 +184,8 @@ class AAE(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
         """
         k = self.num_classes or 0
         loc, scale = distributions.petals(self.prior_components)
-        z_q = tf.concat([z_q, self.draw(self.posterior(x), "labelled")], axis=0)
+        with self.statistics_kept():
+            z_q = tf.concat([z_q, self.draw(self.posterior(x), "labelled")], axis=0)
         of_class = distributions.component(loc, scale, y)
         z_p = tf.concat([z_p, self.draw(of_class, "component")], axis=0)
         unknown = tf.fill([tf.shape(z_q)[0] - tf.shape(y)[0]], k)

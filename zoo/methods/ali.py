@@ -8,10 +8,10 @@ from zoo import distributions
 from zoo.fields import field
 from zoo.losses import adversarial, supervised
 from zoo.model import Distribution, GenerativeModel, Losses
-from zoo.model.mixins import AmortisedPosterior
+from zoo.model.mixins import AmortisedPosterior, FamilyLikelihood
 
 
-class ALI(AmortisedPosterior, GenerativeModel):
+class ALI(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
     """Adversarially learned inference: encoder and decoder against a discriminator of pairs.
 
     *Use*: sharp samples and codes from one game; few labels.
@@ -36,12 +36,12 @@ class ALI(AmortisedPosterior, GenerativeModel):
     LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
     LABELS = ("num_classes", "num_attributes")
     OUTPUT_BIAS = True
+    TOGETHER = True  # the two joints are one batch of D, and of its statistics (authors' code)
 
-    decoder_output: Literal["deterministic", "normal"] = field(
+    decoder_output: Literal["deterministic", "normal"] = field(  # type: ignore[assignment]
         'p(x|z): a point, or "normal" with standard deviation `decoder_stddev`',
         default="deterministic",
     )
-    decoder_stddev: float = field("standard deviation of a normal p(x|z)", default=0.1, above=0)
     prior_family: Literal["normal", "uniform"] = field(
         "p(z): N(0, I), or U(-1, 1)", default="normal"
     )
@@ -61,7 +61,7 @@ class ALI(AmortisedPosterior, GenerativeModel):
             self.require(self.encoder_output != "implicit", "encoder_output", expected)
         d, y = self.latent_dim, self.label_width
         self.make_posterior()
-        self.make("decoder", (d + y,), outputs=self.image_shape)
+        self.make_likelihood(d)
         classes = ((self.num_classes or 0) + 1,) if self.classifies else ()
         self.make("discriminator", self.image_shape, (d,), *(((y,),) if y else ()), outputs=classes)
 
@@ -94,12 +94,11 @@ class ALI(AmortisedPosterior, GenerativeModel):
         z_p: tf.Tensor,
         y: tf.Tensor | None = None,
     ) -> list[tf.Tensor]:
-        """Logits [B], [B] of the two joints, in one batch: batch statistics span both."""
-        inputs = [tf.concat([x_q, x_p], axis=0), tf.concat([z_q, z_p], axis=0)]
-        if y is not None:
-            inputs.append(tf.tile(self.label_vector(y), [2, 1]))
-        logits = self.apply("discriminator", *inputs)
-        return tf.split(supervised.data_logit(logits) if self.classifies else logits, 2)
+        """Logits [B], [B] of the two joints."""
+        labels = self.labels_of(y)
+        pairs = (x_q, z_q, *labels), (x_p, z_p, *labels)
+        logits = self.apply_each("discriminator", *pairs, together=self.TOGETHER)
+        return [supervised.data_logit(each) if self.classifies else each for each in logits]
 
     # --- labels -----------------------------------------------------------------------------------
 
@@ -109,8 +108,9 @@ class ALI(AmortisedPosterior, GenerativeModel):
 
     def supervise(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """Mean cross-entropy of labelled examples among the K classes, scalar nats."""
-        z = self.draw(self.posterior(x), "z_labelled")
-        logits = self.apply("discriminator", x, z)[:, :-1]
+        with self.statistics_kept():
+            z = self.draw(self.posterior(x), "z_labelled")
+            logits = self.apply("discriminator", x, z)[:, :-1]
         return tf.reduce_mean(supervised.cross_entropy(logits, y))
 
     def class_logits(self, x: tf.Tensor) -> tf.Tensor:
@@ -124,8 +124,3 @@ class ALI(AmortisedPosterior, GenerativeModel):
         if self.prior_family == "uniform":
             return distributions.uniform(self.latent_dim)
         return super().prior
-
-    def likelihood(self, z: tf.Tensor, y: tf.Tensor | None = None) -> Distribution:
-        """p(x|z), or p(x|z, y)."""
-        outputs = self.apply("decoder", tf.concat([z, *self.labels_of(y)], axis=-1))
-        return distributions.likelihood(self.decoder_output, outputs, self.decoder_stddev)

@@ -120,8 +120,7 @@ class AlphaGAN(AmortisedPosterior, GenerativeModel):
     def data_terms(self, x: tf.Tensor, x_q: tf.Tensor, decoder_loss: tf.Tensor) -> Losses:
         """D of data against reconstructions x_q and samples; the decoder + R(x_q) + R(G(z))."""
         x_p = self.likelihood(self.draw(self.prior, "z_p", batch_of=x)).mean()  # G(z), z ~ p(z)
-        logits = self.apply("discriminator", tf.concat([x, x_q, x_p], axis=0))
-        data, rec, sample = tf.split(logits, 3)
+        data, rec, sample = self.apply_each("discriminator", (x,), (x_q,), (x_p,))
         ratio = adversarial.log_ratio_generator
         return {
             "discriminator": adversarial.discriminator(data, rec) + tf.nn.softplus(sample),
@@ -137,8 +136,7 @@ class AlphaGAN(AmortisedPosterior, GenerativeModel):
             self.log(kl=kl)
             return {"encoder": encoder_loss + kl}
         z_p = self.draw(self.prior, "prior", batch_of=x)
-        both = self.apply("code_discriminator", tf.concat([z_p, z_q], axis=0))
-        logits_p, logits_q = tf.split(both, 2)
+        logits_p, logits_q = self.apply_each("code_discriminator", (z_p,), (z_q,))
         ratio = adversarial.log_ratio_generator(logits_q)
         self.log(kl=ratio)
         if self.code_generator_loss == "non_saturating":

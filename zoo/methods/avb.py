@@ -5,12 +5,13 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from zoo import distributions
+from zoo import distributions, seeds
 from zoo.fields import field
 from zoo.losses import adversarial
 from zoo.model import Distribution, GenerativeModel, Losses
 from zoo.model.mixins import FamilyLikelihood
 
+_MEAN_DRAWS = 1_000  # of each v_i, of which the means of the posterior are made; the same for all x
 _FLOOR = 1e-4  # of a variance: a code narrower than 0.01 would magnify rounding beyond use
 
 
@@ -86,12 +87,13 @@ class AVB(FamilyLikelihood, GenerativeModel):
             # The bound does not depend on r: as constants its moments lose no gradient.
             loc, scale = map(tf.stop_gradient, moments())
             contrast = self.draw(distributions.standard_normal(self.latent_dim), "r", batch_of=x)
-            t_q, t_r = self.discriminate(x, (z_q - loc) / scale, contrast)
+            pairs = (x, (z_q - loc) / scale), (x, contrast)
+            t_q, t_r = self.apply_each("discriminator", *pairs)  # T of q and of its contrast
             r = distributions.diagonal_normal(tf.concat([loc, tf.math.log(scale)], axis=1))
             kl = t_q + r.log_prob(z_q) - self.prior.log_prob(z_q)  # equation 4.2
         else:
             z_p = self.draw(self.prior, "z_p", batch_of=x)
-            t_q, t_r = self.discriminate(x, z_q, z_p)
+            t_q, t_r = self.apply_each("discriminator", (x, z_q), (x, z_p))
             kl = t_q
         log_likelihood = self.likelihood(z_q).log_prob(x)
         self.log(reconstruction_loss=-log_likelihood, kl=kl)
@@ -99,11 +101,6 @@ class AVB(FamilyLikelihood, GenerativeModel):
             "discriminator": adversarial.discriminator(t_q, t_r),
             "model": kl - log_likelihood,
         }
-
-    def discriminate(self, x: tf.Tensor, z_q: tf.Tensor, z_r: tf.Tensor) -> list[tf.Tensor]:
-        """T [B], [B] of codes and of their contrast, in one batch."""
-        pairs = tf.concat([x, x], axis=0), tf.concat([z_q, z_r], axis=0)
-        return tf.split(self.apply("discriminator", *pairs), 2)
 
     def inferred(self, x: tf.Tensor) -> tuple[Distribution, Callable[[], tuple]]:
         """q(z|x), and a function that gives its means and standard deviations, [B, d] each."""
@@ -114,8 +111,11 @@ class AVB(FamilyLikelihood, GenerativeModel):
             b, a = outputs[:, 0], outputs[:, 1:]
             combine = lambda noise: b + tf.reduce_sum(a * self.functions(noise), axis=1)
             width = self.basis_size * (self.noise_dim or self.latent_dim)
-            q = distributions.Implicit(combine, width, rows, (self.latent_dim,))
-            return q, lambda: self.moments_of_sum(a, b, width)
+            fixed = lambda: distributions.noise("normal", [_MEAN_DRAWS, width], seeds.fold(0, "v"))
+            mean = lambda: self.moments_of_sum(a, b, fixed())[0]
+            q = distributions.Implicit(combine, width, rows, (self.latent_dim,), mean)
+            noise = lambda: self.shared_noise([self.contrast_samples, width], "moments")
+            return q, lambda: self.moments_of_sum(a, b, noise())
         return self.code(x), lambda: self.moments_of_draws(x)
 
     def functions(self, noise: tf.Tensor) -> tf.Tensor:
@@ -127,9 +127,11 @@ class AVB(FamilyLikelihood, GenerativeModel):
         v = self.apply("basis", tf.concat([each, index], axis=1))
         return tf.reshape(v, [rows, m, self.latent_dim])
 
-    def moments_of_sum(self, a: tf.Tensor, b: tf.Tensor, width: int) -> tuple:
-        """E z = b + sum_i a_i E v_i;  Var z = sum_i a_i^2 Var v_i, as the e_i are independent."""
-        noise = self.shared_noise([self.contrast_samples, width], "moments")
+    def moments_of_sum(self, a: tf.Tensor, b: tf.Tensor, noise: tf.Tensor) -> tuple:
+        """E z = b + sum_i a_i E v_i;  Var z = sum_i a_i^2 Var v_i, as the e_i are independent.
+
+        The moments of the v_i, which do not depend on x, are those of draws from `noise`.
+        """
         mean, variance = tf.nn.moments(self.functions(noise), axes=0)  # [m, d]
         total = tf.reduce_sum(tf.square(a) * variance, axis=1)
         return b + tf.reduce_sum(a * mean, axis=1), tf.sqrt(total + _FLOOR)

@@ -21,5 +21,7 @@ class BiGAN(ALI):
         Donahue, Krahenbuhl, Darrell: Adversarial feature learning, arXiv 1605.09782, equation 3.
     """
 
+    TOGETHER = False  # D has batch statistics of each joint (authors' code)
+
     encoder_output = "deterministic"
     prior_family = "uniform"

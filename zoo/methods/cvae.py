@@ -25,6 +25,7 @@ class CVAE(VAE):
     """
 
     LABELS = ("num_classes", "num_attributes")
+    NEEDS_LABELS = True
 
     def make_networks(self) -> None:
         self.require(self.conditional, "num_classes", "an int, or num_attributes")

@@ -22,7 +22,9 @@ class GAN(GenerativeModel):
 
     Reference:
         Goodfellow et al.: Generative adversarial nets, arXiv 1406.2661, equation 1 and algorithm 1.
-        Here all updates of one step see the same minibatch of data.
+        Here all updates of one step see the same minibatch of data. Batch normalisation in D sees
+        data and samples apart, in its own phase as in the generator's: Radford, Metz, Chintala,
+        DCGAN, arXiv 1511.06434.
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("decoder",)}
@@ -49,7 +51,7 @@ class GAN(GenerativeModel):
     def discriminator_phase(self, x: tf.Tensor) -> Losses:
         """-log D(x) - log(1 - D(G(z)))  (algorithm 1)."""
         x_p = tf.stop_gradient(self.generate(x))
-        logits, logits_p = tf.split(self.apply("discriminator", tf.concat([x, x_p], axis=0)), 2)
+        logits, logits_p = self.apply_each("discriminator", (x,), (x_p,), together=False)
         self.log(**adversarial.accuracies(logits, logits_p))
         return {"discriminator": adversarial.discriminator(logits, logits_p)}
 

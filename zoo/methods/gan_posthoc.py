@@ -50,8 +50,7 @@ class GANPosthoc(Pretrained, AmortisedPosterior, GAN):
         z_p = self.draw(self.prior, "z_p", batch_of=x)  # p(z)
         with self.frozen():
             x_p = self.likelihood(z_p).mean()  # G(z)
-        pairs = tf.concat([x, x_p], axis=0), tf.concat([z_q, z_p], axis=0)
-        logits_q, logits_p = tf.split(self.apply("joint_discriminator", *pairs), 2)
+        logits_q, logits_p = self.apply_each("joint_discriminator", (x, z_q), (x_p, z_p))
         return {
             "joint_discriminator": adversarial.discriminator(logits_q, logits_p),
             "encoder": adversarial.non_saturating_generator(-logits_q),  # the label swapped

@@ -82,10 +82,8 @@ class HALI(GenerativeModel):
         z_top = self.draw(self.prior, "z_p", batch_of=x)  # p(z_L)
         z_p = self.descend(z_top, self.levels, self.draw)  # z_{L-1} ~ p(z_{L-1}|z_L), ..., z_1
         x_p = self.likelihood(z_p[0]).mean()  # p(x|z_1)
-        pairs = tf.concat([x, x_p], axis=0), tf.concat([_side(z_q), _side(z_p)], axis=0)
-        logits = self.apply("discriminator", *pairs)
-        logits = supervised.data_logit(logits) if self.classifies else logits
-        logits_q, logits_p = tf.split(logits, 2)
+        logits = self.apply_each("discriminator", (x, _side(z_q)), (x_p, _side(z_p)))
+        logits_q, logits_p = map(supervised.data_logit, logits) if self.classifies else logits
         self.log(**adversarial.accuracies(logits_q, logits_p))
         discriminator_loss = adversarial.discriminator(logits_q, logits_p)
         if self.classifies:
@@ -121,7 +119,11 @@ class HALI(GenerativeModel):
 
     def climb(self, x: tf.Tensor, draw: Draw, top: int | None = None) -> list[tf.Tensor]:
         """[z_1, ..., z_top] of the encoders."""
-        z = [draw(self.posterior(x), "z_1")]
+        return self.climb_from(self.posterior(x), draw, top)
+
+    def climb_from(self, q: Distribution, draw: Draw, top: int | None = None) -> list[tf.Tensor]:
+        """[z_1, ..., z_top] from q(z_1|x)."""
+        z = [draw(q, "z_1")]
         for level in range(2, (top or self.levels) + 1):
             z.append(draw(self.up(z[-1], level), f"z_{level}"))
         return z
@@ -137,8 +139,9 @@ class HALI(GenerativeModel):
 
     def supervise(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """Mean cross-entropy of labelled examples among the K classes, scalar nats."""
-        z = self.climb(x, lambda q, place: self.draw(q, f"{place}_labelled"))
-        logits = self.apply("discriminator", x, _side(z))[:, :-1]
+        with self.statistics_kept():
+            z = self.climb(x, lambda q, place: self.draw(q, f"{place}_labelled"))
+            logits = self.apply("discriminator", x, _side(z))[:, :-1]
         return tf.reduce_mean(supervised.cross_entropy(logits, y))
 
     def class_logits(self, x: tf.Tensor) -> tf.Tensor:
@@ -164,12 +167,12 @@ class HALI(GenerativeModel):
         """q(z_level|x), known by its samples; the joint q(z_1, ..., z_L|x) for None."""
         if level is None:
             return tfd.JointDistributionCoroutine(lambda: self.joint(x))
-        dims = self.dims[:level]
+        dims, first = self.dims[:level], self.posterior(x)  # however many draws: x is read once
 
         def function(noise: tf.Tensor) -> tf.Tensor:
             noises = iter(tf.split(noise, dims, axis=-1))
             draw = lambda q, place: q.distribution.loc + q.distribution.scale * next(noises)
-            return self.climb(x, draw, level)[-1]
+            return self.climb_from(first, draw, level)[-1]
 
         return distributions.Implicit(function, sum(dims), tf.shape(x)[0], dims[-1:])
 
@@ -209,7 +212,7 @@ class HALI(GenerativeModel):
         with self.inference():
             z = self.posterior(x).mean()
             for level in range(2, self.levels + 1):
-                rows = self.trace(f"encoder_{level}", z)
+                *rows, _ = self.trace(f"encoder_{level}", z)
                 hidden |= {f"level_{level}_row_{i}": row for i, row in enumerate(rows)}
                 z = self.up(z, level).mean()
         return hidden

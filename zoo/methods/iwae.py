@@ -51,6 +51,6 @@ class IWAE(VAE):
             z, zeros = likelihood.doubly_reparameterised(z, k, beta)
             q = distributions.mapped(tf.stop_gradient, q)
         log_likelihood, kl = self.log_ratios(repeat(x), q, z)
-        self.log(reconstruction_loss=-log_likelihood, kl=kl)
+        self.log(reconstruction_loss=-log_likelihood, kl=kl, elbo=log_likelihood - kl)
         log_weights = zeros - likelihood.negative_elbo(log_likelihood, kl, beta)
         return {"model": -likelihood.iwae_bound(tf.reshape(log_weights, [-1, k]))}

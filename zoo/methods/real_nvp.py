@@ -146,7 +146,7 @@ class RealNVP(GenerativeModel):
     def critic_phase(self, x: tf.Tensor) -> Losses:
         """C(f^-1(z)) - C(x) + lambda (|grad C| - 1)^2  (WGAN-GP, algorithm 1)."""
         u, u_p = self.dequantise(x), tf.stop_gradient(self.generate(x))
-        scores, scores_p = tf.split(self.apply("critic", tf.concat([u, u_p], axis=0)), 2)
+        scores, scores_p = self.apply_each("critic", (u,), (u_p,), together=False)
         loss = adversarial.wasserstein_critic(scores, scores_p)
         self.log(wasserstein=-loss)
         if self.penalised:

@@ -22,6 +22,9 @@ class VAE(FamilyLikelihood, GenerativeModel):
         sample, IWAE with k).
     *Result*: results/vae-*.json.
 
+    The log `elbo` knows no `beta` and no warm-up; it bounds log p(x) where p(x|z) is a likelihood
+    of the data. Evaluated losses have the full weight, so that steps of a warm-up can be compared.
+
     Reference:
         Kingma and Welling: Auto-encoding variational Bayes, arXiv 1312.6114, equations 3 and 10;
         beta: Higgins et al., beta-VAE, ICLR 2017, equation 4; the bound with k samples: Burda et
@@ -29,7 +32,7 @@ class VAE(FamilyLikelihood, GenerativeModel):
     """
 
     PLAYERS = {"model": ("encoder", "decoder")}
-    LOGS = ("reconstruction_loss", "kl")
+    LOGS = ("reconstruction_loss", "kl", "elbo")
     DENSITY = "lower_bound"
     OUTPUT_BIAS = True
 
@@ -57,12 +60,12 @@ class VAE(FamilyLikelihood, GenerativeModel):
         log_likelihood, kl = self.log_ratios(x, q, self.draw(q, "z"), y)
         if self.kl == "analytic":
             kl = divergence.analytic_kl(q, self.prior)
-        self.log(reconstruction_loss=-log_likelihood, kl=kl)
+        self.log(reconstruction_loss=-log_likelihood, kl=kl, elbo=log_likelihood - kl)
         return {"model": likelihood.negative_elbo(log_likelihood, kl, self.beta * self.warm_up())}
 
     def warm_up(self) -> tf.Tensor | float:
-        """Share of the KL term at this step, rising from 0 to 1."""
-        if not self.kl_warm_up_steps:
+        """Share of the KL term at this step, rising from 0 to 1; outside of training it is 1."""
+        if not (self.kl_warm_up_steps and self.is_training):
             return 1.0
         return tf.minimum(tf.cast(self.step.value, tf.float32) / self.kl_warm_up_steps, 1.0)
 

@@ -50,6 +50,7 @@ class VAEGAN(GenerativeModel):
         self.make_encoder("normal")
         self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
         self.make("discriminator", self.image_shape)
+        self.require_rows("discriminator")
         rows = len(self.discriminator.x.rows) + len(self.discriminator.joint.rows)
         expected = f"at least -{rows}, as the discriminator has {rows} rows"
         self.require(rows >= -self.feature_row, "feature_row", expected)
@@ -63,8 +64,7 @@ class VAEGAN(GenerativeModel):
         q = self.posterior(x)  # q(z|x)
         x_q = self.likelihood(self.draw(q, "z")).mean()  # reconstructions
         x_p = self.likelihood(self.draw(self.prior, "z_p", batch_of=x)).mean()  # samples
-        logits = self.apply("discriminator", tf.concat([x, x_q, x_p], axis=0))
-        data, rec, sample = tf.split(logits, 3)
+        data, rec, sample = self.apply_each("discriminator", (x,), (x_q,), (x_p,))
         likeness = likelihood.squared_error(*self.features_of(x, x_q))
         kl = divergence.analytic_kl(q, self.prior)
         self.log(reconstruction_loss=likeness, kl=kl)

@@ -28,7 +28,9 @@ from zoo.data import Dataset
 from zoo.errors import refusal, unknown
 from zoo.losses.likelihood import iwae_bound
 from zoo.metrics import fits
+from zoo.metrics.likelihood import kind
 from zoo.metrics.measure import Measure, Metric, mean_of
+from zoo.metrics.simulation import simulate
 from zoo.metrics.subject import Protocol, Subject
 from zoo.model import GenerativeModel
 
@@ -106,19 +108,6 @@ def ais_gap(
         f"{_words(chains, steps, start, found)}"
     )
     return mean_of(found["upper"] - found["lower"], protocol)
-
-
-def simulate(
-    model: GenerativeModel, n: int, y: np.ndarray | None = None, seed: int = 0
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """(x [n, *image_shape], z [n, code_dim]) ~ p(x, z): z is an exact draw of p(z|x)."""
-
-    @tf.function(autograph=False)  # row by row, a draw at a time would take long
-    def traced(rows: tf.Tensor, y: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-        z = distributions.sample_rows(model.prior, rows, "z")
-        return model.decode_rows(z, rows, y)["sample"], z
-
-    return traced(seeds.row_seeds(checks.whole(n, "n"), seed), y)
 
 
 def bounds(
@@ -238,7 +227,10 @@ class _Path:
         x, y = (None if a is None else tf.repeat(a, chains, axis=0) for a in (x, y))
         self.rows = tf.shape(x)[0]
         self._log_joint = lambda z: model.log_joint_rows(x, z, y)
-        self._start, self.scale = model.prior, 1.0
+        # Whatever has networks, as a learned prior, is asked on the weights that the verbs use.
+        self._inference = model.inference
+        with self._inference():
+            self._start, self.scale = model.prior, 1.0
         if start == "posterior":
             q = model.encode_rows(x, tf.zeros([self.rows], tf.int64), y)
             self._start = distributions.rebuild("normal", q)
@@ -247,12 +239,14 @@ class _Path:
     def draw(self, seed: tf.Tensor, place: str) -> tf.Tensor:
         """z ~ s, [R, d]."""
         rows = seeds.row_seeds(self.rows, seed)
-        return distributions.sample_rows(self._start, rows, place)
+        with self._inference():
+            return distributions.sample_rows(self._start, rows, place)
 
     def at(self, z: tf.Tensor) -> _Point:
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(z)
-            ends = self._start.log_prob(z), self._log_joint(z)
+            with self._inference():
+                ends = self._start.log_prob(z), self._log_joint(z)
         slopes = (tape.gradient(end, z, unconnected_gradients="zero") for end in ends)
         return _Point(z, *ends, *slopes)
 
@@ -366,7 +360,7 @@ def _chains(s: Subject) -> dict[str, Any]:
 
 
 def _ais(s: Subject) -> Measure:
-    return ais(s.model, *_first(s), **_chains(s))
+    return ais(s.model, *_first(s), **_chains(s)).noted(f"p(x) is {kind(s)}")
 
 
 def _ais_gap(s: Subject) -> Measure:

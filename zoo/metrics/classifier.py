@@ -140,7 +140,9 @@ def _network(
         layers.append(keras.layers.BatchNormalization(**standardise))
     elif min(image_shape[:2]) >= 16:
         for i in range(math.ceil(math.log2(min(image_shape[:2]) / 8))):
-            layers.append(keras.layers.Conv2D(32 * 2**i, 3 if i else 5, 2, "same", **hidden))
+            layers.append(
+                keras.layers.Conv2D(32 * 2**i, 3 if i else 5, 2, "same", "channels_last", **hidden)
+            )
         widths = (128,)
     layers.append(keras.layers.Flatten())
     layers += [keras.layers.Dense(width, **hidden) for width in widths]

@@ -8,13 +8,13 @@ from sklearn import metrics
 
 from zoo.data import Dataset
 from zoo.metrics import fits
-from zoo.metrics.measure import Measure, Metric, mean_of
+from zoo.metrics.measure import Measure, Metric, jackknifed, mean_of
 from zoo.metrics.subject import Subject
 from zoo.model import GenerativeModel
 
 
 def clustering_error(
-    named_probabilities: np.ndarray, named_y: np.ndarray, probabilities: np.ndarray, y: np.ndarray
+    named_sureness: np.ndarray, named_y: np.ndarray, probabilities: np.ndarray, y: np.ndarray
 ) -> Measure:
     """The share of examples whose cluster bears another label than theirs.
 
@@ -22,14 +22,15 @@ def clustering_error(
     clusters; several clusters may bear one label.
 
     Args:
-        named_probabilities: [V, K], q(y|x) of the examples that name the clusters (validation).
+        named_sureness: [V, K], of the examples that name the clusters (validation): q(y|x), or what
+            rises with it.
         named_y: int [V], their labels.
         probabilities: [N, K], of the examples that are measured.
         y: int [N].
 
     Reference: Makhzani et al., Adversarial autoencoders, arXiv 1511.05644, section 6.
     """
-    names = np.asarray(named_y)[np.argmax(named_probabilities, axis=0)]  # [K]
+    names = np.asarray(named_y)[np.argmax(named_sureness, axis=0)]  # [K]
     clusters = np.argmax(probabilities, axis=1)
     protocol = (
         f"each of {len(names)} clusters bears the label of the most probable of {len(named_y)} "
@@ -90,17 +91,26 @@ def _agreement(
     protocol: str,
 ) -> Measure:
     clusters = np.argmax(probabilities, axis=1)
-    return Measure(float(score(np.asarray(y), clusters)), len(clusters), protocol)
+    value, error = jackknifed(score, np.asarray(y), clusters)
+    return Measure(value, len(clusters), protocol, standard_error=error)
 
 
 # --- of a subject -----------------------------------------------------------------------------
 
 
 def _clustering_error(s: Subject) -> Measure:
+    """AAE's rule; on the validation split one half names the clusters, and the other is measured.
+
+    So settings can be chosen on validation examples whose labels the clusters do not bear.
+    """
     naming, found = s.held_out(s.clusters), s.clusters(s.split)
-    return clustering_error(
-        naming["probabilities"], naming["y"], found["probabilities"], found["y"]
-    )
+    if s.split == "validation":
+        halves = ({name: rows[i::2] for name, rows in found.items()} for i in (0, 1))
+        naming, found = halves
+    measure = clustering_error(naming["log_odds"], naming["y"], found["probabilities"], found["y"])
+    if s.split != "validation":
+        return measure
+    return measure.noted("named by every other one of the split, measured on the rest")
 
 
 def _of_clusters(

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import warnings
 from collections.abc import Callable, Sequence
 
 from zoo.data import Dataset
@@ -22,10 +23,11 @@ def evaluate(
     model: GenerativeModel,
     dataset: Dataset,
     *,
-    split: str = Protocol.split,
+    split: str | None = None,
     seed: int = Protocol.seed,
     limit: int | None = Protocol.limit,
     progress: Callable[[str, int, int], object] | None = None,
+    left_out: Callable[[str, str], object] | None = None,
     iwae_samples: int = Protocol.iwae_samples,
     metrics: Sequence[str] | None = None,
     svm_features: Features = Protocol.svm_features,
@@ -38,11 +40,15 @@ def evaluate(
     Args:
         model: a `GenerativeModel`.
         dataset: a `zoo.data.Dataset` of the model's image shape.
+        split: what is measured; None takes test, without one `dataset.default_split`.
         progress: callable `(name, index, count)`, called before each metric.
+        left_out: callable `(name, reason)`, called where a metric cannot be had of these data, such
+            as a classifier's of one class; by default a warning says so. Only a metric that was
+            asked for by name raises.
         metrics: names of the metrics to compute; None takes all that apply but those that are slow
             or tell little, which are measured only when they are asked for (`Metric.only_asked`).
             Those of reconstructions from a level above 1 end in `_level_<l>`.
-        split, seed, limit, iwae_samples, svm_features, svm_repeats, ais_chains, ais_steps: as
+        seed, limit, iwae_samples, svm_features, svm_repeats, ais_chains, ais_steps: as
             `zoo.metrics.subject.Protocol`.
 
     Returns:
@@ -56,6 +62,7 @@ def evaluate(
     if tuple(dataset.image_shape) != tuple(model.image_shape):
         expected = f"data of the model's image shape {tuple(model.image_shape)}"
         raise ValueError(refusal("dataset.image_shape", expected, tuple(dataset.image_shape)))
+    split = dataset.default_split if split is None else split
     protocol = Protocol(
         split=split,
         seed=seed,
@@ -72,9 +79,22 @@ def evaluate(
     for index, (name, metric) in enumerate(chosen.items()):
         if progress is not None:
             progress(name, index, len(chosen))
+        try:
+            found = metric.measure(subject).as_dict()
+        except ValueError as error:
+            reason = " ".join(str(error).split())
+            if metrics is not None:
+                expected = f"metrics that can be had of {dataset.name} ({reason})"
+                raise ValueError(refusal("metrics", expected, name)) from error
+            (left_out or _warn)(name, reason)
+            continue
         source = "samples" if metric.of_samples else split
-        measured[name] = {**metric.measure(subject).as_dict(), "split": source, "seed": seed}
+        measured[name] = {**found, "split": source, "seed": seed}
     return measured
+
+
+def _warn(name: str, reason: str) -> None:
+    warnings.warn(f"{name} is left out: {reason}", stacklevel=3)
 
 
 def applicable(model: GenerativeModel, dataset: Dataset) -> list[str]:

@@ -42,9 +42,32 @@ def encodes_normally(model: GenerativeModel, dataset: Dataset | None = None) -> 
     return "encode" in model.capabilities and distributions.is_normal(posterior(model))
 
 
-def posterior(model: GenerativeModel) -> tfp.distributions.Distribution:
+def hidden_on_classes(model: GenerativeModel, dataset: Dataset) -> bool:
+    """As `on_classes("encode")`, where the encoder's hidden layers are known."""
+    return on_classes("encode")(model, dataset) and model.has_features
+
+
+def exact_means(model: GenerativeModel, dataset: Dataset) -> bool:
+    """Whether q(z|x) has a mean that is no average of draws."""
+    return "encode" in model.capabilities and distributions.has_exact_mean(posterior(model))
+
+
+def of_mass(model: GenerativeModel, dataset: Dataset) -> bool:
+    """Whether a likelihood is of a probability mass, not of a density.
+
+    Vectors have densities. So have images with a p(x|z) of real numbers; all others have levels of
+    grey: by p(x|z) itself, pixel by pixel, or (`dequantises`) by noise that fills the levels.
+    """
+    if len(model.image_shape) != 3:
+        return False
+    decodes = "decode" in model.capabilities
+    return not (decodes and distributions.is_density(likelihood(model)))
+
+
+def posterior(model: GenerativeModel, level: int = 1) -> tfp.distributions.Distribution:
     """q(z|x) of one blank example x = 0: it shows what kind of distribution the verb gives."""
-    return model.encode(np.zeros([1, *model.image_shape], np.float32), y=_label(model))
+    x = np.zeros([1, *model.image_shape], np.float32)
+    return model.encode(x, y=_label(model), level=level)
 
 
 def likelihood(model: GenerativeModel) -> tfp.distributions.Distribution:

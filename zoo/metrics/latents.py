@@ -11,7 +11,7 @@ from zoo import distributions, seeds
 from zoo.data import Dataset
 from zoo.errors import refusal
 from zoo.metrics import fits
-from zoo.metrics.measure import Measure, Metric, mean_of, one_of
+from zoo.metrics.measure import Measure, Metric, jackknifed, mean_of, one_of
 from zoo.metrics.subject import Subject, flat
 from zoo.model import GenerativeModel
 
@@ -32,17 +32,23 @@ def latent_moments(codes: np.ndarray) -> dict[str, Measure]:
         `latent_max_abs_mean` (0 under N(0, I)), `latent_min_std` and `latent_max_std` (1).
     """
     codes = np.asarray(codes, np.float64)
-    mean, std = codes.mean(axis=0), codes.std(axis=0)
     what = "of the aggregated codes, one draw of q(z|x) an example"
-    extreme = lambda value, which: Measure(
-        float(value), len(codes), f"{which} of a dimension {what}"
+    extreme = lambda statistic, which: _jackknifed(
+        statistic, codes, f"{which} of a dimension {what}"
     )
     return {
         "latent_mean_norm": mean_of(np.linalg.norm(codes, axis=1), f"mean L2 norm {what}"),
-        "latent_max_abs_mean": extreme(np.abs(mean).max(), "largest |mean|"),
-        "latent_min_std": extreme(std.min(), "smallest standard deviation"),
-        "latent_max_std": extreme(std.max(), "largest standard deviation"),
+        "latent_max_abs_mean": extreme(lambda z: np.abs(z.mean(axis=0)).max(), "largest |mean|"),
+        "latent_min_std": extreme(lambda z: z.std(axis=0).min(), "smallest standard deviation"),
+        "latent_max_std": extreme(lambda z: z.std(axis=0).max(), "largest standard deviation"),
     }
+
+
+def _jackknifed(
+    statistic: Callable[[np.ndarray], float], codes: np.ndarray, protocol: str
+) -> Measure:
+    value, error = jackknifed(statistic, codes)
+    return Measure(value, len(codes), protocol, standard_error=error)
 
 
 def active_units(posterior_means: np.ndarray, threshold: float = ACTIVE_VARIANCE) -> Measure:
@@ -192,25 +198,34 @@ def code_normality(codes: np.ndarray) -> dict[str, Measure]:
     """
     codes = np.asarray(codes, np.float64)
     n, d = codes.shape
-    centred = codes - codes.mean(axis=0)
-    variance = np.square(centred).mean(axis=0)
-    # A dimension that is constant has no kurtosis: it counts as 0, which no other one can have.
-    kurtosis = (centred**4).mean(axis=0) / np.maximum(np.square(variance), np.finfo(float).tiny)
-    below = special.ndtr(np.sort(codes, axis=0))
-    steps = np.arange(n)[:, None] / n
-    distance = np.maximum(below - steps, steps + 1.0 / n - below).max(axis=0)
     of_codes = "codes of data, one draw an example"
     squares = np.square(codes)
-    over_dimensions = lambda values, what: Measure(
-        float(values.mean()), n, f"mean {what} of the {d} dimensions of {of_codes}"
+    over_dimensions = lambda each, what: _jackknifed(
+        lambda z: each(z).mean(), codes, f"mean {what} of the {d} dimensions of {of_codes}"
     )
     return {
         "code_mean_square": mean_of(
             squares.mean(axis=1), f"mean of |z|^2 / {d} of {of_codes}"
         )._replace(value=float(squares.mean())),
-        "code_kurtosis": over_dimensions(kurtosis, "kurtosis"),
-        "code_ks": over_dimensions(distance, "Kolmogorov-Smirnov distance from N(0, 1)"),
+        "code_kurtosis": over_dimensions(_kurtosis, "kurtosis"),
+        "code_ks": over_dimensions(_distance, "Kolmogorov-Smirnov distance from N(0, 1)"),
     }
+
+
+def _kurtosis(codes: np.ndarray) -> np.ndarray:
+    """Fourth standardised moment of each dimension, [d]."""
+    centred = codes - codes.mean(axis=0)
+    variance = np.square(centred).mean(axis=0)
+    # A dimension that is constant has no kurtosis: it counts as 0, which no other one can have.
+    return (centred**4).mean(axis=0) / np.maximum(np.square(variance), np.finfo(float).tiny)
+
+
+def _distance(codes: np.ndarray) -> np.ndarray:
+    """Largest difference of each dimension's distribution function from N(0, 1)'s, [d]."""
+    n = len(codes)
+    below = special.ndtr(np.sort(codes, axis=0))
+    steps = np.arange(n)[:, None] / n
+    return np.maximum(below - steps, steps + 1.0 / n - below).max(axis=0)
 
 
 # --- of a subject -----------------------------------------------------------------------------
@@ -238,8 +253,14 @@ def _normality(s: Subject) -> dict[str, Measure]:
 
 def _information(s: Subject) -> dict[str, Measure]:
     few = slice(0, INFORMATION_EXAMPLES)
-    q = s.posteriors(s.split)
-    return mutual_information(q["loc"][few], q["scale"][few], _draws(s)[few])
+    q = {name: rows[few] for name, rows in s.posteriors(s.split).items()}
+    found = mutual_information(q["loc"], q["scale"], _draws(s)[few])
+    if _has_closed_kl(s.model, s.dataset):
+        bound = kl(q["loc"], q["scale"])  # E KL(q(z|x) || p(z)) >= I
+        if bound.value < found["mutual_information_upper"].value:
+            note = "an upper bound of I(x; z), below the one by the mean of the posteriors"
+            found["mutual_information_upper"] = bound.noted(note)
+    return found
 
 
 def _of_posteriors(
@@ -270,7 +291,7 @@ def _has_categories(model: GenerativeModel, dataset: Dataset) -> bool:
 
 METRICS = {
     "active_units": Metric(
-        fits.can("encode"),
+        fits.exact_means,  # an average of draws varies by its noise
         lambda s: active_units(s.codes(s.split)["mean"]),
         help="dimensions of the code whose posterior mean varies between examples",
     ),

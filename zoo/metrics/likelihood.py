@@ -1,17 +1,23 @@
 """Log-likelihoods of a model and their bounds, in nats; bits per dimension."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from zoo import checks
 from zoo.data import Dataset
+from zoo.metrics import fits
 from zoo.metrics.measure import Measure, Metric, mean_of
 from zoo.metrics.subject import Subject
 from zoo.model import GenerativeModel
 
 ROWS = 5_000  # importance samples times examples a call: bounds memory
+MASS = "a probability mass"
+IMAGE_DENSITY = "a density of pixels in [0, 1]"
+DENSITY = "a density"
+LEVELS = 256  # of 8-bit images
 
 
 def log_prob(
@@ -44,16 +50,20 @@ def log_prob(
     return np.concatenate([np.asarray(part, np.float64) for part in parts])
 
 
-def elbo(log_probs: np.ndarray) -> Measure:
+def elbo(log_probs: np.ndarray, of: str = MASS) -> Measure:
     """The evidence lower bound as the mean of one-sample estimates, nats an example.
 
     Args:
         log_probs: [N], from `log_prob(..., samples=1)`.
+        of: what p(x) is, as `nll`.
     """
-    return mean_of(log_probs, "mean evidence lower bound in nats, one draw of q(z|x) an example")
+    protocol = f"mean evidence lower bound in nats, p(x) {of}, one draw of q(z|x) an example"
+    return mean_of(log_probs, protocol)
 
 
-def nll(log_probs: np.ndarray, samples: int | None = None, dequantised: bool = False) -> Measure:
+def nll(
+    log_probs: np.ndarray, samples: int | None = None, dequantised: bool = False, of: str = MASS
+) -> Measure:
     """-mean log p(x) in nats, or an upper bound on it.
 
     Args:
@@ -61,11 +71,13 @@ def nll(log_probs: np.ndarray, samples: int | None = None, dequantised: bool = F
         samples: k of the importance-weighted bound; None if `log_probs` are exact.
         dequantised: whether they are of grey levels plus uniform noise in [0, 1): their mean is at
             most that of the levels' log-probabilities.
+        of: what p(x) is: `MASS`, `IMAGE_DENSITY` or `DENSITY`; those of two kinds cannot be
+            compared, and a density may exceed 1.
 
     Reference: Burda et al., Importance Weighted Autoencoders, arXiv 1509.00519, equation 8; Theis
         et al., A note on the evaluation of generative models, arXiv 1511.01844, section 3.1.
     """
-    protocol = f"mean of -log p(x) in nats, {_exactness(samples, dequantised)}"
+    protocol = f"mean of -log p(x) in nats, p(x) {of}, {_exactness(samples, dequantised)}"
     return mean_of(-np.asarray(log_probs), protocol)
 
 
@@ -75,10 +87,10 @@ def bits_per_dim(
     samples: int | None = None,
     dequantised: bool = False,
 ) -> Measure:
-    """-log p(x) / (D ln 2), of log-probabilities of 256-level data.
+    """-log p(x) / (D ln 2), of log-probabilities of levels of grey.
 
     Args:
-        log_probs: [N], the log of a probability mass, nats.
+        log_probs: [N], the log of a probability mass, nats: a density has no bits.
         dimensions: D, pixels times channels.
         samples: as in `nll`.
         dequantised: as in `nll`.
@@ -94,6 +106,56 @@ def _exactness(samples: int | None, dequantised: bool) -> str:
     if dequantised:
         return "exact for grey levels plus uniform noise, one draw an example"
     return "exact"
+
+
+# --- a baseline -------------------------------------------------------------------------------
+
+
+def pixel_log_probs(counts: np.ndarray) -> np.ndarray:
+    """log p of the levels of every pixel by itself, float64 [D, L] nats, from their counts.
+
+        p_i(k) = (n_i(k) + s(k)) / (N + 1),   s(k) = (sum_i n_i(k) + 1 / L) / (N D + 1)
+
+    Each pixel's histogram, with one example more that is spread as the levels of all pixels are:
+    so a level that this pixel never had is unlikely, and one that no pixel had nearly impossible.
+
+    Args:
+        counts: n_i(k), [D, L], of N examples.
+    """
+    counts = np.asarray(counts, np.float64)
+    dimensions, levels = counts.shape
+    spread = (counts.sum(axis=0) + 1.0 / levels) / (counts.sum() + 1.0)
+    return np.log((counts + spread) / (counts.sum() / dimensions + 1.0))
+
+
+def level_counts(batches: Iterable[np.ndarray], levels: int) -> np.ndarray:
+    """How often each pixel has each level, int [D, L].
+
+    Args:
+        batches: x [B, ...] in [0, 1], of D numbers each.
+        levels: L.
+    """
+    total: Any = 0
+    for x in batches:
+        level = _levels(x, levels)
+        cells = level + levels * np.arange(level.shape[1])
+        total = total + np.bincount(cells.ravel(), minlength=levels * level.shape[1])
+    return total.reshape(-1, levels)
+
+
+def independent_pixels(x: np.ndarray, log_probs: np.ndarray) -> np.ndarray:
+    """log p(x) = sum_i log p_i(x_i), float64 [N] nats.
+
+    Args:
+        x: [N, ...] in [0, 1], of D numbers each.
+        log_probs: [D, L], of `pixel_log_probs`.
+    """
+    level = _levels(x, log_probs.shape[1])
+    return log_probs[np.arange(level.shape[1]), level].sum(axis=1)
+
+
+def _levels(x: np.ndarray, levels: int) -> np.ndarray:
+    return np.rint(x * (levels - 1)).astype(np.int64).reshape(len(x), -1)
 
 
 def _seed_of(seed: int, start: int) -> int:
@@ -126,12 +188,47 @@ def _of_learned(s: Subject) -> np.ndarray:
 
 
 def _nll(s: Subject, log_probs: Callable[[Subject], np.ndarray] = _of_measured) -> Measure:
-    return nll(s.once(log_probs), _bound(s), s.model.dequantises)
+    return nll(s.once(log_probs), _bound(s), s.model.dequantises, kind(s))
 
 
 def _bits_per_dim(s: Subject, log_probs: Callable[[Subject], np.ndarray] = _of_measured) -> Measure:
-    dimensions = int(np.prod(s.x.shape[1:]))
-    return bits_per_dim(s.once(log_probs), dimensions, _bound(s), s.model.dequantises)
+    return bits_per_dim(s.once(log_probs), _dimensions(s), _bound(s), s.model.dequantises)
+
+
+def _dimensions(s: Subject) -> int:
+    return int(np.prod(s.x.shape[1:]))
+
+
+def kind(s: Subject) -> str:
+    """What p(x) is, in words: `MASS`, `IMAGE_DENSITY` or `DENSITY`."""
+    if fits.of_mass(s.model, s.dataset):
+        return MASS
+    return IMAGE_DENSITY if len(s.model.image_shape) == 3 else DENSITY
+
+
+def _of_pixels(s: Subject) -> np.ndarray:
+    """log p(x) of what is measured, by histograms of the train split."""
+    counts = level_counts((rows["x"] for rows in s.batches("train")), _depth(s))
+    return independent_pixels(s.x, pixel_log_probs(counts))
+
+
+def _depth(s: Subject) -> int:
+    return 2 if s.dataset.binary else LEVELS
+
+
+def _histograms(s: Subject) -> str:
+    return (
+        f"every pixel by itself: a histogram of its {_depth(s)} levels in the train split, and one "
+        "example more that is spread as the levels of all pixels"
+    )
+
+
+def _nll_of_pixels(s: Subject) -> Measure:
+    return nll(s.once(_of_pixels)).noted(_histograms(s))
+
+
+def _bits_of_pixels(s: Subject) -> Measure:
+    return bits_per_dim(s.once(_of_pixels), _dimensions(s)).noted(_histograms(s))
 
 
 def _of_train_data(measure: Callable[..., Measure]) -> Callable[[Subject], Measure]:
@@ -149,28 +246,43 @@ def _has_bound(model: GenerativeModel, dataset: Dataset) -> bool:
     return _has_likelihood(model, dataset) and model.density == "lower_bound"
 
 
+def _has_mass(model: GenerativeModel, dataset: Dataset) -> bool:
+    return _has_likelihood(model, dataset) and fits.of_mass(model, dataset)
+
+
 def _has_bits(model: GenerativeModel, dataset: Dataset) -> bool:
-    images = len(dataset.image_shape) == 3 and not dataset.binary
-    return images and _has_likelihood(model, dataset)
+    return not dataset.binary and _has_mass(model, dataset)
 
 
 METRICS = {
     "elbo": Metric(
         _has_bound,
-        lambda s: elbo(_log_probs(s, s.arrays, 1)),
+        lambda s: elbo(_log_probs(s, s.arrays, 1), kind(s)),
         help="evidence lower bound of log p(x), nats an example",
         better="higher",
     ),
     "nll": Metric(
         _has_likelihood,
         _nll,
-        help="-log p(x), or an upper bound on it, nats an example",
+        help="-log p(x), a mass or a density, or an upper bound on it, nats an example",
         better="lower",
     ),
     "bits_per_dim": Metric(
         _has_bits,
         _bits_per_dim,
         help="-log2 p(x), or an upper bound on it, bits a pixel and channel",
+        better="lower",
+    ),
+    "nll_independent_pixels": Metric(
+        _has_mass,
+        _nll_of_pixels,
+        help="what nll is if every pixel is drawn by itself from its histogram: a baseline",
+        better="lower",
+    ),
+    "bits_per_dim_independent_pixels": Metric(
+        _has_bits,
+        _bits_of_pixels,
+        help="what bits_per_dim is if every pixel is drawn by itself from its histogram",
         better="lower",
     ),
     "nll_of_train_data": Metric(

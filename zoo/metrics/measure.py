@@ -20,7 +20,8 @@ class Measure(NamedTuple):
         n: int, examples or samples that were measured.
         protocol: one sentence.
         std: standard deviation over repeated draws, None without draws.
-        standard_error: of a mean over the n examples, or of a ratio of two; None of other values.
+        standard_error: of the value over other sets of n examples, of one trained model; None of
+            counts.
     """
 
     value: float
@@ -72,6 +73,34 @@ def mean_of(values: ArrayLike, protocol: str) -> Measure:
     n = len(values)
     error = float(values.std(ddof=1)) / n**0.5 if n > 1 else None
     return Measure(float(values.mean()), n, protocol, standard_error=error)
+
+
+def jackknifed(
+    statistic: Callable[..., float], *arrays: np.ndarray, groups: int = 20
+) -> tuple[float, float | None]:
+    """A statistic of examples and its standard error, by leaving out groups of them.
+
+        s^2 = (g - 1) / g  sum_j (T_j - mean of all T_j)^2,   T_j without group j
+
+    Args:
+        statistic: callable of arrays of N rows each.
+        arrays: [N, ...], of the same examples.
+        groups: g; every g-th example is in one. Of a mean and g = N it is s / sqrt(N) of the
+            examples; of an extreme of several figures it errs high, up to twofold.
+
+    Returns:
+        (value, standard error); the latter None of fewer than two examples.
+
+    Reference: Efron and Stein, The jackknife estimate of variance, 1981; Shao and Tu, The jackknife
+        and bootstrap, 1995, chapter 2.3 (by groups, for what is not smooth too).
+    """
+    n = len(arrays[0])
+    value, groups = float(statistic(*arrays)), min(groups, n)
+    if groups < 2:
+        return value, None
+    group = np.arange(n) % groups
+    each = [float(statistic(*(rows[group != j] for rows in arrays))) for j in range(groups)]
+    return value, float(np.std(each) * (groups - 1) ** 0.5)
 
 
 def one_of(

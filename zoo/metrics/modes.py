@@ -6,6 +6,7 @@ deviations.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -98,19 +99,24 @@ def _on_modes(model: GenerativeModel, dataset: Dataset) -> bool:
     return fits.samples(model, dataset) and dataset.modes is not None
 
 
-def _of_quality(measure: Callable[..., Measure]) -> Callable[[Subject], Measure]:
-    """`measure(samples, modes, stddev)` as a function of a subject."""
+def _of_samples(n: int, measure: Callable[[np.ndarray, Any], Measure]) -> Callable[..., Measure]:
+    """`measure(samples, dataset)` of n samples as a function of a subject."""
 
     def measured(s: Subject) -> Measure:
-        return measure(s.samples(QUALITY_SAMPLES), s.dataset.modes, s.dataset.mode_stddev)
+        return measure(s.samples(n), s.dataset).noted(f"samples: {s.samples_are}")
 
     return measured
+
+
+def _of_quality(measure: Callable[..., Measure]) -> Callable[..., Measure]:
+    """`measure(samples, modes, stddev)` as a function of a subject."""
+    return _of_samples(QUALITY_SAMPLES, lambda x, data: measure(x, data.modes, data.mode_stddev))
 
 
 METRICS = {
     "modes_covered": Metric(
         _on_modes,
-        lambda s: modes_covered(s.samples(COVERED_SAMPLES), s.dataset.modes),
+        _of_samples(COVERED_SAMPLES, lambda x, data: modes_covered(x, data.modes)),
         help="modes of the mixture that are nearest to at least one sample, however far away",
         better="higher",
         of_samples=True,

@@ -10,6 +10,8 @@ from zoo.metrics import fits
 from zoo.metrics.measure import Measure, Metric, mean_of
 from zoo.metrics.subject import Subject, flat
 
+HIDDEN_ROWS = 60_000  # of train, all of MNIST's: wide layers of larger sets need not fit
+
 
 def one_nn_accuracy(
     train_features: np.ndarray, train_y: np.ndarray, test_features: np.ndarray, test_y: np.ndarray
@@ -100,9 +102,16 @@ def nearest(train_features: np.ndarray, test_features: np.ndarray, k: int = 1) -
 def _accuracy(k: int) -> Callable[[Subject], Measure]:
     def measured(s: Subject) -> Measure:
         train, test = s.codes("train"), s.codes(s.split)
-        return k_nn_accuracy(train["mean"], train["y"], test["mean"], test["y"], k)
+        found = k_nn_accuracy(train["mean"], train["y"], test["mean"], test["y"], k)
+        return found.noted(f"features: {s.codes_are}")
 
     return measured
+
+
+def _hidden_accuracy(s: Subject) -> Measure:
+    train, test = s.hidden("train", HIDDEN_ROWS), s.hidden(s.split)
+    found = one_nn_accuracy(train["hidden"], train["y"], test["hidden"], test["y"])
+    return found.noted("features: the encoder's last hidden layer")
 
 
 METRICS = {
@@ -110,6 +119,12 @@ METRICS = {
         fits.on_classes("encode"),
         _accuracy(1),
         help="share of examples whose label is that of the nearest training code",
+        better="higher",
+    ),
+    "one_nn_accuracy_hidden": Metric(
+        fits.hidden_on_classes,
+        _hidden_accuracy,
+        help="one_nn_accuracy of the encoder's last hidden layer in place of the codes (BiGAN)",
         better="higher",
     ),
     "five_nn_accuracy": Metric(

@@ -117,7 +117,7 @@ def _from_level(measure: Callable[[Subject, np.ndarray], Measure]) -> Callable[.
     """`measure(subject, x_hat)` as a function of a subject and the level of the reconstruction."""
 
     def measured(s: Subject, level: int = 1) -> Measure:
-        found = measure(s, s.reconstructions(level))
+        found = measure(s, s.reconstructions(level)).noted(s.reconstructions_are)
         return found if level == 1 else found.noted(f"reconstructed from level {level}")
 
     return measured

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
 
@@ -12,10 +13,12 @@ from scipy import special
 from zoo import checks, distributions, seeds
 from zoo.data import Dataset
 from zoo.errors import unknown
+from zoo.metrics import fits
+from zoo.metrics.simulation import simulate
 from zoo.model import GenerativeModel
 
 BATCH = 500  # examples a call of `encode`
-HIDDEN_LAYERS = 3  # of the encoder, beside the code, in ALI's features
+HIDDEN_LAYERS = 3  # of each encoder, beside the codes, in ALI's features
 Rows = dict[str, np.ndarray]  # arrays of as many rows each
 Features = Literal["codes", "hidden"]
 
@@ -29,8 +32,8 @@ class Protocol:
         seed: of samples, draws, pairings and labelled subsets.
         limit: the first rows of each split only; None takes all.
         iwae_samples: importance samples of `nll` where `log_prob` is a lower bound.
-        svm_features: "codes", or "hidden": the codes of all levels and the encoder's last three
-            hidden layers, as ALI.
+        svm_features: "codes", or "hidden": the codes of all levels and the last three hidden layers
+            of each level's encoder, as ALI.
         svm_repeats: labelled draws of `svm_error`.
         ais_chains: of `ais` and `ais_gap`, for each of their first 100 examples at most.
         ais_steps: T of these chains, >= 2.
@@ -78,7 +81,7 @@ class Subject:
         self.split, self.seed = protocol.split, protocol.seed
         # One cache an instance: it goes with its subject.
         self.once = functools.cache(lambda compute: compute(self))
-        for cached in ("reconstructions", "codes", "posteriors", "clusters"):
+        for cached in ("samples", "reconstructions", "codes", "posteriors", "clusters"):
             setattr(self, cached, functools.cache(getattr(self, cached)))
 
     # --- data ---------------------------------------------------------------------------------
@@ -122,14 +125,60 @@ class Subject:
 
     # --- what the model makes of them ---------------------------------------------------------
 
-    def samples(self, n: int) -> np.ndarray:
-        """[n, *image_shape]."""
-        return np.asarray(self.model.sample(n, seed=self.seed))
+    @functools.cached_property
+    def samples_are(self) -> str:
+        """What `samples` are, in words."""
+        if "decode" not in self.model.capabilities:
+            return "draws of p(x)"
+        p = fits.likelihood(self.model)
+        if distributions.is_deterministic(p):
+            return "what the generator makes"
+        likely = distributions.is_likelihood(p, self.dataset.binary)
+        return "draws of p(x|z)" if likely else "means of p(x|z)"
+
+    def samples(self, n: int, seed: int | None = None) -> np.ndarray:
+        """x ~ p(x), [n, *image_shape]: draws of p(x|z) where it is a likelihood, not its means."""
+        seed = self.seed if seed is None else seed
+        if self.samples_are == "draws of p(x|z)":
+            return np.asarray(simulate(self.model, n, seed=seed)[0])
+        return self.means(n, seed)
+
+    def means(self, n: int, seed: int | None = None) -> np.ndarray:
+        """What the verb `sample` shows: means of p(x|z), [n, *image_shape]."""
+        return np.asarray(self.model.sample(n, seed=self.seed if seed is None else seed))
+
+    @functools.cached_property
+    def reconstructions_are(self) -> str:
+        """What `reconstructions` are, in words."""
+        p, q = fits.likelihood(self.model), fits.posterior(self.model)
+        x_hat, z = "the mean of p(x|z)", "the mean of q(z|x)"
+        if distributions.is_deterministic(p):
+            x_hat = "what the decoder makes"
+        elif distributions.is_implicit(p):
+            x_hat = "a draw of p(x|z)"
+        if distributions.is_deterministic(q):
+            z = "the code of x"
+        elif distributions.is_implicit(q):
+            z = "a draw of q(z|x)"
+        return f"x_hat is {x_hat} at {z}"
 
     def reconstructions(self, level: int = 1) -> np.ndarray:
         """x_hat of `x` from a level of the code, [N, ...]."""
         y = self.labels(self.arrays)
         return np.asarray(self.model.reconstruct(self.x, y=y, level=level, seed=self.seed))
+
+    @functools.cached_property
+    def codes_are(self) -> str:
+        """What the means among `codes` are, in words."""
+        return self._means_of(1) + (", q(y|x) among them" if self.model.code_classes else "")
+
+    def _means_of(self, level: int) -> str:
+        q = fits.posterior(self.model, level)
+        if distributions.is_deterministic(q):
+            return "codes of x"
+        if distributions.has_exact_mean(q):
+            return "means of q(z|x)"
+        return f"means of {distributions.MEAN_DRAWS} draws of q(z|x), of the same noise for every x"
 
     def codes(self, split: str) -> Rows:
         """{"mean": E[z|x] [N, d], "draw": z ~ q(z|x) [N, d][, "y"]} of a split."""
@@ -151,50 +200,91 @@ class Subject:
         return self.over(split, encode)
 
     def features(self, split: str) -> Rows:
-        """{"mean": the encoder's last layers beside E[z|x] of every level, [N, F][, "y"]}."""
+        """{"mean": each encoder's last hidden layers beside E[z|x] of every level, [N, F]}, "y"."""
         levels = range(1, self.model.levels + 1)
 
         def encode(x: Any, y: Any, index: int) -> Rows:
-            layers = list(self.model.features(x).values())[-HIDDEN_LAYERS:]
+            layers = last_layers(self.model.features(x), HIDDEN_LAYERS)
             codes = [self.model.encode(x, y=y, level=level).mean() for level in levels]
             return {"mean": np.concatenate([flat(v) for v in (*layers, *codes)], axis=1)}
 
         return self.over(split, encode)
 
-    def clusters(self, split: str) -> Rows:
-        """{"probabilities": q(y|x) float64 [N, K][, "y"]} of a split."""
+    @property
+    def features_are(self) -> str:
+        """What `features` are, in words."""
+        levels = range(1, self.model.levels + 1)
+        each = [f"level {level}: {self._means_of(level)}" for level in levels[1:]]
+        codes = "; ".join([self.codes_are, *each])
+        return f"the last {HIDDEN_LAYERS} hidden layers of each encoder and its output ({codes})"
+
+    def hidden(self, split: str, rows: int | None = None) -> Rows:
+        """{"hidden": the last hidden layer of x's encoder, [N, F][, "y"]} of the first rows."""
 
         def encode(x: Any, y: Any, index: int) -> Rows:
-            # float64 tells probabilities apart that float32 rounds to 1.
+            layers = self.model.features(x, y=y)
+            return {"hidden": flat(last_layers(layers, 1)[0])}
+
+        return self.over(split, encode, rows)
+
+    def clusters(self, split: str) -> Rows:
+        """{"probabilities": q(y|x), "log_odds": log q / (1 - q), [N, K][, "y"]} of a split.
+
+        Log-odds tell apart what rounds to a probability of 1.
+        """
+
+        def encode(x: Any, y: Any, index: int) -> Rows:
             logits = np.asarray(self.model.encode(x, part="y").logits_parameter(), np.float64)
-            return {"probabilities": special.softmax(logits, axis=1)}
+            log_q = special.log_softmax(logits, axis=1)
+            q, surest = np.exp(log_q), np.argmax(log_q, axis=1)[:, None]
+            less = log_q.copy()
+            np.put_along_axis(less, surest, -np.inf, axis=1)
+            not_q = np.log1p(-np.exp(less))  # log (1 - q), of all but the largest at most 1/2
+            others = special.logsumexp(less, axis=1, keepdims=True)
+            np.put_along_axis(not_q, surest, others, axis=1)
+            return {"probabilities": q, "log_odds": log_q - not_q}
 
         return self.over(split, encode)
 
-    def over(self, split: str, compute: Callable[[Any, Any, int], Rows]) -> Rows:
+    def over(
+        self, split: str, compute: Callable[[Any, Any, int], Rows], rows: int | None = None
+    ) -> Rows:
         """Joins {name: rows} of each batch, so that a split's images need not fit into memory.
 
         Args:
             split: its name.
             compute: (x, labels for the verbs, index of the batch) -> {name: rows}.
+            rows: the first so many only; None takes what the protocol allows.
 
         Returns:
             {name: rows of the whole split}, with the labels "y" where there are any.
         """
         parts: list[Rows] = []
-        for batch in self._batches(split):
+        for batch in self.batches(split, rows):
             part = compute(batch["x"], self.labels(batch), len(parts))
             parts.append(part | ({"y": batch["y"]} if "y" in batch else {}))
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
-    def _batches(self, split: str) -> Iterator[Rows]:
-        limit = self.protocol.limit
-        left = self.dataset.size(split) if limit is None else limit
+    def batches(self, split: str, rows: int | None = None) -> Iterator[Rows]:
+        """{"x"[, "y"]} of a split in stored order, of at most `BATCH` examples each.
+
+        Args:
+            rows: as `over`.
+        """
+        bounds = self.dataset.size(split), self.protocol.limit, rows
+        left = min(bound for bound in bounds if bound is not None)
         for batch in self.dataset.batches(split, min(BATCH, left)):
             if left <= 0:
                 return
             yield {key: np.asarray(value)[:left] for key, value in batch.items()}
             left -= len(batch["x"])
+
+
+def last_layers(layers: dict[str, Any], count: int) -> list[Any]:
+    """The last so many layers of each encoder, whose names in `layers` end in row_<i>."""
+    encoder = lambda item: item[0].rpartition("row_")[0]
+    groups = itertools.groupby(layers.items(), encoder)
+    return [layer for _, group in groups for _, layer in list(group)[-count:]]
 
 
 def flat(layer: ArrayLike) -> np.ndarray:

@@ -9,16 +9,19 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import distributions, fields, registry
+from zoo import checks, distributions, fields, registry, seeds
 from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter, field
 from zoo.model.batches import Batches
 from zoo.model.building import Building
-from zoo.model.game import Game
+from zoo.model.doors import KERAS_NAMES, named
+from zoo.model.game import Game, ending_in_report
+from zoo.model.logs import Logs
 from zoo.model.rows import Rows
-from zoo.optimizers import FusedAdam
+from zoo.optimizers import FusedAdam, Players, by_player, check
 from zoo.staged import Staged, keras_step
 
+_BFLOAT = 'dtype="mixed_bfloat16" has the range of float32.'
 _NUM_ATTRIBUTES = HyperParameter("num_attributes", "int", None, optional=True, at_least=1)
 
 
@@ -35,6 +38,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         LOGS: names given to `self.log` in the phases, beside each player's loss.
         DENSITY: "exact", "lower_bound" or None: what `log_prob` returns.
         LABELS: which of `num_classes` and `num_attributes` mean something to the method.
+        NEEDS_LABELS: whether it is nothing without one of these.
         OUTPUT_BIAS: whether the decoder's output bias is set from the data before step 0.
 
     Raises:
@@ -48,11 +52,13 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         "dtype": 'Keras dtype policy, such as "mixed_bfloat16".',
         "name": "of the Keras model.",
     }
+    RESERVED = KERAS_NAMES
     PLAYERS: ClassVar[dict[str, tuple[str, ...]]] = {}
     SHARED: ClassVar[tuple[str, ...]] = ()
     LOGS: ClassVar[tuple[str, ...]] = ()
     DENSITY: ClassVar[Literal["exact", "lower_bound"] | None] = None
     LABELS: ClassVar[tuple[str, ...]] = ()
+    NEEDS_LABELS = False
     OUTPUT_BIAS = False
 
     if TYPE_CHECKING:  # what the constructor takes beside the fields
@@ -63,7 +69,9 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
 
     latent_dim: int = field("dimensions of z", default=64, at_least=1)
     network: str = field('"auto", or the name of a table of networks', default="auto")
-    seed: int = field("of the initial weights and of all noise", default=0, at_least=0)
+    seed: int = field(
+        "of the initial weights and of all noise", default=0, at_least=0, at_most=2_147_483_647
+    )
     learning_rate: float = field(
         "of Adam, for players without one of their own", default=2e-4, above=0
     )
@@ -89,8 +97,8 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         above=0,
     )
     ema_decay: float | None = field(
-        "decay of the moving average of the weights, which all verbs use if it is set; early on "
-        "the smaller (1 + t) / (10 + t) is used at step t",
+        "decay of the moving averages of the weights and of batch statistics, which evaluation and "
+        "all verbs use if it is set; early on the smaller (1 + t) / (10 + t) is used at step t",
         default=None,
         at_least=0,
         below=1,
@@ -107,7 +115,11 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
             expected = 'fields, such as gamma: float = field("weight of ...", default=1.0)'
             raise TypeError(refusal(f"{cls.__name__}.__init__", expected, "a constructor"))
         super().__init_subclass__(**options)
-        keras.saving.register_keras_serializable("zoo")(cls)
+        if "train_step" in vars(cls):
+            cls.train_step = ending_in_report(cls.train_step)
+        # Users' classes under their modules: one of a built-in's name must not take its place.
+        package = "zoo" if cls.__module__.split(".")[0] == "zoo" else cls.__module__
+        keras.saving.register_keras_serializable(package, cls.__qualname__)(cls)
 
     def __init__(
         self,
@@ -119,9 +131,13 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         **arguments: Any,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
+        if self.compute_dtype == "float16":
+            expected = "a policy of another type, as small gradients vanish in float16"
+            raise ValueError(refusal("dtype", expected, self.dtype_policy.name, _BFLOAT))
         self.image_shape = _image_shape(image_shape)
         self.num_attributes = _NUM_ATTRIBUTES.check(num_attributes)
         self._given = self.assign(arguments)  # networks of one's own, by role
+        self._finish: dict[str, Any] = {}  # {role: what their outputs go through}
         roles = {role for player in self.players.values() for role in player}
         for argument in self._given.keys() - roles:
             valid = [*registry.hyper_parameters(type(self)), *roles, *self.ARGUMENTS]
@@ -130,6 +146,8 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         for argument in ("num_classes", "num_attributes"):
             fits = getattr(self, argument) is None or argument in self.LABELS
             self.require(fits, argument, f"None, as {self.method} has no use for it")
+        scheduled = self.lr_schedule == "constant" or self.decay_steps
+        self.require(scheduled, "decay_steps", f"an int >= 1 with lr_schedule={self.lr_schedule!r}")
         one_kind = self.num_classes is None or self.num_attributes is None
         self.require(one_kind, "num_attributes", f"None with num_classes={self.num_classes}")
         self.stage = self.stage_at(0)  # set before each trace of `train_step`
@@ -213,29 +231,44 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
 
     def compile(
         self,
-        optimizers: dict[str, keras.optimizers.Optimizer] | None = None,
+        optimizers: Any = None,
         *,
+        optimizer: Any = None,
         jit_compile: bool | Literal["auto"] = "auto",
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
+        **others: Any,
     ) -> None:
         """Prepares training.
 
         Args:
-            optimizers: {player: keras optimizer}, in the place of these players' default Adams.
+            optimizers: {player: Keras optimizer, or its name}, in the place of these players'
+                default Adams; or the name of one, such as "adam", which every player gets; or an
+                optimizer, where there is one player. With `lr_schedule` their learning rates are
+                scaled.
+            optimizer: the same, as Keras calls it.
             jit_compile: whether by XLA; "auto": on accelerators only (it slows CPUs' convolutions).
             run_eagerly: whether steps run without tracing, for debugging.
             steps_per_execution: batches a call of the traced step.
+
+        Raises:
+            ValueError, TypeError: optimizers of another form; losses or metrics, which the method
+                has itself.
         """
-        given = dict(optimizers or {})
-        for player in given:
-            if player not in self.players:
-                raise unknown("optimizers", player, self.players)
+        for argument, value in others.items():
+            if value is not None:
+                expected = "no such argument, as the method has its own losses and metrics"
+                raise TypeError(refusal(argument, expected, value))
+        if optimizer is not None and optimizers is not None:
+            raise TypeError(refusal("optimizer", "None with optimizers", optimizer))
+        given = by_player(optimizers if optimizer is None else optimizer, self.players)
+        check(given, self.optimizers, self.lr_schedule)
+        moved = self.player_variables
         self.optimizers = {
             player: given.get(player) or self._adam(player) for player in self.players
         }
-        for player, variables in self.player_variables.items():
-            self.optimizers[player].build(variables)
+        for player, made in self.optimizers.items():
+            made.build(moved[player])
         if jit_compile == "auto":
             jit_compile = bool(
                 tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("TPU")
@@ -245,8 +278,9 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
         }
-        super().compile(optimizer=next(iter(self.optimizers.values())), **self._compile_arguments)
-        self._trackers = {name: keras.metrics.Mean(name=name) for name in self.log_names}
+        together = Players(self.optimizers, moved)
+        super().compile(optimizer=together, **self._compile_arguments)
+        self._logs = Logs(self._measured, [f"{player}_loss" for player in self.players])
 
     def _adam(self, player: str) -> FusedAdam:
         rate = self.learning_rate_of(player)
@@ -284,13 +318,17 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        return list(getattr(self, "_trackers", {}).values())
+        return [] if self._logs is None else [self._logs]
 
     @property
     def log_names(self) -> tuple[str, ...]:
-        """Keys of the logs that `train_step` returns."""
-        norms = (f"{player}_gradient_norm" for player in self.players)
-        return (*self._evaluated, *norms)
+        """Keys of the logs that `train_step` returns; `loss` is the sum of the players' losses."""
+        return ("loss", *self._measured)
+
+    @property
+    def _measured(self) -> tuple[str, ...]:
+        """The logs of a training step that are averaged."""
+        return (*self._evaluated, *(f"{player}_gradient_norm" for player in self.players))
 
     @property
     def phase_logs(self) -> tuple[str, ...]:
@@ -299,24 +337,31 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
 
     @property
     def _evaluated(self) -> tuple[str, ...]:
-        """Keys of the logs that `test_step` returns."""
+        """The logs of `test_step` that are averaged."""
         return (*(f"{player}_loss" for player in self.players), *self.phase_logs)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """x -> reconstruction; for models without inference z -> mean of p(x|z)."""
-        if self.conditional:
-            expected = "a verb that takes y, such as reconstruct, as this model is conditional"
-            raise ValueError(refusal("call", expected, "model(x)"))
+        """x -> `reconstruct(x, seed=0)`; for models without inference z -> mean of p(x|z)."""
+        inputs = named(inputs)["x"]
         if "reconstruct" in self.capabilities:
-            rows = tf.zeros([tf.shape(inputs)[0]], tf.int64)
-            return self.reconstruct_rows(inputs, rows)
-        return self.likelihood(inputs).mean()
+            x = self.as_images(inputs)
+            return self.reconstruct_rows(x, seeds.row_seeds(tf.shape(x)[0], 0))
+        with self.inference():
+            return self.likelihood(inputs).mean()
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """The losses of one batch, in inference mode, without updates."""
-        losses = self.losses_of(data)
+        """The losses of one batch, in inference mode, without updates; on noise of its own.
+
+        An evaluation counts its batches from 0, so it can be repeated.
+        """
+        losses = self.losses_of(data, self.test_counter)
+        self.test_counter.assign_add(1)
         self._track({f"{player}_loss": loss for player, loss in losses.items()})
-        return self._logs(self._evaluated)
+        return self._means(self._evaluated)
+
+    def reset_metrics(self) -> None:
+        super().reset_metrics()
+        self.test_counter.assign(0)
 
     def _symbolic_build(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the model is built, and under several workers this fails (keras issue 20585)."""
@@ -344,12 +389,12 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         return serving.export(self, export_dir, version)
 
 
-def _image_shape(shape: Sequence[int]) -> tuple[int, ...]:
-    expected = "(H, W, C) or (D,), all >= 1"
+def _image_shape(shape: Sequence[Any]) -> tuple[int, ...]:
+    expected = "(H, W, C) or (D,), all ints >= 1"
     try:
-        shape = tuple(int(axis) for axis in shape)
-    except (TypeError, ValueError):
-        raise TypeError(refusal("image_shape", expected, shape)) from None
-    if len(shape) not in (1, 3) or min(shape) < 1:
+        sizes = tuple(checks.whole(axis, "image_shape") for axis in shape)
+    except (TypeError, ValueError) as error:
+        raise type(error)(refusal("image_shape", expected, shape)) from None
+    if len(sizes) not in (1, 3):
         raise ValueError(refusal("image_shape", expected, shape))
-    return shape
+    return sizes

@@ -4,17 +4,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from zoo import tensors
 from zoo.errors import refusal
+from zoo.model.doors import SOME_LABELS, Doors, named
 
 
-class Batches:
+class Batches(Doors):
     """Batches and labels of a model, into which this is mixed (`zoo.model.base`)."""
-
-    image_shape: tuple[int, ...]
-    num_classes: int | None
-    num_attributes: int | None
-    conditional: bool
-    semi_supervised: bool
 
     def phase_inputs(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
         """What the phases take of a batch: x; x and y if conditional; x, x_labelled, y_labelled."""
@@ -23,30 +19,49 @@ class Batches:
         return (batch["x"], batch["y"]) if self.conditional else (batch["x"],)
 
     def as_batch(self, data: Any) -> dict[str, tf.Tensor]:
-        """The batch as a dict with float32 `x`; `fit` may be given an array, (x, y) or a dict."""
-        if isinstance(data, (tuple, list)):
-            data = dict(zip(("x", "y"), data))
-        elif not isinstance(data, dict):
-            data = {"x": data}
-        images = ("x", "x_labelled")
-        batch = {k: self._as_images(v) if k in images else v for k, v in data.items()}
-        if self.conditional and "y" not in batch:
-            expected = "batches with labels y, as this model is conditional"
-            raise ValueError(refusal("data", expected, sorted(batch)))
+        """The batch as a dict with float32 `x`; `fit` may be given an array, (x, y) or a dict.
+
+        Raises:
+            ValueError, TypeError: what is seen of shapes and types; an assertion in the graph
+                refuses values.
+        """
+        batch = named(data)
+        self.need_labels(batch)
+        for name in ("x", "x_labelled"):
+            if name in batch:
+                batch[name] = self.as_images(batch[name], name)
+        for name in ("y", "y_labelled"):
+            if name in batch and self.labelled_kind:
+                kinds = self.num_classes, self.num_attributes
+                batch[name] = tensors.graph_labels(batch[name], *kinds, argument=name)
         return batch
 
-    def _as_images(self, x: tf.Tensor) -> tf.Tensor:
-        if x.dtype == tf.uint8:
-            x = tf.cast(x, tf.float32) / 255.0
-        shape = tf.TensorShape(x.shape)[1:]
-        one_map = len(self.image_shape) == 3 and self.image_shape[-1] == 1
-        if one_map and shape.rank == 2:
-            x, shape = x[..., None], shape + (1,)
-        if not shape.is_compatible_with(self.image_shape):
-            # A reshape would make rows of [B, 4] into twice as many of [2 B, 2].
-            expected = f"[B, {', '.join(map(str, self.image_shape))}]"
-            raise ValueError(refusal("x.shape", expected, tuple(x.shape)))
-        return tf.cast(tf.ensure_shape(x, (None, *self.image_shape)), tf.float32)
+    def as_images(self, x: Any, argument: str = "x") -> tf.Tensor:
+        """float32 [B, *image_shape] by the rule of `zoo.forms`, which also says it of arrays."""
+        return tensors.graph_images(x, self.image_shape, argument)
+
+    def check_data(self, dataset: Any) -> None:
+        """Refuses data of another shape, or whose labels are not those that the model takes.
+
+        Args:
+            dataset: a `zoo.data.Dataset`.
+        """
+        if tuple(dataset.image_shape) != self.image_shape:
+            expected = f"{tuple(dataset.image_shape)}, as {dataset.name} has"
+            raise ValueError(refusal("image_shape", expected, self.image_shape))
+        for argument in ("num_classes", "num_attributes"):
+            mine, its = getattr(self, argument), getattr(dataset, argument)
+            if mine is not None and mine != its:
+                expected = f"{its}, as {dataset.name} has {'none' if its is None else its}"
+                raise ValueError(refusal(argument, expected, mine))
+        if dataset.labels is not None and not self.semi_supervised:
+            flags = ["--label_use=classify"] if hasattr(self, "label_use") else []
+            if self.num_classes is None:
+                flags.insert(0, f"--num_classes={dataset.num_classes}")
+            learns = hasattr(self, "class_logits")
+            hint = f"Add {' '.join(flags)}." if learns else ""
+            expected = f"None, as {self.method} would not learn from them"
+            raise ValueError(refusal("labels", expected, dataset.labels, hint))
 
     @property
     def label_width(self) -> int:
@@ -68,6 +83,5 @@ class Batches:
         if "x_labelled" in batch:
             return batch["x"], batch["x_labelled"], batch["y_labelled"]
         if "y" not in batch:
-            expected = "batches with labels: x_labelled and y_labelled, or y"
-            raise ValueError(refusal("data", expected, sorted(batch)))
+            raise ValueError(refusal("data", SOME_LABELS, sorted(batch)))
         return batch["x"], batch["x"], batch["y"]

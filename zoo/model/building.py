@@ -1,5 +1,6 @@
 """A model's networks and variables: made from a table, or as the caller passed them."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -8,7 +9,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from zoo import distributions, networks, seeds
-from zoo.errors import refusal
+from zoo.errors import refusal, unknown
+from zoo.model.logs import Logs
+from zoo.networks import own
 
 Shape = Sequence[int]
 
@@ -18,6 +21,18 @@ class Building:
 
     Mixed into the model (`zoo.model.base`), whose hyper-parameters it reads.
     """
+
+    # What networks of one's own take and give, by role; one logit may be [B] or [B, 1].
+    ROLES: ClassVar[dict[str, str]] = {
+        "encoder": "x [B, *image_shape], and noise and labels [B, A] if any -> [B, 2 latent_dim], "
+        "means and log standard deviations of a normal q(z|x); [B, latent_dim] for a point.",
+        "decoder": "codes [B, latent_dim], with labels behind them if any -> [B, *image_shape], "
+        "logits of an image, or a vector itself.",
+        "discriminator": "x [B, *image_shape], then codes [B, latent_dim] and labels [B, A] if any "
+        "-> one logit; [B, K + 1] logits where it classifies.",
+        "code_discriminator": "codes [B, latent_dim] -> one logit.",
+        "critic": "x [B, *image_shape] -> one score.",
+    }
 
     image_shape: tuple[int, ...]
     latent_dim: int
@@ -32,6 +47,7 @@ class Building:
     apply: Callable[..., tf.Tensor]
     add_weight: Callable[..., keras.Variable]
     _given: dict[str, Any]
+    _finish: dict[str, Callable[[tf.Tensor], tf.Tensor]]
 
     def make(
         self,
@@ -66,21 +82,63 @@ class Building:
                 init_seed=self.init_seed(role),
                 dtype=self.dtype_policy,
             )
-        self.add_network(role, network, *inputs)
+        else:
+            self._finish[role] = self._finishing(role, network, inputs, outputs)
+        self._keep(role, network, *inputs)
 
     def add_network(self, role: str, network: Any, *inputs: Shape) -> None:
-        """Takes a network that the method made, or the one that the caller passed for its role.
+        """Takes a network that the method made, or one of its kind that the caller passed.
 
         Args:
             role, *inputs: as in `make`.
             network: a Keras layer.
         """
-        given = self._given.get(role)
-        network = network if given is None else given
+        given = self._given.get(role, network)
+        if not isinstance(given, type(network)):
+            expected = f"a {type(network).__name__}, whose functions the method uses"
+            raise TypeError(refusal(role, expected, given))
+        self._keep(role, given, *inputs)
+
+    def _keep(self, role: str, network: Any, *inputs: Shape) -> None:
         if not network.built:
             network.build(*((None, *shape) for shape in inputs))
         self.networks[role] = network
         setattr(self, role, network)
+
+    def _finishing(
+        self, role: str, network: Any, inputs: Sequence[Shape], outputs: Shape
+    ) -> Callable[[tf.Tensor], tf.Tensor]:
+        """What makes the outputs of a network of the caller's own those that the role gives."""
+        found = own.check(role, network, inputs, outputs)
+        image = role == "decoder" and len(outputs) == 3 and tuple(outputs) == self.image_shape
+        logits = image or (role.endswith("discriminator") and len(outputs) < 2)
+        last = own.last_activation(network)
+        to_logits = own.TO_LOGITS.get(last, tf.identity) if logits else tf.identity
+        if to_logits is not tf.identity:
+            warnings.warn(
+                f"The network {role!r} ends in {last}, where logits are meant: they are computed "
+                "back from its outputs. End it in a linear layer.",
+                stacklevel=2,
+            )
+        elif logits and own.never_negative(network, inputs):
+            warnings.warn(
+                f"The network {role!r} gives no negative number, and its outputs are taken for "
+                "logits. End it in a linear layer.",
+                stacklevel=2,
+            )
+        squeeze = tuple(outputs) != found
+        return lambda x: to_logits(tf.squeeze(x, axis=-1) if squeeze else x)
+
+    @property
+    def own_networks(self) -> dict[str, Any]:
+        """{role: configuration} of the networks that the caller passed, JSON-able."""
+        return own.record(self._given)
+
+    def require_rows(self, role: str) -> None:
+        """Raises `TypeError` unless a role's network is made of rows, which `trace` needs."""
+        if not hasattr(self.networks[role], "trace"):
+            expected = "a network made of rows (zoo.networks), as hidden layers are used"
+            raise TypeError(refusal(role, expected, self.networks[role]))
 
     def init_seed(self, role: str) -> int:
         """The seed of a role's initial weights, int."""
@@ -117,6 +175,9 @@ class Building:
 
     def _check_owners(self) -> None:
         """Every network that learns belongs to one player, or to several on purpose."""
+        for role in (role for roles in self.players.values() for role in roles):
+            if role not in self.networks:
+                raise unknown("PLAYERS", role, self.networks)
         for role, network in self.networks.items():
             owners = [player for player, roles in self.players.items() if role in roles]
             if not owners and network.trainable_variables:
@@ -136,6 +197,9 @@ class Building:
         }
         self.step = self.add_weight(name="step", **counter)
         self.play_counter = self.add_weight(name="play_counter", **counter)
+        # Of an evaluation's batches: no part of the model's state.
+        once = tf.VariableAggregation.ONLY_FIRST_REPLICA
+        self.test_counter = tf.Variable(0, trainable=False, dtype=tf.int64, aggregation=once)
         networks = self.networks.values()
         self._averaged = [v for network in networks for v in network.trainable_variables]
         # Batch statistics too: those of the raw weights do not fit averaged ones.
@@ -153,6 +217,7 @@ class Building:
         ]
         self.restart_averages()
         self.optimizers: dict[str, Any] = {}
+        self._logs: Logs | None = None
         self._functions: dict = {}  # traced verbs
         self.built = True
 

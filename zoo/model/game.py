@@ -9,6 +9,7 @@ def train_step(self, data):
 import contextlib
 import contextvars
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -16,8 +17,10 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import distributions, networks, seeds
-from zoo.errors import refusal
+from zoo import distributions, graphs, networks, seeds
+from zoo.errors import nearest, refusal, unknown
+from zoo.model.logs import Logs
+from zoo.networks import own
 
 Distribution: TypeAlias = tfd.Distribution
 Losses = dict[str, tf.Tensor]  # {player: loss, [B] or a scalar}
@@ -30,7 +33,10 @@ class Phase:
     seed: tf.Tensor  # int32 [2]
     training: bool
     calls: dict[str, int] = dataclasses.field(default_factory=dict)  # of each role so far
-    played: dict[Callable, Losses] | None = None  # where `train_step` is evaluated, not trained
+    places: set[str] = dataclasses.field(default_factory=set)  # of its draws so far
+    # Where `train_step` is evaluated, not trained:
+    played: dict[Callable, Losses] | None = None
+    logged: list[dict[str, tf.Tensor]] = dataclasses.field(default_factory=list)
 
 
 # Not an attribute of the model: replicas are traced in threads of their own, and a context variable
@@ -46,6 +52,19 @@ def entered(phase: Phase | None) -> Iterator[None]:
         yield
     finally:
         _PHASE.reset(token)
+
+
+def ending_in_report(train_step: Callable[..., Any]) -> Callable[..., dict[str, tf.Tensor]]:
+    """A method's `train_step`, refused in one line where it returns no logs."""
+
+    @functools.wraps(train_step)
+    def checked(self: Any, data: Any) -> dict[str, tf.Tensor]:
+        logs = train_step(self, data)
+        if not isinstance(logs, dict):
+            raise TypeError(refusal("train_step", "the last line `return self.report()`", logs))
+        return logs
+
+    return checked
 
 
 class Game:
@@ -65,16 +84,21 @@ class Game:
     weight_decay: float
     stage: int
     stage_starts: tuple[int, ...]
+    players: dict[str, tuple[str, ...]]
+    phase_logs: tuple[str, ...]
     networks: dict[str, Any]
     optimizers: dict[str, keras.optimizers.Optimizer]
     player_variables: dict[str, list[keras.Variable]]
     train_step: Callable[[Any], dict[str, tf.Tensor]]
     step: keras.Variable
     play_counter: keras.Variable
+    test_counter: tf.Variable
     _averages: list[keras.Variable]
     _averaged: list[keras.Variable]
-    _trackers: dict[str, keras.metrics.Mean]
+    _logs: Logs | None
+    _finish: dict[str, Callable[[tf.Tensor], tf.Tensor]]
 
+    @graphs.custom_gradients()
     def play(
         self,
         phase: Callable[..., Losses],
@@ -91,16 +115,22 @@ class Game:
                 over the global batch, or a scalar per replica, averaged over replicas.
             *inputs: of the phase.
             after: called when the players have moved, such as a clipping of weights.
+
+        Raises:
+            TypeError: the phase returns something else than losses by player.
+            ValueError: an unknown player, a loss of another shape, one that does not reach all
+                variables of its player.
         """
         outer = _PHASE.get()
         if outer is not None and outer.played is not None:
             # In `losses_of`: a phase that is played several times a step is evaluated once.
             if phase not in outer.played:
-                outer.played[phase] = phase(*inputs)
+                with entered(dataclasses.replace(outer, places=set())):
+                    outer.played[phase] = self._checked(phase, inputs)
             return
         context = Phase(seeds.fold(self.seed, "play", self.play_counter.value), training=True)
         with entered(context), tf.GradientTape(persistent=True) as tape:
-            losses = phase(*inputs)
+            losses = self._checked(phase, inputs)
             objectives = {id(loss): self._objective(loss) for loss in losses.values()}
         variables = self.player_variables
         gradients: dict[str, list[tf.Tensor | None]] = {}
@@ -116,29 +146,53 @@ class Game:
         if after is not None:
             after()
 
-    def losses_of(self, data: Any) -> Losses:
-        """{player: loss} of one batch, in inference mode, on fixed noise: nobody moves.
+    @graphs.custom_gradients()
+    def losses_of(self, data: Any, index: int | tf.Tensor = 0) -> Losses:
+        """{player: loss} of one batch, in inference mode, on the averaged weights: nobody moves.
 
-        They are those of the plays of `train_step`, of all stages.
+        They are those of the plays of `train_step`, of all stages, on noise of the step and the
+        batch: the same at each call. Of a player with several phases they are the values of all,
+        one after another, so that their mean is that of the logs.
 
         Args:
             data: what `train_step` takes.
+            index: of the batch, among those that are evaluated at this step.
         """
         played: dict[Callable, Losses] = {}
-        phase = Phase(seeds.fold(self.seed, "test", self.step.value), training=False, played=played)
+        seed = seeds.fold(self.seed, "test", self.step.value, index)
+        phase = Phase(seed, training=False, played=played)
         now = self.stage
-        with entered(phase):
+        with self.averaged(), entered(phase):
             for stage in range(len(self.stage_starts) + 1):
                 self.stage = stage
                 self.train_step(data)
         self.stage = now
-        return {player: loss for losses in played.values() for player, loss in losses.items()}
+        for values in phase.logged:
+            self._track(values)
+        found: dict[str, list[tf.Tensor]] = {}
+        for losses in played.values():
+            for player, loss in losses.items():
+                found.setdefault(player, []).append(loss)
+        joined = lambda values: tf.concat([tf.reshape(v, [-1]) for v in values], axis=0)
+        return {p: joined(values) if values[1:] else values[0] for p, values in found.items()}
+
+    def _checked(self, phase: Callable[..., Losses], inputs: Sequence[tf.Tensor]) -> Losses:
+        """What a phase returns, once it is what `play` takes."""
+        losses, name = phase(*inputs), getattr(phase, "__name__", "phase")
+        if not isinstance(losses, dict) or not losses:
+            raise TypeError(refusal(name, "a phase that returns {player: loss}", losses))
+        for player, loss in losses.items():
+            if player not in self.players:
+                raise unknown(f"{name}: player", player, self.players)
+            if not tf.is_tensor(loss):
+                raise TypeError(refusal(f"{name}: loss of {player}", "a tensor, [B] or []", loss))
+            if loss.shape.rank not in (0, 1):
+                raise ValueError(refusal("loss.shape", "[B] or []", loss.shape))
+        return losses
 
     def _objective(self, loss: tf.Tensor) -> tf.Tensor:
         """This replica's share of the global mean: gradients are summed over replicas."""
         replicas, _ = seeds.replica()
-        if loss.shape.rank not in (0, 1):
-            raise ValueError(refusal("loss.shape", "[B] or []", loss.shape))
         return tf.reduce_mean(loss) / replicas
 
     def _update(self, player: str, gradients: Sequence, variables: Sequence) -> None:
@@ -149,6 +203,9 @@ class Game:
             raise ValueError(
                 refusal("phase", f"a loss of {player} that reaches all its variables", missing)
             )
+        if not pairs:  # all its networks are frozen
+            self._track({f"{player}_gradient_norm": tf.zeros([])})
+            return
         gradients, variables = zip(*pairs)
         replicas, _ = seeds.replica()
         if self.weight_decay:  # a replica's share, as of the losses
@@ -157,14 +214,19 @@ class Game:
         if self.clip_norm is not None and replicas > 1:  # the optimizer will sum the shares again
             summed = tf.distribute.get_replica_context().all_reduce("SUM", list(gradients))
             gradients = [g / replicas for g in summed]
-        norm = tf.linalg.global_norm(gradients) * replicas  # unclipped: the mean replica's
+        wide = [tf.cast(g, tf.float32) for g in gradients]
+        norm = tf.linalg.global_norm(wide) * replicas  # unclipped: the mean replica's
         if self.clip_norm is not None:
             scale = tf.minimum(1.0, self.clip_norm / tf.maximum(norm, 1e-12))
             gradients = [g * tf.cast(scale, g.dtype) for g in gradients]
         self._track({f"{player}_gradient_norm": norm})
-        if self.lr_schedule != "constant":
-            optimizer.learning_rate = self.learning_rate_of(player) * self._decay()
+        if self.lr_schedule == "constant":
+            optimizer.apply(list(gradients), list(variables))
+            return
+        rate = tf.convert_to_tensor(optimizer.learning_rate)  # as users and callbacks set it
+        optimizer.learning_rate = rate * self._decay()
         optimizer.apply(list(gradients), list(variables))
+        optimizer.learning_rate = rate
 
     def learning_rate_of(self, player: str) -> float:
         """The learning rate that a player begins with: its own, or the one of all."""
@@ -173,7 +235,7 @@ class Game:
 
     def _decay(self) -> tf.Tensor:
         """Factor of the learning rate at this step, from 1 down to 0.01."""
-        done = tf.cast(self.step.value - self.decay_from, tf.float32) / max(self.decay_steps, 1)
+        done = tf.cast(self.step.value - self.decay_from, tf.float32) / self.decay_steps
         done = tf.clip_by_value(done, 0.0, 1.0)
         return 1.0 - 0.99 * done if self.lr_schedule == "linear" else 0.01**done
 
@@ -204,11 +266,32 @@ class Game:
             raise RuntimeError(
                 "`draw` belongs to a phase: call it from a function given to `play`."
             )
+        if place in phase.places:  # it would be the same noise
+            raise ValueError(refusal("place", "a name that no other draw of the phase has", place))
+        phase.places.add(place)
         return seeds.fold(phase.seed, place)
 
     def apply(self, role: str, *inputs: tf.Tensor, **options: Any) -> tf.Tensor:
         """float32 outputs of a role's network: its mode and its noise are the phase's."""
-        return tf.cast(self._run(role, self.networks[role], inputs, options), tf.float32)
+        run = lambda *inputs, **options: own.call(self.networks[role], inputs, **options)
+        outputs = tf.cast(self._run(role, run, inputs, options), tf.float32)
+        return self._finish[role](outputs) if role in self._finish else outputs
+
+    def apply_each(
+        self, role: str, *batches: tuple[tf.Tensor, ...], together: bool = True
+    ) -> list[tf.Tensor]:
+        """As `apply`, of batches of one size: the outputs of each.
+
+        Args:
+            role: of the network.
+            *batches: its inputs, one tuple a batch.
+            together: whether batch normalisation spans all of them, as one batch; else each is
+                normalised by itself.
+        """
+        if together or not self.networks[role].non_trainable_variables:  # one call is faster
+            joined = (tf.concat(inputs, axis=0) for inputs in zip(*batches, strict=True))
+            return tf.split(self.apply(role, *joined), len(batches))
+        return [self.apply(role, *batch) for batch in batches]
 
     def trace(self, role: str, *inputs: tf.Tensor) -> list[tf.Tensor]:
         """As `apply`, of every row of the network, first to last; the last is the output."""
@@ -219,11 +302,16 @@ class Game:
         self, role: str, function: Callable, inputs: tuple, options: dict | None = None
     ) -> Any:
         phase, options = _PHASE.get(), dict(options or {})
-        training = phase is not None and phase.training
         if phase is not None and isinstance(self.networks[role], networks.SEEDED):
             call = phase.calls[role] = phase.calls.get(role, -1) + 1
             options["seed"] = seeds.fold(phase.seed, role, call)
-        return function(*inputs, training=training, **options)
+        return function(*inputs, training=self.is_training, **options)
+
+    @property
+    def is_training(self) -> bool:
+        """Whether this is a phase of a play; else it is evaluated, or a verb runs."""
+        phase = _PHASE.get()
+        return phase is not None and phase.training
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -232,16 +320,39 @@ class Game:
         with entered(dataclasses.replace(phase, training=False)):
             yield
 
+    @contextlib.contextmanager
+    def statistics_kept(self) -> Iterator[None]:
+        """Inside of a phase: networks run on batches that are no part of the population.
+
+        Batch normalisation normalises by the batch, but its population statistics, which inference
+        uses, stay as they are: those of few labelled examples would be half of them.
+        """
+        # What is assigned in a scope of Keras is forgotten where it ends.
+        with keras.StatelessScope() if self.is_training else contextlib.nullcontext():
+            yield
+
     def log(self, **values: tf.Tensor) -> None:
-        """Averages values ([B] or scalar) into the logs named in `LOGS`."""
-        self._track(values)
+        """Averages values ([B] or scalar) into the logs named in `LOGS`.
+
+        Raises:
+            ValueError: a name that is not among them.
+        """
+        for name in values.keys() - set(self.phase_logs):
+            expected = f"a name in LOGS, {list(self.phase_logs)}"
+            raise ValueError(refusal("log", expected, name, nearest(name, self.phase_logs)))
+        phase: Any = _PHASE.get()
+        if phase.played is None:
+            self._track(values)
+        else:  # in `losses_of`, in whose scope no variable can be assigned
+            phase.logged.append(values)
 
     def _track(self, values: dict[str, tf.Tensor]) -> None:
-        for name, value in values.items():
-            self._trackers[name].update_state(tf.cast(value, tf.float32))
+        if self._logs is None:
+            raise ValueError(refusal("model", "a compiled one: call compile()", "no optimizers"))
+        self._logs.update(values)
 
     def report(self) -> dict[str, tf.Tensor]:
-        """Ends a training step: counts it, averages weights, returns the logs."""
+        """Ends a training step: counts it, averages weights and statistics, returns the logs."""
         phase = _PHASE.get()
         if phase is not None and phase.played is not None:  # in `losses_of`
             return {}
@@ -251,22 +362,30 @@ class Game:
             t = tf.cast(self.step.value, tf.float32)
             decay = tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
             for average, variable in zip(self._averages, self._averaged):
-                average.assign(average * decay + variable * (1.0 - decay))
-        return self._logs()
+                share = tf.cast(decay, variable.dtype)
+                average.assign(average * share + variable * (1.0 - share))
+        return self._means()
 
-    def _logs(self, names: Iterable[str] | None = None) -> dict[str, tf.Tensor]:
-        logs = {name: self._trackers[name].result() for name in names or self._trackers}
+    def _means(self, names: Iterable[str] | None = None) -> dict[str, tf.Tensor]:
+        assert self._logs is not None  # something was tracked
+        logs = self._logs.result(names)
         if isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
             # Keras cannot reduce scalars over workers (keras issue 20585).
             logs = {name: tf.reshape(value, [1]) for name, value in logs.items()}
         return logs
 
+    def averaged(self) -> contextlib.AbstractContextManager:
+        """Inside, the networks' variables are their averages, where `ema_decay` is set.
+
+        Nothing that is assigned there stays.
+        """
+        if not self._averages:
+            return contextlib.nullcontext()
+        averages = [average.value for average in self._averages]
+        return keras.StatelessScope(state_mapping=list(zip(self._averaged, averages)))
+
     @contextlib.contextmanager
     def inference(self) -> Iterator[None]:
         """Networks in inference mode, on the averaged weights when `ema_decay` is set."""
-        averaged = contextlib.nullcontext()
-        if self._averages:
-            mapping = [(v, average.value) for v, average in zip(self._averaged, self._averages)]
-            averaged = keras.StatelessScope(state_mapping=mapping)
-        with entered(None), averaged:
+        with graphs.custom_gradients(), entered(None), self.averaged():
             yield

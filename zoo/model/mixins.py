@@ -45,6 +45,9 @@ class FamilyLikelihood(Model):
 
     def make_likelihood(self, code_dim: int) -> None:
         """Makes the decoder; the labels of a conditional model join its codes."""
+        levels = self.decoder_output == "discretised_logistic"
+        expected = "bernoulli or normal of vectors, which have no levels of grey"
+        self.require(not levels or len(self.image_shape) == 3, "decoder_output", expected)
         maps = 2 if self.decoder_output == "discretised_logistic" else 1
         outputs = (*self.image_shape[:-1], maps * self.image_shape[-1])
         self.make("decoder", (code_dim + self.label_width,), outputs=outputs)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import tensorflow as tf
 
 from zoo.distributions.pixels import FAMILIES, Autoregressive
@@ -19,9 +20,16 @@ class PixelDecoder(Model):
     """What models with an autoregressive p(x|code) share, mixed in before their base."""
 
     decoder_output: Literal["bernoulli", "categorical", "logistic_mixture"] = field(
-        'of a pixel: "bernoulli" for binary ones; for 256 levels "categorical" or '
+        'of a pixel: "bernoulli" for binary ones; for `grey_levels` "categorical" or '
         '"logistic_mixture" (PixelCNN++)',
         default="bernoulli",
+    )
+    grey_levels: int = field(
+        "values that a channel may have, evenly from 0 to 1: 256 of 8-bit images, 17 of digits; "
+        "other pixels are rounded to them, and their likelihood is no other model's",
+        default=256,
+        at_least=2,
+        at_most=256,
     )
     mixture_components: int = field("of a logistic mixture", default=10, at_least=1)
     pixel_layers: int = field("layers of the masked network", default=6, at_least=1)
@@ -47,7 +55,8 @@ class PixelDecoder(Model):
     @property
     def family(self) -> Any:
         """The family of a pixel."""
-        return FAMILIES[self.decoder_output](self.image_shape[-1], self.mixture_components)
+        make = FAMILIES[self.decoder_output]
+        return make(self.image_shape[-1], self.mixture_components, self.grey_levels)
 
     def make_pixels(self, code_dim: int = 0) -> None:
         """Makes the networks of p(x|code), or of p(x) without a code."""
@@ -91,6 +100,15 @@ class PixelDecoder(Model):
             rows,
             self.image_shape,
         )
+
+    def adapt(self, x: tf.Tensor) -> None:
+        if self.decoder_output != "bernoulli":
+            steps = np.asarray(x) * (self.grey_levels - 1)
+            # To half a step of 256 levels, and rounding: 17 levels may be stored in 8 bits.
+            near = np.abs(steps - np.round(steps)).max() <= 0.51 * (self.grey_levels - 1) / 255
+            expected = "as many values as pixels have, evenly from 0 to 1, 256 of 8-bit images"
+            self.require(near, "grey_levels", expected)
+        super().adapt(x)
 
     def proper_likelihood(self, binary: bool) -> bool:
         return binary if self.decoder_output == "bernoulli" else True

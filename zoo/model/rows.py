@@ -113,6 +113,11 @@ class Rows(Verbs):
         return None
 
     @property
+    def has_features(self) -> bool:
+        """Whether `features` are known: those of an encoder that is made of rows."""
+        return hasattr(self.networks.get("encoder"), "trace")
+
+    @property
     def has_discriminator_features(self) -> bool:
         """Whether a discriminator has a hidden layer of x alone."""
         pair = self.networks.get("discriminator")
@@ -143,7 +148,7 @@ class Rows(Verbs):
     def reading_of(self, x: tf.Tensor, y: tf.Tensor | None = None) -> tfd.Distribution:
         """What `read` returns."""
         with self.inference():
-            return self._lazy(self.reading(x) if y is None else self.reading(x, y))
+            return self._lazy(self._reading(x, y))
 
     @staticmethod
     def described(distribution: tfd.Distribution) -> tuple[str, dict[str, tf.Tensor]]:
@@ -166,6 +171,12 @@ class Rows(Verbs):
         if level != 1:
             return self.posterior_of_level(x, level)
         return self.posterior(x) if y is None else self.posterior(x, y)
+
+    def _reading(self, x: tf.Tensor, y: tf.Tensor | None = None) -> tfd.Distribution:
+        read = self.reading(x) if y is None else self.reading(x, y)
+        if not isinstance(read, tfd.Distribution):
+            raise TypeError(refusal("reading", "a TFP distribution", type(read).__name__))
+        return read
 
     def _likelihood(self, z: tf.Tensor, y: tf.Tensor | None = None) -> tfd.Distribution:
         return self.likelihood(z) if y is None else self.likelihood(z, y)
@@ -203,8 +214,7 @@ class Rows(Verbs):
     ) -> dict[str, tf.Tensor]:
         """The parameters of `reading(x)` by name, or {"value"}, as `encode_rows`."""
         with self.inference():
-            q = self.reading(x) if y is None else self.reading(x, y)
-            return self._as_outputs(q, seeds_, "read")
+            return self._as_outputs(self._reading(x, y), seeds_, "read")
 
     def _as_outputs(
         self, q: tfd.Distribution, seeds_: tf.Tensor, place: str
@@ -252,15 +262,15 @@ class Rows(Verbs):
             return self.class_logits(x)
 
     def features_rows(self, x: tf.Tensor, y: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        """{"row_0": ..., "row_1": ...}: the layers of the encoder, which is made of rows."""
-        encoder = self.networks.get("encoder")
-        if not hasattr(encoder, "trace"):
+        """{"row_0": ..., "row_1": ...}: the encoder's rows but the last, which is its output."""
+        if not self.has_features:
             expected = "a model whose encoder is made of rows, as those of tables are"
-            raise ValueError(refusal("features", expected, type(encoder).__name__))
-        extra = [tf.zeros([len(x), self._encoder_noise])] if self._encoder_noise else []
+            received = type(self.networks.get("encoder")).__name__
+            raise ValueError(refusal("features", expected, received))
+        extra = [tf.zeros([tf.shape(x)[0], self._encoder_noise])] if self._encoder_noise else []
         extra += [] if y is None else [self.label_vector(y)]
         with self.inference():
-            hidden = self.trace("encoder", x, *([tf.concat(extra, axis=1)] if extra else []))
+            *hidden, _ = self.trace("encoder", x, *([tf.concat(extra, axis=1)] if extra else []))
         return {f"row_{i}": layer for i, layer in enumerate(hidden)}
 
     def discriminator_features_rows(self, x: tf.Tensor) -> tf.Tensor:

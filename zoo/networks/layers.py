@@ -92,7 +92,7 @@ class BatchNorm(keras.layers.Layer):
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
-        if not training:
+        if not (training and self.trainable):  # a frozen layer keeps its statistics, as Keras' does
             mean = tf.convert_to_tensor(self.moving_mean)
             inverse = gamma * tf.math.rsqrt(
                 tf.convert_to_tensor(self.moving_variance) + self.epsilon
@@ -106,13 +106,15 @@ class BatchNorm(keras.layers.Layer):
 
     def _fused(self, x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, ...]:
         maps = x if x.shape.rank == 4 else x[:, None, None, :]
+        if x.dtype == tf.float64:  # the kernel has no such type
+            maps = tf.cast(maps, tf.float32)
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             maps, gamma, beta, epsilon=self.epsilon
         )
         # The kernel reports the unbiased variance; the moving average keeps the biased one, as
         # `_synchronised`.
         count = tf.cast(tf.size(maps) / maps.shape[-1], tf.float32)
-        return tf.reshape(y, tf.shape(x)), mean, variance * (count - 1.0) / count
+        return tf.cast(tf.reshape(y, tf.shape(x)), x.dtype), mean, variance * (count - 1.0) / count
 
     def _synchronised(
         self, x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
@@ -139,9 +141,14 @@ class Conv2D(keras.layers.Conv2D):
 
     A kernel as large as its input is a matrix product, and is done as one.
 
+    Images are [B, H, W, C], whatever Keras' `image_data_format` is.
+
     CPU kernels crawl where the inputs have 1 to 4 channels and their gradient is wanted: there a
     strided convolution is done as one of stride 1 on blocks of stride x stride pixels (`blocked`).
     """
+
+    def __init__(self, *args: Any, data_format: str = "channels_last", **kwargs: Any) -> None:
+        super().__init__(*args, data_format=data_format, **kwargs)
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         if self.padding == "valid" and inputs.shape[1:3] == kernel.shape[:2]:
@@ -159,6 +166,9 @@ class Conv2D(keras.layers.Conv2D):
 @keras.saving.register_keras_serializable("zoo")
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose`, faster from one pixel and to few channels (see `Conv2D`)."""
+
+    def __init__(self, *args: Any, data_format: str = "channels_last", **kwargs: Any) -> None:
+        super().__init__(*args, data_format=data_format, **kwargs)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         stride, kernel = self.strides[0], tf.convert_to_tensor(self.kernel)  # [k, k, out, in]

@@ -76,15 +76,17 @@ def write(
         facts: the manifest's dict.
         data: name of the data set, or None.
         metrics: {name: value, or {"value", "n", "split", ...}}, or None.
+
+    Names and metrics come from outside: they are shown as plain text, whatever they hold.
     """
     summary, paper = _summary(inspect.getdoc(type(model)) or "")
     is_image = len(model.image_shape) == 3
     text = _TEXT.format(
-        name=name,
+        name=_plain(name),
         summary=summary,
         method=model.method,
         paper=paper or "none named",
-        data=data or "not stated",
+        data=_plain(data) if data else "not stated",
         shape=_shape([None, *model.image_shape]),
         range="pixels in [0, 1]" if is_image else "vectors",
         labels=_labels(model),
@@ -123,8 +125,8 @@ def _metrics(metrics: dict[str, Any] | None) -> str:
         found = found if isinstance(found, dict) else {"value": found}
         value = found.get("value")
         value = f"{value:.6g}" if isinstance(value, float) else value
-        context = [f"{key} {found[key]}" for key in _CONTEXT if key in found]
-        lines.append(f"| {name} | {value} | {', '.join(context)} |")
+        context = ", ".join(f"{key} {found[key]}" for key in _CONTEXT if key in found)
+        lines.append(f"| {_plain(name)} | {_plain(value)} | {_plain(context)} |")
     return "\n".join(lines)
 
 
@@ -136,6 +138,11 @@ def _tensors(tensors: dict[str, dict[str, Any]]) -> str:
 
 def _shape(axes: Iterable[int | None]) -> str:
     return f"[{', '.join('B' if axis is None else str(axis) for axis in axes)}]"
+
+
+def _plain(value: Any) -> str:
+    """A text in one line in which Markdown and HTML see no marks."""
+    return re.sub(r"[\\`*\[\]<>|#&!~]|(?<!\w)_|_(?!\w)", r"\\\g<0>", _one_line(str(value)))
 
 
 def _one_line(text: str) -> str:

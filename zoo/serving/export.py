@@ -6,8 +6,6 @@ needs neither Keras nor the method's code.
 
 import os
 import pathlib
-import shutil
-import tempfile
 from importlib import metadata
 from typing import Any
 
@@ -15,10 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from zoo import checks
+from zoo import checks, files
 from zoo.errors import refusal
 from zoo.serving import card, manifest, signatures, warm_up
+from zoo.serving.directory import versions
 from zoo.serving.scan import scan
+from zoo.serving.staging import staging
 from zoo.verbs import FACTS
 
 
@@ -47,9 +47,11 @@ def export(
 
     Raises:
         ValueError: the version exists or is below 1.
-        TypeError: `version` is not an int.
+        TypeError: `version` is not an int, or the model is none of the zoo's.
         NotADirectoryError: `export_dir` (or a parent) is a file.
     """
+    if not hasattr(model, "capabilities"):
+        raise TypeError(refusal("model", "a model of zoo.create or zoo.restore", model))
     export_dir = pathlib.Path(os.path.abspath(export_dir))
     version = checks.whole(version, "version", optional=True)
     _check_new(version, export_dir)
@@ -57,26 +59,17 @@ def export(
         export_dir.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise NotADirectoryError(refusal("export_dir", "a directory", str(export_dir))) from None
-    # A name that starts with a point is no version, neither here nor for TF Serving.
-    staging = pathlib.Path(tempfile.mkdtemp(prefix=".staging-", dir=export_dir))
-    try:
-        _write(model, staging, export_dir.name, data, metrics)
-        staging.chmod(0o755)  # mkdtemp made it private
-        _sync(staging)
-        return _publish(staging, export_dir, version)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-
-
-def versions(export_dir: str | os.PathLike) -> list[int]:
-    """The integer versions below `export_dir`, ascending."""
-    names = (path.name for path in pathlib.Path(export_dir).iterdir() if path.is_dir())
-    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+    with staging(export_dir) as folder:
+        _write(model, folder, export_dir.name, data, metrics)
+        folder.chmod(0o755)  # it was made private
+        files.sync_tree(folder)  # the rename cannot come before its contents
+        return _publish(folder, export_dir, version)
 
 
 def _check_new(version: int | None, export_dir: pathlib.Path) -> None:
-    if version is not None and (export_dir / str(version)).exists():
+    if version is None or not export_dir.is_dir():
+        return
+    if version in versions(export_dir) or (export_dir / str(version)).exists():
         raise ValueError(refusal("version", f"one that is not in {export_dir} yet", version))
 
 
@@ -125,37 +118,18 @@ def _library_versions() -> dict[str, str]:
     return {"zoo": zoo.__version__, **{name: metadata.version(name) for name in packages}}
 
 
-# --- the directory --------------------------------------------------------------------------------
-
-
-def _sync(directory: pathlib.Path) -> None:
-    """Everything below `directory` reaches the disk: the rename cannot come before its contents."""
-    for root, _, names in os.walk(directory):
-        for name in names:
-            _fsync(os.path.join(root, name))
-        _fsync(root)
-
-
-def _fsync(path: str | os.PathLike) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _publish(staging: pathlib.Path, export_dir: pathlib.Path, version: int | None) -> pathlib.Path:
-    """Renames `staging` to its version; another exporter may have taken the number meanwhile."""
+def _publish(folder: pathlib.Path, export_dir: pathlib.Path, version: int | None) -> pathlib.Path:
+    """Renames `folder` to its version; another exporter may have taken the number meanwhile."""
     while True:
         number = version if version is not None else max(versions(export_dir), default=0) + 1
         target = export_dir / str(number)
         try:
-            os.rename(staging, target)  # fails on a directory that is not empty
+            os.rename(folder, target)  # fails on a directory that is not empty
             break
         except OSError:
             if not target.exists():
                 raise
             if version is not None:
                 _check_new(version, export_dir)
-    _fsync(export_dir)
+    files.sync_folder(export_dir)
     return target

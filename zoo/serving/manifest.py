@@ -9,26 +9,69 @@ import hashlib
 import json
 import os
 import pathlib
-from typing import Any
+import re
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any, TypedDict
 
 from zoo.errors import refusal
-from zoo.verbs import FACTS
+from zoo.serving.directory import content, damaged, names, opened
+from zoo.verbs import Verbs
 
 FILE_NAME = "zoo_manifest.json"
 FORMAT = 2  # 1 had neither levels nor parts of `encode`, nor `redraw`
-_KEYS = (
-    "format", *FACTS, "hyper_parameters", "dtype", "step", "signatures", "distributions",
-    "versions", "warm_up", "files",
-)  # fmt: skip
+_MOST = 2**24  # bytes of a manifest, which has some thousands
+# What the exporter writes. TensorFlow would read other files too, such as saved_model.pbtxt.
+_FILES = re.compile(
+    r"saved_model\.pb|fingerprint\.pb|model_card\.md|assets\.extra/tf_serving_warmup_requests"
+    r"|variables/variables\.(index|data-\d{5}-of-\d{5})"
+)
+
+
+class _Tensor(TypedDict):
+    dtype: str
+    shape: list[int | None]
+
+
+class _Signature(TypedDict):
+    inputs: dict[str, _Tensor]
+    outputs: dict[str, _Tensor]
+
+
+class _Recipe(TypedDict):
+    family: str
+    signature: str
+    parameters: dict[str, str]
+
+
+class _File(TypedDict):
+    bytes: int
+    sha256: str
+
+
+# {key: type of its value}; JSON knows lists alone, for tuples and sets too.
+_TYPES: dict[str, Any] = {
+    "format": int,
+    **Verbs.__annotations__,
+    **dict.fromkeys(("latent_dim", "code_dim"), int | None),  # None: a method without latents
+    "hyper_parameters": dict[str, Any],
+    "dtype": str,
+    "step": int,
+    "signatures": dict[str, _Signature],
+    "distributions": dict[str, _Recipe],
+    "versions": dict[str, str],
+    "warm_up": str,
+    "files": dict[str, _File],
+}
 
 
 def write(directory: str | os.PathLike, manifest: dict[str, Any]) -> None:
     """Writes `manifest`, completed with the sums of all files of `directory`; call it last."""
-    directory = pathlib.Path(directory)
-    files = {name: _describe(directory / name) for name in _names(directory)}
+    files = {name: _describe(directory, name) for name in names(directory) if name != FILE_NAME}
     manifest = {"format": FORMAT, **manifest, "files": files}
-    assert set(manifest) == set(_KEYS), set(manifest) ^ set(_KEYS)
-    (directory / FILE_NAME).write_text(json.dumps(manifest, indent=1) + "\n")
+    assert set(manifest) == set(_TYPES), set(manifest) ^ set(_TYPES)
+    pathlib.Path(directory, FILE_NAME).write_text(json.dumps(manifest, indent=1) + "\n")
 
 
 def read(directory: str | os.PathLike) -> dict[str, Any]:
@@ -36,49 +79,80 @@ def read(directory: str | os.PathLike) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: no manifest: not an export of this library.
-        ValueError: unreadable manifest, or one of another format; a missing, changed or unlisted
-            file, which is named.
+        ValueError: unreadable manifest, or one of another format; a missing, changed, unlisted or
+            unknown file, or what is no regular file, which is named.
     """
-    directory = pathlib.Path(directory)
-    path = directory / FILE_NAME
-    if not path.is_file():
+    path = pathlib.Path(directory, FILE_NAME)
+    if not os.path.lexists(path):
         hint = f"it has no {FILE_NAME}, so zoo.export did not make it"
         raise FileNotFoundError(f"Invalid export {str(directory)!r}: {hint}.")
+    text = content(directory, FILE_NAME, _MOST)
     try:
-        manifest = json.loads(path.read_text())
-        missing = [key for key in _KEYS if key not in manifest]
-    except (ValueError, TypeError) as error:
-        raise _damaged(directory, f"{FILE_NAME} is not readable ({error})") from None
+        manifest = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise damaged(directory, f"{FILE_NAME} is not readable ({error})") from None
+    if not isinstance(manifest, dict):
+        raise damaged(directory, f"{FILE_NAME} is not readable (no JSON object)")
     if manifest.get("format") != FORMAT:
         expected, hint = f"{FORMAT} in {path}", "Export the model again."
         raise ValueError(refusal("format", expected, manifest.get("format"), hint))
+    missing = [key for key in _TYPES if key not in manifest]
     if missing:
-        raise _damaged(directory, f"{FILE_NAME} lacks {', '.join(missing)}")
-    found, listed = set(_names(directory)), set(manifest["files"])
-    for name in sorted(found | listed):
+        raise damaged(directory, f"{FILE_NAME} lacks {', '.join(missing)}")
+    for key, kind in _TYPES.items():
+        for place in _misfits(manifest[key], kind, key):
+            raise damaged(directory, f"{place!r} of {FILE_NAME} is of a wrong type")
+    _check_files(directory, manifest["files"])
+    return manifest
+
+
+def _check_files(directory: str | os.PathLike, listed: dict[str, Any]) -> None:
+    found = set(names(directory)) - {FILE_NAME}
+    for name in sorted(found | set(listed)):
         if name not in found:
             trouble = "is missing"
         elif name not in listed:
             trouble = f"is not listed in {FILE_NAME}"
-        elif _describe(directory / name) != manifest["files"][name]:
+        elif not _FILES.fullmatch(name):
+            trouble = "is none that zoo.export writes"
+        elif _differs(directory, name, listed[name]):
             trouble = "is not what was exported (size or sha256 differ)"
         else:
             continue
-        raise _damaged(directory, f"file {name!r} {trouble}")
-    return manifest
+        raise damaged(directory, f"file {name!r} {trouble}")
 
 
-def _damaged(directory: str | os.PathLike, trouble: str) -> ValueError:
-    return ValueError(f"Damaged export {str(directory)!r}: {trouble}.")
+def _misfits(value: Any, kind: Any, place: str) -> Iterator[str]:
+    """The places where what JSON gave is not of a type: a class, union, list, dict or TypedDict."""
+    origin, items = typing.get_origin(kind), typing.get_args(kind)
+    fields = kind.__annotations__ if typing.is_typeddict(kind) else None
+    if origin is types.UnionType:
+        fits = any(not any(_misfits(value, each, place)) for each in items)
+    elif origin in (list, tuple, frozenset):
+        fits = isinstance(value, list)
+    elif fields is not None or origin is dict:
+        fits = isinstance(value, dict) and (fields is None or set(value) == set(fields))
+    else:
+        fits = kind is Any or type(value) is kind
+    if not fits:
+        yield place
+    elif fields is not None or origin is dict:
+        for key, item in value.items():
+            yield from _misfits(item, fields[key] if fields else items[1], f"{place}.{key}")
+    elif origin in (list, tuple, frozenset):
+        for index, item in enumerate(value):
+            yield from _misfits(item, items[0], f"{place}.{index}")
 
 
-def _names(directory: str | os.PathLike[str]) -> list[str]:
-    """All files below `directory` but the manifest, as posix paths relative to it, sorted."""
-    found = (pathlib.Path(root, name) for root, _, names in os.walk(directory) for name in names)
-    return sorted({path.relative_to(directory).as_posix() for path in found} - {FILE_NAME})
+def _differs(directory: str | os.PathLike, name: str, listed: dict[str, Any]) -> bool:
+    """Whether a file is not the one that is listed; one of another size is not read."""
+    with opened(directory, name) as file:
+        size = os.fstat(file.fileno()).st_size
+    return size != listed["bytes"] or _describe(directory, name) != listed
 
 
-def _describe(path: str | os.PathLike) -> dict[str, Any]:
-    with open(path, "rb") as file:
+def _describe(directory: str | os.PathLike, name: str) -> dict[str, Any]:
+    with opened(directory, name) as file:
+        size = os.fstat(file.fileno()).st_size
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"bytes": os.path.getsize(path), "sha256": digest}
+    return {"bytes": size, "sha256": digest}

@@ -1,6 +1,5 @@
 """An export in Python: the verbs of a model without its method's code."""
 
-import math
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -15,8 +14,8 @@ from zoo import seeds
 from zoo.distributions import rebuild
 from zoo.errors import refusal
 from zoo.serving import manifest
-from zoo.serving.export import versions
-from zoo.serving.scan import scan
+from zoo.serving.directory import versions
+from zoo.serving.loading import load_module
 from zoo.serving.signatures import AUTOREGRESSIVE, IMPLICIT, encoding
 from zoo.verbs import FACTS, Verbs, in_chunks
 
@@ -33,18 +32,12 @@ class Served(Verbs):
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = pathlib.Path(path)
         self.manifest = manifest.read(self.path)
-        scan(self.path)
+        # Kept: a signature holds its variables weakly.
+        self._module = load_module(self.path, self.manifest)
         for fact in FACTS:
             setattr(self, fact, self.manifest[fact])
         self.image_shape, self.parts = tuple(self.image_shape), tuple(self.parts)
         self.capabilities = frozenset(self.capabilities)
-        # Kept: a signature holds its variables weakly.
-        self._module = tf.saved_model.load(str(self.path))
-        absent = sorted(set(self.manifest["signatures"]) - set(self._module.signatures))
-        if absent:
-            raise ValueError(
-                f"Damaged export {str(path)!r}: saved_model.pb has no signature {absent[0]!r}."
-            )
 
     def __repr__(self) -> str:
         verbs = ", ".join(sorted(self.capabilities))
@@ -108,11 +101,9 @@ class Served(Verbs):
         """log w = log p(x, z) - log q(z|x) of one draw z, the output of `log_prob`."""
         return self._run("log_prob", x=x, seed=seeds_, y=y)["log_prob"]
 
-    def _bound(self, x: tf.Tensor, y: tf.Tensor | None, samples: int, seed: int) -> tf.Tensor:
-        # Several draws, one a call, are joined as log 1/k sum_k w_k (IWAE).
-        draws = tf.reshape(seeds.row_seeds(samples * len(x), seed), [samples, len(x)])
-        weights = [self._by_rows("log_prob_rows", x, rows, y=y) for rows in draws]
-        return tf.reduce_logsumexp(tf.stack(weights), axis=0) - math.log(samples)
+    @property
+    def draws_a_call(self) -> int:
+        return 1
 
     def classify_rows(self, x: tf.Tensor) -> tf.Tensor:
         """The output of `classify`."""
@@ -225,6 +216,11 @@ class Scored(Sampled):
 def load(path: str | os.PathLike) -> Served:
     """Loads an export after checking its sums and its operations.
 
+    Loading calls no function of an export, and no operation in it reaches a file. What a hostile
+    one can still do is said in `zoo.serving.scan`: give wrong answers, and compute for long or ask
+    for much memory. What is loaded is what was checked, even if the file is replaced meanwhile;
+    only the weights are read after their sums were compared.
+
     Args:
         path: of the export, whose newest version is taken, or of one version.
 
@@ -233,7 +229,7 @@ def load(path: str | os.PathLike) -> Served:
 
     Raises:
         FileNotFoundError: nothing there, or no export.
-        ValueError: a damaged file, or an operation that no export needs (`zoo.serving.scan`).
+        ValueError: a damaged file, a link, or an operation that no export needs.
     """
     path = pathlib.Path(path)
     if not path.is_dir():
@@ -245,4 +241,4 @@ def load(path: str | os.PathLike) -> Served:
     if not found:
         expected = "a directory that holds versions, such as 1"
         raise FileNotFoundError(refusal("path", expected, str(path)))
-    return Served(path / str(found[-1]))
+    return Served(found[max(found)])

@@ -22,10 +22,13 @@ import tensorflow as tf
 from zoo.distributions import pixels
 
 Outputs = dict[str, tf.Tensor]
-Body = tuple[tuple[str, ...], Callable[..., Outputs]]  # inputs but y, function of them all
+Body = Callable[..., Outputs]
 
 # Families without parameters: known by samples alone, or by samples and scores.
 IMPLICIT, AUTOREGRESSIVE = "implicit", "autoregressive"
+# The output of the signatures that have one, under the same name in every export.
+_OUTPUT = {"sample": "x", "classify": "logits"}
+_OUTPUT |= dict.fromkeys(("log_prob", "decode_log_prob"), "log_prob")
 
 
 def encoding(level: int = 1, part: str = "z") -> str:
@@ -51,18 +54,67 @@ def families(model: Any) -> dict[str, str]:
     return found
 
 
+def inputs(model: Any, family: str | None) -> dict[str, tuple[str, ...]]:
+    """{signature: names of its inputs} of all that a model can do.
+
+    Args:
+        model: a GenerativeModel, or any object with the facts of one (`zoo.verbs.FACTS`).
+        family: of p(x|z); None where nothing is decoded.
+    """
+    x, z = ("x", "seed"), ("z", "seed")
+    # What `Served.decode` rebuilds a p(x|z) of this family from.
+    behind_decode: dict[str | None, dict[str, tuple[str, ...]]]
+    behind_decode = {IMPLICIT: {}, AUTOREGRESSIVE: {"decode_log_prob": ("x", "z")}}
+    of_verb: dict[str, dict[str, tuple[str, ...]]] = {
+        "sample": {"sample": ("seed",)},
+        "encode": dict.fromkeys(_encodings(model), x),
+        "read": {"read": x},
+        "decode": {"decode": z, **behind_decode.get(family, {"decode_parameters": ("z",)})},
+        "reconstruct": {"reconstruct": x, "redraw": x},
+        "log_prob": {"log_prob": x},
+        "classify": {"classify": ("x",)},
+    }
+    found: dict[str, tuple[str, ...]] = {}
+    for verb, signatures in of_verb.items():
+        found |= signatures if verb in model.capabilities else {}
+    labels = ("y",) if model.conditional else ()
+    return {name: (*fed, *(labels if name != "classify" else ())) for name, fed in found.items()}
+
+
+def is_distribution(name: str) -> bool:
+    """Whether `Served` makes a distribution of what a signature returns."""
+    return name in ("decode", "read") or name.startswith("encode")
+
+
+def outputs(name: str, family: str | None, levels: int) -> set[str]:
+    """Names of the outputs that `Served` reads of a signature, beside a distribution's parameters.
+
+    Args:
+        name: of the signature.
+        family: of the distribution that it encodes or decodes, if any.
+        levels: of the model.
+    """
+    if name in ("reconstruct", "redraw"):
+        return {f"level_{k}" for k in range(1, levels + 1)}
+    if is_distribution(name):
+        drawn = "sample" if name == "decode" else "value"
+        return {drawn} if family in (IMPLICIT, AUTOREGRESSIVE) else set()
+    return {_OUTPUT[name]} if name in _OUTPUT else set()
+
+
 def trace(model: Any, families: dict[str, str]) -> dict[str, Any]:
     """{signature: ConcreteFunction} of all that the model can do; `families` are its own."""
-    specs, functions = _specs(model), {}
-    for name, (inputs, body) in _bodies(model, families.get("decode")).items():
-        labels = ("y",) if model.conditional and name != "classify" else ()
-        functions[name] = _traced(body, [specs[each] for each in (*inputs, *labels)])
-    return functions
+    specs, bodies = _specs(model), _bodies(model)
+    return {
+        name: _traced(bodies[name], [specs[each] for each in fed])
+        for name, fed in inputs(model, families.get("decode")).items()
+    }
 
 
 def shapes(function: Any) -> dict[str, dict[str, Any]]:
-    """{"inputs" | "outputs": {name: {"dtype", "shape"}}} of a signature."""
-    inputs = {spec.name: spec for spec in function.structured_input_signature[0]}
+    """{"inputs" | "outputs": {name: {"dtype", "shape"}}} of a signature, traced or loaded."""
+    positional, named = function.structured_input_signature
+    inputs = {spec.name: spec for spec in positional} | named
     return {"inputs": _facts(inputs), "outputs": _facts(function.structured_outputs)}
 
 
@@ -90,52 +142,35 @@ def _encodings(model: Any) -> dict[str, dict[str, Any]]:
     return {encoding(**where): where for where in wheres}
 
 
-def _bodies(model: Any, family: str | None) -> dict[str, Body]:
-    """{signature: (its inputs but y, function of them all -> {output: tensor})}.
+def _bodies(model: Any) -> dict[str, Body]:
+    """{signature: function of its inputs -> {output: tensor}}."""
 
-    Args:
-        model: a GenerativeModel.
-        family: of p(x|z).
-    """
-
-    def named(output: str, function: Callable[..., tf.Tensor]) -> Callable[..., Outputs]:
-        return lambda *inputs: {output: function(*inputs)}
-
-    def by_level(function: Callable[..., tf.Tensor]) -> Callable[..., Outputs]:
+    def by_level(function: Callable[..., tf.Tensor]) -> Body:
         levels = range(1, model.levels + 1)
         return lambda *inputs: {f"level_{k}": function(*inputs, level=k) for k in levels}
 
-    x, z = ("x", "seed"), ("z", "seed")
-    of_verb: dict[str, dict[str, Body]] = {
-        "sample": {"sample": (("seed",), named("x", model.sample_rows))},
-        "encode": {
-            name: (x, functools.partial(model.encode_rows, **where))
+    one: dict[str, Callable[..., tf.Tensor]] = {
+        "sample": model.sample_rows,
+        "log_prob": model.log_prob_rows,
+        "decode_log_prob": lambda x, z, *y: model.likelihood_of(z, *y).log_prob(x),
+        "classify": model.classify_rows,
+    }
+    return {
+        **{name: _named(_OUTPUT[name], function) for name, function in one.items()},
+        **{
+            name: functools.partial(model.encode_rows, **where)
             for name, where in _encodings(model).items()
         },
-        "read": {"read": (x, model.read_rows)},
-        "decode": {"decode": (z, model.decode_rows), **_behind_decode(model, family)},
-        "reconstruct": {
-            "reconstruct": (x, by_level(model.reconstruct_rows)),
-            "redraw": (x, by_level(model.redraw_rows)),
-        },
-        "log_prob": {"log_prob": (x, named("log_prob", model.log_prob_rows))},
-        "classify": {"classify": (("x",), named("logits", model.classify_rows))},
+        "read": model.read_rows,
+        "decode": model.decode_rows,
+        "decode_parameters": lambda z, *y: model.described(model.likelihood_of(z, *y))[1],
+        "reconstruct": by_level(model.reconstruct_rows),
+        "redraw": by_level(model.redraw_rows),
     }
-    found: dict[str, Body] = {}
-    for verb, signatures in of_verb.items():
-        found |= signatures if verb in model.capabilities else {}
-    return found
 
 
-def _behind_decode(model: Any, family: str | None) -> dict[str, Body]:
-    """What `Served.decode` rebuilds a p(x|z) of this family from."""
-    if family == IMPLICIT:
-        return {}
-    if family == AUTOREGRESSIVE:
-        score = lambda x, z, *y: {"log_prob": model.likelihood_of(z, *y).log_prob(x)}
-        return {"decode_log_prob": (("x", "z"), score)}
-    parameters = lambda z, *y: model.described(model.likelihood_of(z, *y))[1]
-    return {"decode_parameters": (("z",), parameters)}
+def _named(output: str, function: Callable[..., tf.Tensor]) -> Body:
+    return lambda *inputs: {output: function(*inputs)}
 
 
 def _specs(model: Any) -> dict[str, tf.TensorSpec]:

@@ -14,8 +14,11 @@ _LAZY = {
     "Diverged": "stops",
     "DiskFull": "stops",
     "Terminated": "stops",
+    "check_run_dir": "run",
     "check_writable": "run",
     "describe": "run",
+    "read_identity": "run",
+    "read_flags": "run",
     "set_determinism": "strategies",
     "set_threads": "strategies",
 }

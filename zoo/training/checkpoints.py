@@ -10,13 +10,15 @@ import datetime
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import pathlib
 import re
 import shutil
 import sys
 import zipfile
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,11 +32,26 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 VARIABLES = "variables.npz"
 _TEMPORARY = ".tmp-"
+_PATTERNS = ("bfloat16",)  # dtypes that are kept as bit patterns, as np.savez would pickle them
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
 
 
 class Damaged(ValueError):
     """A checkpoint that cannot be read."""
+
+
+class OtherModel(ValueError):
+    """A checkpoint of other variables than the model's."""
+
+
+class Kind(NamedTuple):
+    """Shape and dtype of an array."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {list(self.shape)}"
 
 
 def save(
@@ -94,24 +111,55 @@ def newest(directory: str | os.PathLike, prefix: str = "step") -> pathlib.Path |
     return found[-1] if found else None
 
 
-def read(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """(manifest, {name: array}) of a checkpoint, its sums verified; raises `Damaged`."""
+def read_manifest(path: str | os.PathLike) -> dict[str, Any]:
+    """The manifest of a checkpoint, its sums verified; raises `Damaged`."""
     path = pathlib.Path(path)
-    try:
-        manifest = json.loads((path / MANIFEST).read_text())
-        for name, expected in manifest["sha256"].items():
-            if _sha256(path / name) != expected:
-                raise Damaged(f"{name} does not match its sha256 sum")
-        if manifest["step"] != _step(path):
-            raise Damaged(f"its manifest is that of step {manifest['step']}")
-        with np.load(path / VARIABLES, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+    with _damage():
+        manifest = files.read_json(path / MANIFEST)
+        if manifest.get("sha256") != {VARIABLES: _sha256(path / VARIABLES)}:
+            raise Damaged(f"{VARIABLES} does not match its sha256 sum")
+        if type(manifest.get("step")) is not int or manifest["step"] != _step(path):
+            raise Damaged(f"its manifest is that of step {manifest.get('step')!r}")
+        if not isinstance(manifest.get("bit_patterns"), dict):
+            raise Damaged("its manifest has no bit_patterns")
+    return manifest
+
+
+def read(
+    path: str | os.PathLike, state: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """(manifest, {name: array}) of a checkpoint, its sums verified.
+
+    Args:
+        path: of the checkpoint.
+        state: {name: variable} that the arrays are meant for, or None. Names, shapes and dtypes
+            are compared by the headers of the arrays, before any of them is read.
+
+    Raises:
+        Damaged: it cannot be read, or does not hold what its headers and its manifest say.
+        ValueError: its arrays are not those of `state`.
+    """
+    manifest, variables = read_manifest(path), pathlib.Path(path) / VARIABLES
+    with (
+        _damage(),
+        files.open_regular(variables, links=False) as file,
+        zipfile.ZipFile(file) as archive,
+    ):
+        members = {item.filename.removesuffix(".npy"): item for item in archive.infolist()}
+        if sum(item.compress_size for item in members.values()) > os.fstat(file.fileno()).st_size:
+            raise Damaged(f"{VARIABLES} is smaller than what it says to hold")
+        kinds = {name: _kind(archive, member) for name, member in members.items()}
         for name, dtype in manifest["bit_patterns"].items():
-            arrays[name] = arrays[name].view(np.dtype(dtype))
-    except Damaged:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise Damaged(f"{type(error).__name__}: {_one_line(error)}") from error
+            kinds[name] = _of_pattern(kinds[name], dtype)
+        if state is not None:
+            _check_same_variables(state, kinds, path)
+        arrays = {}
+        for name, member in members.items():
+            with archive.open(member) as content:
+                array = np.lib.format.read_array(content, allow_pickle=False)
+            arrays[name] = array.view(kinds[name].dtype)
+        if "step" in arrays and arrays["step"] != manifest["step"]:
+            raise Damaged(f"its arrays are those of step {arrays['step']}")
     return manifest, arrays
 
 
@@ -120,10 +168,10 @@ def restore(model: "GenerativeModel", path: str | os.PathLike) -> dict[str, Any]
 
     Raises:
         Damaged: it cannot be read.
-        ValueError: a variable is missing, left over, or of another shape; nothing is assigned.
+        ValueError: a variable is missing, left over, or of another shape or dtype; nothing is
+            assigned.
     """
-    manifest, arrays = read(path)
-    _check_same_variables(model.state, arrays, path)
+    manifest, arrays = read(path, model.state)
     for name, variable in model.state.items():
         variable.assign(arrays[name])
     return manifest
@@ -155,7 +203,8 @@ def restore_newest(
 def sweep(directory: str | os.PathLike) -> None:
     """Removes what writers that died left under a temporary name."""
     for path in pathlib.Path(directory).glob(_TEMPORARY + "*"):
-        shutil.rmtree(path, ignore_errors=True)
+        if re.fullmatch(rf"{re.escape(_TEMPORARY)}\w+-\d+-\d+(-old)?", path.name):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def what_stands(directory: str | os.PathLike) -> str:
@@ -165,8 +214,7 @@ def what_stands(directory: str | os.PathLike) -> str:
 
 
 def _write(folder: pathlib.Path, arrays: dict[str, np.ndarray], manifest: dict[str, Any]) -> None:
-    # np.savez needs pickle for bfloat16: such arrays go as bit patterns, dtype in the manifest.
-    patterns = {name: str(a.dtype) for name, a in arrays.items() if a.dtype.kind == "V"}
+    patterns = {name: str(a.dtype) for name, a in arrays.items() if str(a.dtype) in _PATTERNS}
     stored = {n: a.view(np.uint16) if n in patterns else a for n, a in arrays.items()}
     with open(folder / VARIABLES, "wb") as file:
         np.savez(file, allow_pickle=False, **stored)
@@ -196,7 +244,7 @@ def _step(path: str | os.PathLike) -> int:
 
 
 def _sha256(path: str | os.PathLike) -> str:
-    with open(path, "rb") as file:
+    with files.open_regular(path, links=False) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -208,19 +256,47 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+@contextlib.contextmanager
+def _damage() -> Iterator[None]:
+    """Within the block whatever goes wrong is `Damaged`: a file may hold anything."""
+    try:
+        yield
+    except (Damaged, OtherModel):
+        raise
+    except Exception as error:
+        raise Damaged(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+
+
+def _kind(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Kind:
+    """What the header of an array says, checked against the bytes that the archive has of it."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0) or member.compress_type != zipfile.ZIP_STORED:
+            raise Damaged(f"{member.filename} is stored in another way")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        size = file.tell() + math.prod(shape) * dtype.itemsize
+    if size != member.file_size or size != member.compress_size or min(shape, default=0) < 0:
+        raise Damaged(f"{member.filename} has {member.file_size} bytes, its header says {size}")
+    return Kind(shape, str(dtype))
+
+
+def _of_pattern(stored: Kind, dtype: str) -> Kind:
+    """The kind of an array that is stored as a bit pattern."""
+    if stored.dtype != "uint16" or dtype not in _PATTERNS:
+        raise Damaged(f"{stored} is no bit pattern of {dtype}")
+    return Kind(stored.shape, dtype)
 
 
 def _check_same_variables(
-    state: dict[str, Any], arrays: dict[str, np.ndarray], path: str | os.PathLike
+    state: Mapping[str, Any], kinds: Mapping[str, Kind], path: str | os.PathLike
 ) -> None:
-    missing, surplus = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
+    missing, surplus = sorted(state.keys() - kinds.keys()), sorted(kinds.keys() - state.keys())
     if missing or surplus:
         parts = [f"lacks {missing[0]} (of {len(missing)})"] if missing else []
         parts += [f"has {surplus[0]} (of {len(surplus)}) that the model has not"] if surplus else []
-        raise ValueError(f"Checkpoint {path} is of another model: it {' and '.join(parts)}.")
+        raise OtherModel(f"Checkpoint {path} is of another model: it {' and '.join(parts)}.")
     for name, variable in state.items():
-        if tuple(variable.shape) != arrays[name].shape:
-            shapes = f"{arrays[name].shape}, the model's {tuple(variable.shape)}"
-            raise ValueError(f"Checkpoint {path} is of another model: its {name} is {shapes}.")
+        own = Kind(tuple(variable.shape), str(variable.dtype))
+        if own != kinds[name]:
+            both = f"{kinds[name]}, the model's {own}"
+            raise OtherModel(f"Checkpoint {path} is of another model: its {name} is {both}.")

@@ -19,13 +19,13 @@ import numpy as np
 
 from zoo.data.dataset import Dataset
 from zoo.errors import refusal, unknown
+from zoo.model.logs import rises
 from zoo.training import checkpoints, stops
 
 if TYPE_CHECKING:
     from zoo.model import GenerativeModel
 
-# Higher is better; of every other log, lower is.
-_RISING = ("accuracy", "elbo", "log_prob")
+
 _EVALUATED = 500  # rows a batch of the validation split
 
 
@@ -109,7 +109,7 @@ class Best:
         if self.held_out and "validation" not in dataset.splits:
             expected = f"a log without val_, as {dataset.name} has no validation split"
             raise ValueError(refusal("best_metric", expected, metric))
-        rising = mode == "max" or (mode == "auto" and any(word in metric for word in _RISING))
+        rising = mode == "max" or (mode == "auto" and rises(metric))
         self._sign = 1.0 if rising else -1.0
         self._model, self._dataset = model, dataset
         self._best = -math.inf
@@ -120,10 +120,11 @@ class Best:
         if path is None:
             return
         try:
-            value = checkpoints.read(path)[0]["extra"][self.metric]
-        except (checkpoints.Damaged, KeyError, TypeError):
+            value = float(checkpoints.read_manifest(path)["extra"][self.metric])
+        except (ValueError, KeyError, TypeError, OverflowError):
             return  # of another metric, or unreadable: the next one takes its place
-        self._best = self._sign * value
+        if math.isfinite(value):
+            self._best = self._sign * value
 
     def score(self, step: int, logs: dict[str, float]) -> float | None:
         """The metric's value if it is the best so far, else None."""
@@ -151,12 +152,13 @@ class Progress:
     Args:
         steps: the run's length.
         enabled: whether to print; warnings always are.
-        out: a stream; None for stdout.
+        out: a stream; None for stdout. What it cannot encode is shown as "?".
     """
 
     def __init__(self, steps: int, enabled: bool = True, out: TextIO | None = None) -> None:
-        self._steps, self._enabled, self._out = steps, enabled, out or sys.stdout
-        self._terminal = enabled and self._out.isatty()
+        self._steps, self._out = steps, out or sys.stdout
+        self._enabled = enabled and self._out is not None  # a process may have no stdout
+        self._terminal = self._enabled and self._out.isatty()
         self._open = False  # whether the cursor stands after an unfinished line
         self._first: tuple[int, float] | None = None  # (step, time) after the call that traced
         self._latest = ""
@@ -167,8 +169,7 @@ class Progress:
         self._latest = self._format(step, logs, rate)
         if self._terminal:
             columns = shutil.get_terminal_size().columns - 1
-            self._out.write("\r\x1b[K" + self._latest[:columns])
-            self._out.flush()
+            self._write("\r\x1b[K" + self._latest[:columns])
             self._open = True
 
     def on_log(self, step: int, record: dict[str, float]) -> None:
@@ -180,7 +181,7 @@ class Progress:
         """A line of its own."""
         if self._enabled:
             self.close()
-            print(text, file=self._out, flush=True)
+            self._write(text + "\n")
 
     def warn(self, text: str) -> None:
         """A warning, on stderr."""
@@ -191,14 +192,24 @@ class Progress:
         """Ends an unfinished line."""
         if self._open:
             self._open = False
-            print(file=self._out, flush=True)
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        encoding = getattr(self._out, "encoding", None) or "utf-8"
+        try:
+            self._out.write(text.encode(encoding, "replace").decode(encoding))
+            self._out.flush()
+        except BrokenPipeError:  # nobody reads any more: the training goes on
+            self._enabled = self._terminal = False
 
     def _format(self, step: int, logs: dict[str, float], rate: float) -> str:
         width = len(str(self._steps))
         filled = 10 * step // self._steps
         arrow = "=" * 10 if filled >= 10 else ("=" * filled + ">").ljust(10)
         shown = " ".join(
-            f"{name} {value:.4g}" for name, value in logs.items() if not name.endswith("_norm")
+            f"{name} {value:.4g}"
+            for name, value in logs.items()
+            if name != "loss" and not name.endswith("_norm")  # a sum of what is shown
         )
         parts = [f"step {step:{width}}/{self._steps} [{arrow}] {shown}", f"{rate:,.0f} images/s"]
         first_step, first_time = self._first  # type: ignore[misc]  # set by `on_call`

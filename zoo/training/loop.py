@@ -10,7 +10,7 @@ import functools
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import keras
@@ -21,7 +21,7 @@ from zoo.checks import whole
 from zoo.data.dataset import Dataset
 from zoo.errors import refusal
 from zoo.staged import Staged, trained_by
-from zoo.training import checkpoints, graph, listeners, stops, strategies, transfer, writers
+from zoo.training import checkpoints, graph, listeners, logs, stops, strategies, transfer, writers
 from zoo.training.pace import Cadence, Pace, Signals
 from zoo.training.run import Run, describe
 
@@ -42,6 +42,7 @@ def train(
     identity: dict[str, Any] | None = None,
     flags_text: str | None = None,
     init_from: str | os.PathLike | None = None,
+    allow: Collection[str] = (),
     labelled_batch_size: int | None = None,
     checkpoint_every: int | None = 1000,
     keep: int = 3,
@@ -71,6 +72,7 @@ def train(
         flags_text: absl flagfile text that repeats the run, or None.
         init_from: directory of a run whose networks, where this model has them too, a new run
             begins with; None for none.
+        allow: names of modules that may be imported for the model of `init_from`.
         labelled_batch_size: of the labelled stream, for semi-supervised data.
         checkpoint_every: steps; 0 or None for the last step only.
         keep: how many checkpoints stay, >= 1.
@@ -104,6 +106,7 @@ def train(
     with strategy.scope():
         if not model.compiled:
             model.compile(jit_compile=jit_compile)
+    model.check_data(dataset)
     best = None
     if best_metric is not None:
         best = listeners.Best(best_metric, best_mode, model, dataset)
@@ -111,7 +114,7 @@ def train(
     feed["validation_held_out"] = best is not None and best.held_out
     dataset.check_training(batch_size, seed, workers=strategies.workers(strategy), **feed)
     strategies.check_batch_size(strategy, batch_size)
-    origin, weights = transfer.read(init_from, model, run_dir)
+    origin, weights = transfer.read(init_from, model, run_dir, allow)
     if identity is None:
         more = {name: value or None for name, value in feed.items()} | {"init_from": origin}
         identity = describe(model, dataset.description, batch_size, seed, **more)
@@ -133,7 +136,7 @@ def train(
         watching = [listeners.Guard(run.checkpoints), listeners.Health(say)]
         if chief:
             events = stack.enter_context(writers.Events(run.events, start))
-            watching += [writers.MetricsFile(run.metrics, start), events]
+            watching += [logs.MetricsFile(run.metrics, start), events]
             if cadence.sample:
                 watching.append(writers.Pictures(run.samples, model, dataset, events))
         signals = Signals()

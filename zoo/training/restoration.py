@@ -2,10 +2,12 @@
 
 import os
 import pathlib
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from zoo import registry
 from zoo.errors import refusal, unknown
+from zoo.networks import own
 from zoo.training import checkpoints, run
 
 if TYPE_CHECKING:
@@ -14,21 +16,39 @@ if TYPE_CHECKING:
 _WHICH = {"newest": "step", "best": "best"}
 
 
-def restore(run_dir: str | os.PathLike, which: str = "newest") -> "GenerativeModel":
+def restore(
+    run_dir: str | os.PathLike, which: str = "newest", allow: Collection[str] = ()
+) -> "GenerativeModel":
     """The trained, compiled Keras model of a run.
+
+    Nothing in the directory is executed. A method outside the package is a module of its author's,
+    and importing it runs his code: unless it is imported already, `allow` must name it.
 
     Args:
         run_dir: a run directory.
         which: "newest", or "best" by the metric that the run was told to watch.
+        allow: names of modules that may be imported, such as ("my.module",).
 
     Raises:
         FileNotFoundError: no run there, or no such checkpoint yet.
-        ValueError: no readable checkpoint, or one of another model.
+        ValueError: a method that is not allowed or no `GenerativeModel`, files that are not those
+            of a run, no readable checkpoint, or one of another model.
+        TypeError: an argument of another kind.
     """
     if which not in _WHICH:
         raise unknown("which", which, _WHICH)
+    if allow is None or isinstance(allow, str):
+        raise TypeError(refusal("allow", 'names of modules, such as ("my.module",)', allow))
     identity = run.read_identity(run_dir)
-    model = registry.create(identity["method"], **identity["hyper_parameters"])
+    made = registry.get(identity["method"], allow)
+    run.check_flags(run_dir, identity, registry.hyper_parameters(made))
+    try:
+        networks = own.revive(identity.get("networks") or {})
+        model = made(**identity["hyper_parameters"], **networks)
+    except Exception as error:
+        trouble = " ".join(f"{type(error).__name__}: {error}".split())
+        expected = f"a run whose {run.IDENTITY} describes a model ({trouble})"
+        raise ValueError(refusal("run_dir", expected, str(run_dir))) from error
     model.compile()
     directory = pathlib.Path(run_dir) / "checkpoints"
     if checkpoints.restore_newest(model, directory, _WHICH[which]) is None:

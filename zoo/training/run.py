@@ -7,6 +7,7 @@ checkpoints/  samples/  events/
 """
 
 import fcntl
+import io
 import json
 import os
 import pathlib
@@ -17,12 +18,20 @@ from typing import TYPE_CHECKING, Any
 from zoo import files, registry
 from zoo.differences import as_json, differences
 from zoo.errors import refusal
+from zoo.fields import HyperParameter
 from zoo.training import checkpoints, stops
 
 if TYPE_CHECKING:
     from zoo.model import GenerativeModel
 
 IDENTITY = "identity.json"
+FLAGS = "flags.cfg"
+_ENTRIES = {"method": str, "hyper_parameters": dict, "data": str}
+_WORDS = {str: "a string", dict: "an object"}
+# What a run directory holds by these names, or nothing.
+_FOLDERS = ("checkpoints", "samples", "events")
+_LONGEST = 2**20  # characters of flags.cfg
+_FILES = (IDENTITY, FLAGS, "metrics.jsonl", ".lock")
 
 
 class Run:
@@ -40,7 +49,7 @@ class Run:
     def __init__(
         self, path: str | os.PathLike, identity: dict, flags_text: str | None = None
     ) -> None:
-        self.path = check_writable(path)
+        self.path = check_run_dir(path)
         self.identity = as_json(identity)
         self._flags_text = flags_text
 
@@ -83,7 +92,7 @@ class Run:
                 identity = json.dumps(self.identity, indent=1) + "\n"
                 files.write_text(self.path / IDENTITY, identity)
                 if self._flags_text is not None:
-                    files.write_text(self.path / "flags.cfg", self._flags_text)
+                    files.write_text(self.path / FLAGS, self._flags_text)
         except BaseException:
             self._lock.close()
             raise
@@ -105,6 +114,7 @@ def describe(
         **more: what else decides the weights (`labelled_batch_size`, ...); None is left out.
     """
     policy = getattr(model.dtype_policy, "name", model.dtype_policy)
+    more["networks"] = getattr(model, "own_networks", None) or None
     return {
         "method": model.method,
         "hyper_parameters": dict(model.hyper_parameters),
@@ -132,30 +142,111 @@ def check_writable(path: str | os.PathLike) -> pathlib.Path:
     return path
 
 
+def check_run_dir(path: str | os.PathLike) -> pathlib.Path:
+    """`check_writable`, and what lies in it by the names of a run is a run's.
+
+    Raises:
+        TypeError: no path.
+        ValueError: it cannot be written, or has a file where a run has a folder, vice versa, or a
+            link.
+    """
+    path = check_writable(files.checked_path(path, "run_dir"))
+    for names, fits, kind in (
+        (_FOLDERS, pathlib.Path.is_dir, "a folder"),
+        (_FILES, pathlib.Path.is_file, "a file"),
+    ):
+        for name in names:
+            found = path / name
+            if os.path.lexists(found) and (found.is_symlink() or not fits(found)):
+                expected = f"{name} in it to be {kind}, and no link"
+                raise ValueError(refusal("run_dir", expected, str(path)))
+    return path
+
+
 def read_identity(run_dir: str | os.PathLike) -> dict[str, Any]:
     """The identity stored in a run directory.
 
+    Returns:
+        As of `describe`: method, hyper_parameters and data are of the right kind.
+
     Raises:
         FileNotFoundError: no such directory, or no run in it.
-        ValueError: its file is damaged.
+        TypeError: no path.
+        ValueError: its identity.json is not that of a run.
     """
-    path = pathlib.Path(run_dir) / IDENTITY
+    run_dir = files.checked_path(run_dir, "run_dir")
     try:
-        return json.loads(path.read_text())
+        found = files.read_json(run_dir / IDENTITY)
     except (FileNotFoundError, NotADirectoryError):
-        expected = "the directory of a run (it holds identity.json)"
+        expected = f"the directory of a run (it holds {IDENTITY})"
         raise FileNotFoundError(refusal("run_dir", expected, str(run_dir))) from None
-    except ValueError:
-        raise ValueError(refusal("run_dir", "a readable identity.json", str(run_dir))) from None
+    for name, kind in _ENTRIES.items():
+        if not isinstance(found.get(name), kind):
+            expected = f"a run whose {IDENTITY} has {name}, {_WORDS[kind]}"
+            raise ValueError(refusal("run_dir", expected, str(run_dir)))
+    return found
+
+
+def read_flags(run_dir: str | os.PathLike) -> dict[str, str]:
+    """{name: text} of the flags that a run records, empty if it records none.
+
+    Raises:
+        ValueError: its flags.cfg is not what `Run` writes: lines --name=value.
+    """
+    path = pathlib.Path(run_dir) / FLAGS
+    if not os.path.lexists(path):
+        return {}
+    found = {}
+    with files.open_regular(path) as file:
+        lines = io.TextIOWrapper(file, "utf-8", errors="replace").read(_LONGEST).splitlines()
+    for line in filter(None, map(str.strip, lines)):
+        name, equals, text = line.removeprefix("--").partition("=")
+        if not (line.startswith("--") and equals and name.isidentifier()) or name == "flagfile":
+            expected = f"a run whose {FLAGS} has lines --name=value (one is {line[:40]!r})"
+            raise ValueError(refusal("run_dir", expected, str(run_dir)))
+        found[name] = text
+    return found
+
+
+def check_flags(
+    run_dir: str | os.PathLike,
+    identity: Mapping[str, Any],
+    hyper_parameters: Mapping[str, HyperParameter],
+) -> None:
+    """Refuses a run directory whose flags.cfg and identity.json are not of the same run.
+
+    Args:
+        run_dir: the directory.
+        identity: what `read_identity` returned.
+        hyper_parameters: of the identity's method.
+    """
+    own = identity["hyper_parameters"]
+    for name, text in read_flags(run_dir).items():
+        recorded: Any = identity.get(name)
+        value: Any = text
+        if name in hyper_parameters and name in own:
+            recorded, value = own[name], as_json(hyper_parameters[name].parse(text))
+        elif recorded is None or isinstance(recorded, (dict, list)):
+            continue
+        elif not isinstance(recorded, str):
+            recorded = str(recorded)
+        if value is not None and value != recorded:  # None left the choice to the program
+            expected = f"a run whose {FLAGS} and {IDENTITY} agree"
+            expected += f" ({name} is {value!r} in one, {recorded!r} in the other)"
+            raise ValueError(refusal("run_dir", expected, str(run_dir)))
 
 
 def check_identity(run_dir: str | os.PathLike, identity: Mapping[str, Any]) -> None:
-    """Refuses, in one line that names what differs, the directory of another run."""
-    if not (pathlib.Path(run_dir) / IDENTITY).exists():
-        if checkpoints.newest(pathlib.Path(run_dir) / "checkpoints"):
-            expected = "the directory of a run (it has checkpoints, but no identity.json)"
-            raise ValueError(refusal("run_dir", expected, str(run_dir)))
+    """Refuses, in one line that names what differs, the directory of another run.
+
+    A run that has no checkpoint yet has nothing to continue: another may take its directory, such
+    as the mended command of one whose first step failed.
+    """
+    if checkpoints.newest(pathlib.Path(run_dir) / "checkpoints") is None:
         return
+    if not (pathlib.Path(run_dir) / IDENTITY).exists():
+        expected = f"the directory of a run (it has checkpoints, but no {IDENTITY})"
+        raise ValueError(refusal("run_dir", expected, str(run_dir)))
     old, defaults = read_identity(run_dir), _defaults(identity.get("method"))
     changed = differences(_flat(old), _flat(as_json(identity)), defaults)
     if changed:

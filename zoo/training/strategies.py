@@ -66,9 +66,11 @@ def check_tf_config(text: str | None) -> None:
         )
         if not ok or not addresses:
             refuse('a list of "host:port" for each kind of task in "cluster"')
-    if not isinstance(task, dict) or task.get("type") not in cluster:
+    task = task if isinstance(task, dict) else {}
+    kind = task.get("type")
+    if not isinstance(kind, str) or kind not in cluster:
         refuse(f'"task" with "type" one of {", ".join(sorted(cluster))}')
-    count = len(cluster[task["type"]])
+    count = len(cluster[kind])
     index = task.get("index")
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count:
         refuse(f'"task" with "index" an int in [0, {count - 1}]')

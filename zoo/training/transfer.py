@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pathlib
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def read(
-    init_from: str | os.PathLike | None, model: "GenerativeModel", run_dir: str | os.PathLike
+    init_from: str | os.PathLike | None,
+    model: "GenerativeModel",
+    run_dir: str | os.PathLike,
+    allow: Collection[str] = (),
 ) -> tuple[dict[str, Any] | None, dict[str, list[np.ndarray]]]:
     """What the networks of `model` begin with, where the run `init_from` has them too.
 
@@ -29,6 +33,7 @@ def read(
         model: the `GenerativeModel` of the new run.
         run_dir: its directory. A run that has a checkpoint needs its beginning no more: it is
             continued even if `init_from` has gone on since, or is gone.
+        allow: as of `restore`.
 
     Returns:
         (origin, weights): {"run": hash of the other run's identity, "step": of its newest
@@ -37,7 +42,7 @@ def read(
 
     Raises:
         FileNotFoundError: no run there, or no checkpoint of it.
-        ValueError: no network in common, or one of other shapes.
+        ValueError: no network in common, one of other shapes, or whatever `restore` refuses.
     """
     if init_from is None:
         return None, {}
@@ -48,7 +53,7 @@ def read(
         origin = {"run": _hash(run.read_identity(init_from))}
         if recorded is not None and recorded["run"] == origin["run"]:
             return recorded, {}
-        other = restore(init_from)
+        other = restore(init_from, allow=allow)
     except FileNotFoundError:
         if recorded is not None:
             return recorded, {}

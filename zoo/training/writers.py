@@ -1,10 +1,9 @@
-"""What a run writes beside its checkpoints: its logs, TensorBoard's events, pictures.
+"""What a run writes beside its checkpoints and its logs: TensorBoard's events, pictures.
 
 Listeners, as those of `zoo.training.listeners`.
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import threading
@@ -18,44 +17,15 @@ import tensorflow as tf
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from zoo import files, pictures
+from zoo import pictures
 from zoo.data.dataset import Dataset
 from zoo.training import stops
 
 if TYPE_CHECKING:
     from zoo.model import GenerativeModel
 
-_SECONDS = "seconds"
 _GRID = 64  # samples in a picture
 _POINTS = 2000  # in a scatter panel
-
-
-class MetricsFile:
-    """`metrics.jsonl`: one JSON object a log interval.
-
-    {"step": 1200, "seconds": 31.4, "images_per_second": 5200.0, "discriminator_loss": 1.31, ...};
-    `seconds` counts wall time of training, those before an interruption included.
-
-    Args:
-        path: the file; lines after step `start`, which will be trained again, are dropped.
-        start: the step restored.
-    """
-
-    def __init__(self, path: pathlib.Path, start: int) -> None:
-        kept = [line for line in _records(path) if line[0]["step"] <= start]
-        if kept or path.exists():
-            files.write_text(path, "".join(text + "\n" for _, text in kept))
-        self._path = path
-        self._before = kept[-1][0].get(_SECONDS, 0.0) if kept else 0.0
-        self._began = time.perf_counter()
-
-    def on_log(self, step: int, record: dict[str, float]) -> None:
-        """Appends a line."""
-        seconds = self._before + time.perf_counter() - self._began
-        line = {"step": step, _SECONDS: round(seconds, 3)}
-        line |= {name: float(f"{value:.7g}") for name, value in record.items()}
-        with open(self._path, "a") as file:
-            file.write(json.dumps(line) + "\n")
 
 
 class Events:
@@ -197,21 +167,6 @@ class Pictures:
         path = self._directory / f"panels-{step:08d}.png"
         pictures.scatter_panels(path, panels, modes=self._modes)
         self._events.picture(step, "panels", path)
-
-
-def _records(path: pathlib.Path) -> list[tuple[dict[str, Any], str]]:
-    """[(record, text)] of the whole lines of a metrics file; a torn last one is left out."""
-    if not path.exists():
-        return []
-    found = []
-    for text in path.read_text().splitlines():
-        try:
-            record = json.loads(text)
-            record["step"] + 0
-        except (ValueError, KeyError, TypeError):
-            continue
-        found.append((record, text))
-    return found
 
 
 def _summary(*values: dict[str, Any]) -> summary_pb2.Summary:

@@ -1,0 +1,198 @@
+"""Users' own data: held-out rows, folders as cameras and archives leave them, damaged caches."""
+
+import os
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+import zoo.data
+from tests.helpers import refused
+from zoo.data import image_files, store
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder of twelve images [4, 6, 3]."""
+    for i in range(12):
+        Image.new("RGB", (6, 4), (20 * i, 0, 0)).save(tmp_path / f"{i:02d}.png")
+    return tmp_path
+
+
+def load(path, **arguments):
+    return zoo.data.load(f"folder:{path}", **arguments)
+
+
+# --- held-out rows --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fortran", [False, True])
+def test_an_archive_without_a_test_split_has_a_tenth_drawn(tmp_path, fortran):
+    x = np.arange(200, dtype=np.float32)[:, None] * [1, -1]
+    y = np.sort(np.arange(200) % 4)  # by class, as many archives are
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.asfortranarray(x) if fortran else x, y=y)
+    data = zoo.data.load(f"npz:{path}")
+    assert [data.size(split) for split in data.splits] == [180, 18, 20]
+    assert data.default_split == "test" and data.validation_in_train
+    parts = {split: data.arrays(split) for split in data.splits}
+    for part in parts.values():
+        np.testing.assert_array_equal(part["y"], y[part["x"][:, 0].astype(int)])
+        assert len(np.unique(part["y"])) == 4
+    both = np.concatenate([parts["train"]["x"], parts["test"]["x"]])
+    np.testing.assert_array_equal(np.sort(both[:, 0]), x[:, 0])
+    np.testing.assert_array_equal(parts["train"]["x"][-18:], parts["validation"]["x"])
+    assert "test=20 drawn rows" in data.description  # older runs on all rows are other runs
+
+
+def test_few_rows_are_all_train(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros([29, 2]))
+    data = zoo.data.load(f"npz:{tmp_path / 'a.npz'}")
+    assert data.splits == ("train", "validation") and data.default_split == "train"
+
+
+def test_folders_named_train_and_test_are_splits(tmp_path):
+    for split, count in (("train", 20), ("test", 3)):
+        for kind in ("cat", "dog"):
+            (tmp_path / split / kind).mkdir(parents=True)
+            for i in range(count):
+                Image.new("L", (2, 2), i).save(tmp_path / split / kind / f"{i}.png")
+    data = load(tmp_path)
+    assert [data.size(split) for split in data.splits] == [40, 4, 6]
+    assert data.class_names == ("cat", "dog") and data.default_split == "test"
+    assert np.bincount(data.arrays("test")["y"]).tolist() == [3, 3]
+    os.rename(tmp_path / "test" / "dog", tmp_path / "test" / "emu")
+    with refused(ValueError, match="same sub-folders in train/ and test/"):
+        load(tmp_path)
+
+
+# --- image files ----------------------------------------------------------------------------------
+
+
+def test_what_systems_leave_in_folders_is_passed_over(images):
+    before = load(images).size("train")
+    (images / "._00.png").write_bytes(b"no image")
+    (images / "__MACOSX").mkdir()
+    (images / "__MACOSX" / "._01.png").write_bytes(b"no image")
+    assert load(images).size("train") == before
+
+
+def test_grey_images_among_coloured_ones_get_three_channels(images):
+    Image.new("L", (6, 4), 77).save(images / "grey.png")
+    Image.new("RGBA", (6, 4), (1, 2, 3, 9)).save(images / "clear.png")
+    data = load(images)
+    assert data.image_shape == (4, 6, 3)
+    rows = data.arrays("train")["x"]
+    colours = np.rint(rows[:, 0, 0] * 255).astype(int).tolist()
+    assert [77, 77, 77] in colours and [1, 2, 3] in colours
+    Image.new("RGB", (6, 5)).save(images / "tall.png")
+    with refused(ValueError, match=r"tall.png is \[5, 6, 3\].*Give image_size"):
+        load(images)
+    assert load(images, image_size=4).image_shape == (4, 4, 3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_are_turned_upright(tmp_path, orientation):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels).save(path, exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    found = image_files.header(path)
+    assert found == (expected.shape, orientation)
+    np.testing.assert_array_equal(image_files.decode(str(path), orientation), expected)
+    np.testing.assert_array_equal(load(tmp_path).arrays("train")["x"][0] * 255, expected)
+
+
+def test_sixteen_bits_keep_the_upper_eight(tmp_path):
+    levels = (np.arange(24, dtype=np.uint16) * 2700).reshape(4, 6)
+    Image.fromarray(levels).save(tmp_path / "a.png")
+    found = load(tmp_path).arrays("train")["x"][0, ..., 0] * 255
+    np.testing.assert_array_equal(np.rint(found), levels // 256)
+
+
+def test_large_images_are_refused_by_their_headers(images, monkeypatch):
+    monkeypatch.setattr(zoo.data, "LARGEST", 100)
+    decoded = []
+    monkeypatch.setattr(image_files, "decode", lambda *a: decoded.append(a))
+    Image.new("RGB", (60, 40)).save(images / "large.png")
+    with refused(ValueError, match=r"at most 100 bytes .*large.png is \[40, 60, 3\]"):
+        load(images, memory_limit=0)
+    assert not decoded
+
+
+# --- archives -------------------------------------------------------------------------------------
+
+
+def test_other_members_of_an_archive_are_not_read(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.zeros([20, 2]))
+    with zipfile.ZipFile(path, "a") as archive:
+        for name in ("xylophone.txt", "years.npy", "x/notes.txt", "y"):
+            archive.writestr(name, "no array")
+    assert zoo.data.load(f"npz:{path}").image_shape == (2,)
+
+
+def test_channels_first_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros([9, 3, 8, 8], np.uint8))
+    with refused(ValueError, match=r"np.moveaxis\(x, 1, -1\)"):
+        zoo.data.load(f"npz:{tmp_path / 'a.npz'}")
+
+
+@pytest.mark.parametrize(
+    "shape, words",
+    [
+        ("(10, 1000000000000)", "y is not as long as its header says"),
+        ("(10, -2)", r"y has the shape \(10, -2\)"),
+        ("((((", "whole npz"),
+    ],
+)
+def test_headers_that_lie_are_refused(tmp_path, shape, words):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.zeros([10, 2]))
+    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    header = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("y.npy", header)
+    with refused(ValueError, match=words):
+        zoo.data.load(f"npz:{path}")
+
+
+@pytest.mark.parametrize("shape", ["(1000000000000000, 8, 8, 1)", "(True, 8, 8, 1)", "(-1, 8)"])
+def test_an_npz_header_larger_than_its_file_is_refused_before_memory_is_asked_for(tmp_path, shape):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("x.npy", content + bytes(64))
+    with refused(ValueError, match="x.npz"):
+        zoo.data.load(f"npz:{tmp_path / 'x.npz'}")
+
+
+# --- prepared files -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damaged", ["x.raw", "y.npy", "sizes.json"])
+def test_cut_files_are_prepared_again(tmp_path, damaged):
+    x, cache = np.arange(80, dtype=np.uint8).reshape(20, 2, 2, 1), tmp_path / "cache"
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(20) % 2, x_test=x, y_test=np.arange(20) % 2)
+    read = lambda: zoo.data.load(f"npz:{tmp_path / 'a.npz'}", cache_dir=cache, memory_limit=0)
+    read()
+    for folder in cache.iterdir():
+        content = (folder / damaged).read_bytes()
+        (folder / damaged).write_bytes(content[: len(content) // 2])
+    found = read().arrays("train")
+    np.testing.assert_array_equal(np.rint(found["x"] * 255), x)
+    np.testing.assert_array_equal(found["y"], np.arange(20) % 2)
+
+
+def test_what_a_killed_preparation_left_is_swept(tmp_path):
+    node = store.platform.node()
+    gone, alive = tmp_path / f"a.{node}-4194399.tmp", tmp_path / f"b.{node}-{os.getpid()}.tmp"
+    elsewhere = tmp_path / "c.another-host-4194399.tmp"
+    for folder in (gone, alive, elsewhere):
+        folder.mkdir()
+    np.savez(tmp_path / "a.npz", x=np.zeros([20, 2]))
+    zoo.data.load(f"npz:{tmp_path / 'a.npz'}", cache_dir=tmp_path, memory_limit=0)
+    assert [each.exists() for each in (gone, alive, elsewhere)] == [False, True, True]

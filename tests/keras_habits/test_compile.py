@@ -1,0 +1,129 @@
+"""What Keras users hand to `compile` and `fit`: optimizers, callbacks, frozen layers, policies."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.small import AtOnce, Bound, InTurn, batch, make, same, weights
+
+K = keras.optimizers
+PLAYERS = {1: Bound, 2: AtOnce}
+
+# (number of players, what is given, classes of the optimizers by player; None where it is refused)
+FORMS = {
+    "nothing": (2, dict, ["FusedAdam", "FusedAdam"]),
+    "a name": (2, lambda: {"optimizers": "sgd"}, ["SGD", "SGD"]),
+    "a name, as Keras says": (2, lambda: {"optimizer": "adam"}, ["Adam", "Adam"]),
+    "one for one player": (1, lambda: {"optimizer": K.RMSprop(1e-3)}, ["RMSprop"]),
+    "one for two players": (2, lambda: {"optimizer": K.Adam(1e-3)}, None),
+    "a list": (2, lambda: {"optimizers": [K.Adam(), K.SGD()]}, None),
+    "names by player": (2, lambda: {"optimizers": {"generator": "sgd"}}, ["FusedAdam", "SGD"]),
+    "by player": (
+        2,
+        lambda: {"optimizers": {"discriminator": K.Lion(1e-4)}},
+        ["Lion", "FusedAdam"],
+    ),
+    "shared": (2, lambda: {"optimizers": dict.fromkeys(AtOnce.PLAYERS, K.Adam(1e-3))}, None),
+    "an unknown player": (2, lambda: {"optimizers": {"critic": "adam"}}, None),
+    "an unknown name": (2, lambda: {"optimizers": "adamant"}, None),
+    "a number": (2, lambda: {"optimizers": {"generator": 1e-3}}, None),
+    "both": (1, lambda: {"optimizers": "adam", "optimizer": "adam"}, None),
+    "a loss": (1, lambda: {"loss": "mse"}, None),
+    "metrics": (1, lambda: {"metrics": ["mae"]}, None),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_compile(form):
+    players, given, classes = FORMS[form]
+    model = make(PLAYERS[players])
+    if classes is None:
+        with pytest.raises((ValueError, TypeError), match="^Invalid `") as refused:
+            model.compile(**given())
+        assert "\n" not in str(refused.value)
+    else:
+        model.compile(**given())
+        assert [type(o).__name__ for o in model.optimizers.values()] == classes
+
+
+def test_an_optimizer_of_another_model_is_refused():
+    used = K.SGD(0.1)
+    make(Bound).compile(used)
+    with pytest.raises(ValueError, match="an optimizer that was not used before"):
+        make(Bound).compile(used)
+
+
+def test_callbacks_move_every_player_alike():
+    model = make(AtOnce, lr_schedule="linear", decay_steps=4)
+    model.compile({"generator": K.SGD(0.5)})
+    halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        "loss", factor=0.5, patience=1, min_delta=1e9, min_lr=0.0
+    )
+    model.fit(batch(8), batch_size=8, epochs=2, verbose=0, callbacks=[halve, plateau])
+    rates = {player: float(o.learning_rate) for player, o in model.optimizers.items()}
+    assert rates == pytest.approx({"discriminator": 2e-4 / 8, "generator": 0.5 / 8}, rel=1e-5)
+    model.optimizer.learning_rate = 0.25
+    assert [float(o.learning_rate) for o in model.optimizers.values()] == [0.25, 0.25]
+    assert float(model.optimizer.learning_rate) == 0.25
+
+
+def test_two_schedules_of_one_rate_are_refused():
+    schedule = K.schedules.CosineDecay(1e-3, 10)
+    make(AtOnce).compile({"generator": K.Adam(schedule)})
+    with pytest.raises(ValueError, match="a float learning rate with lr_schedule='linear'"):
+        make(AtOnce, lr_schedule="linear", decay_steps=4).compile({"generator": K.Adam(schedule)})
+    with pytest.raises(ValueError, match="`decay_steps`: expected an int >= 1 with lr_schedule"):
+        make(AtOnce, lr_schedule="linear")
+
+
+def test_optimizers_with_averages_put_them_into_their_own_players():
+    model = make(AtOnce)
+    own = K.SGD(0.1, use_ema=True, ema_momentum=0.5)
+    model.compile({"discriminator": K.SGD(0.1), "generator": own})
+    model.fit(batch(16), batch_size=8, verbose=0)
+    averages = [v.numpy() for v in own.variables if v.name.endswith("average")]
+    assert averages and same(weights(model)["generator"], averages)
+
+
+def test_monitors_know_loss_and_directions():
+    model = make(AtOnce)
+    model.compile()
+    stop = keras.callbacks.EarlyStopping(min_delta=1e9, patience=0)  # of val_loss
+    history = model.fit(
+        batch(16), validation_data=(batch(8),), epochs=5, verbose=0, callbacks=[stop]
+    ).history
+    assert len(history["val_loss"]) == 2
+    for side in ("", "val_"):
+        total = sum(history[f"{side}{player}_loss"][0] for player in model.players)
+        np.testing.assert_allclose(history[f"{side}loss"][0], total, rtol=1e-6)
+    for monitor, better in (("val_generator_loss", tf.less), ("discriminator_loss", tf.less)):
+        watching = keras.callbacks.EarlyStopping(monitor)
+        watching.set_model(model)
+        watching._set_monitor_op()
+        assert bool(watching.monitor_op(0.0, 1.0)) is bool(better(0.0, 1.0))
+
+
+@pytest.mark.parametrize("kind, role", [(AtOnce, "encoder"), (InTurn, "discriminator")])
+@pytest.mark.parametrize("ema_decay", [None, 0.9])
+def test_frozen_networks_and_players(kind, role, ema_decay):
+    model = make(kind, ema_decay=ema_decay)
+    model.networks[role].trainable = False
+    model.compile()
+    before = [v.numpy() for v in model.networks[role].variables]
+    learning = [r for r in model.networks if r != role]
+    first = {r: [v.numpy() for v in model.networks[r].variables] for r in learning}
+    logs = model.fit(batch(16), batch_size=8, verbose=0).history
+    assert all(np.isfinite(v[0]) for v in logs.values())
+    assert same([v.numpy() for v in model.networks[role].variables], before)
+    for r in learning:
+        assert not same([v.numpy() for v in model.networks[r].variables], first[r])
+    assert np.isfinite(model.sample(2, seed=0)).all()
+
+
+def test_float16_is_refused_and_losses_want_a_compiled_model():
+    with pytest.raises(ValueError, match="`dtype`: .* Received: dtype='mixed_float16'"):
+        make(Bound, dtype="mixed_float16")
+    with pytest.raises(ValueError, match=r"a compiled one: call compile\(\)"):
+        make(Bound).losses_of(batch(4))

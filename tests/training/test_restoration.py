@@ -1,0 +1,105 @@
+"""The model of a run from its directory, whatever lies in it."""
+
+import json
+import sys
+
+import pytest
+
+import zoo
+import zoo.data
+from tests import helpers, small
+from zoo import registry
+from zoo.training import loop, run
+
+EVIL = """
+import pathlib
+pathlib.Path(__file__).with_name("PWNED").write_text("")
+from zoo.methods.vae import VAE
+class Loss(VAE): pass
+"""
+
+
+def a_run(folder, method="vae", **hyper_parameters):
+    """The directory of a run that was written by hand."""
+    identity = {"method": method, "hyper_parameters": hyper_parameters, "data": "digits"}
+    folder.mkdir(exist_ok=True)
+    (folder / "identity.json").write_text(json.dumps(identity))
+    return folder
+
+
+@pytest.fixture
+def evil(in_tmp_path, monkeypatch):
+    """A folder from which modules are imported, with one that leaves a file when it is."""
+    (in_tmp_path / "a_module_of_somebody.py").write_text(EVIL)
+    monkeypatch.syspath_prepend(in_tmp_path)
+    yield in_tmp_path
+    sys.modules.pop("a_module_of_somebody", None)
+
+
+@pytest.mark.parametrize(
+    "method, arguments",
+    [
+        ("subprocess:run", {"args": "touch PWNED", "shell": True}),
+        ("os:system", {"command": "touch PWNED"}),
+        ("runpy:run_path", {"path_name": "a_module_of_somebody.py"}),
+        ("a_module_of_somebody:Loss", {}),
+        ("zoo.files:write_text", {"path": "PWNED", "text": ""}),
+        ("zoo.model:GenerativeModel.compile", {}),
+        ("vae", {"encoder": "a network", "image_shape": [8, 8, 1]}),
+        ("vae", {"image_shape": "all"}),
+        ("vae", {}),
+        ("../vae", {}),
+        ("", {}),
+        (":", {}),
+    ],
+)
+@pytest.mark.parametrize("door", ["restore", "init_from"])
+def test_nothing_that_a_run_names_is_executed(evil, method, arguments, door):
+    directory = a_run(evil / "run", method, **arguments)
+    with helpers.refused(ValueError):
+        if door == "restore":
+            zoo.restore(directory)
+        else:
+            data, model = zoo.data.load("gaussian_ring"), small.make(small.Bound)
+            settings = {"steps": 1, "batch_size": 2, "progress": False}
+            loop.train(model, data, evil / "new", init_from=directory, **settings)
+    assert not (evil / "PWNED").exists() and not (evil / "new").exists()
+
+
+def test_a_module_of_a_run_is_imported_when_it_is_allowed(evil):
+    directory = a_run(evil / "run", "a_module_of_somebody:Loss", image_shape=[8, 8, 1])
+    with helpers.refused(ValueError, match=r"allow=\('a_module_of_somebody',\)"):
+        zoo.restore(directory, allow=("another",))
+    with helpers.refused(FileNotFoundError, match="newest checkpoint"):
+        zoo.restore(directory, allow=("a_module_of_somebody",))
+    assert (evil / "PWNED").exists()
+
+
+def test_flags_of_another_method_are_refused(tmp_path):
+    directory = a_run(tmp_path, "vae", image_shape=[8, 8, 1])
+    (directory / "flags.cfg").write_text("--method=gan\n")
+    with helpers.refused(ValueError, match="method is 'gan' in one, 'vae' in the other"):
+        zoo.restore(directory)
+
+
+@pytest.mark.parametrize("method", registry.list_methods())
+def test_what_flags_say_of_a_run_is_what_its_model_says(tmp_path, method):
+    """No method changes an argument that flags.cfg records too."""
+    described = registry.hyper_parameters(method)
+    text = "".join(f"--{name}={item.default}\n" for name, item in described.items())
+    (tmp_path / "flags.cfg").write_text(f"--method={method}\n{text}")
+    own = {name: item.default for name, item in described.items()}
+    identity = {"method": method, "hyper_parameters": json.loads(json.dumps(own))}
+    run.check_flags(tmp_path, identity, described)
+
+
+@pytest.mark.parametrize("allow", [None, "my.module"])
+def test_allow_is_a_collection_of_names(tmp_path, allow):
+    with helpers.refused(TypeError, match="Received: allow="):
+        zoo.restore(tmp_path, allow=allow)
+
+
+@pytest.mark.parametrize("run_dir", [3, None, b"run"])
+def test_a_run_directory_is_a_path(run_dir):
+    with helpers.refused(TypeError, match="Received: run_dir="):
+        zoo.restore(run_dir)

@@ -1,0 +1,221 @@
+"""Which arrays are taken as data, and how they are read: one rule for every door.
+
+`fit`, `evaluate`, `predict`, `model(x)`, the verbs, exports and `npz:` files all read by it.
+
+| | images [N, H, W, C]; [N, H, W] is one channel | vectors [N, D] |
+|---|---|---|
+| uint8 | value / 255 | as they are |
+| bool | 0 and 1 | 0 and 1 |
+| floats | in [0, 1] | finite |
+| other integers | refused: what is white? | as they are |
+
+Labels are integers in [0, K), [N] or [N, 1]; attributes are finite numbers, [N, A], or [N] of one.
+Arrays are checked here, on the host. `zoo.model.batches` checks streams in the graph, in the same
+words.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zoo.errors import refusal
+
+# Rounding may leave [0, 1]: a quarter of a grey level is allowed.
+LOWEST, HIGHEST = -1e-3, 1 + 1e-3
+PIXELS = "pixels in [0, 1], or uint8 in 0 .. 255"
+FINITE = "finite numbers"
+ONE_HOT = "Pass y.argmax(axis=1)."
+UNLABELLED = (
+    "Rows without a label belong in x alone: {'x': all, 'x_labelled': some, 'y_labelled': theirs}."
+)
+
+
+def shape_words(shape: Sequence[int]) -> str:
+    """What an array of such examples is called in messages: "numbers of shape [B, 8, 8, 1]"."""
+    return f"numbers of shape [B, {', '.join(map(str, shape))}]"
+
+
+def label_words(num_classes: int | None, num_attributes: int | None, rows: str | int = "B") -> str:
+    """What labels are called in messages: "int labels in [0, 10) of shape [B]"."""
+    if num_attributes is None:
+        return f"int labels in [0, {num_classes}) of shape [{rows}]"
+    return f"float attributes of shape [{rows}, {num_attributes}]"
+
+
+def lacks_channel(rank: int, image_shape: Sequence[int]) -> bool:
+    """Whether data of a rank are images [N, H, W] of one channel, which is to be added."""
+    return rank == 3 and len(image_shape) == 3 and image_shape[-1] == 1
+
+
+def check_type(dtype: Any, image: bool, argument: str, high: float | None = None) -> None:
+    """Refuses integers but uint8 as pixels.
+
+    Args:
+        dtype: of NumPy.
+        image: whether the data are images.
+        argument: its name in messages.
+        high: the largest value, where it is known.
+
+    Raises:
+        TypeError: naming the conversion that loses nothing.
+    """
+    dtype = np.dtype(dtype)
+    if image and dtype.kind in "iu" and dtype != np.uint8:
+        hint = white_hint(argument, high)
+        raise TypeError(refusal(f"{argument}.dtype", PIXELS, dtype.name, hint))
+
+
+def white_hint(argument: str, high: float | None) -> str:
+    """What to do with integers whose largest is `high`, safe to follow to the letter."""
+    if high is None or high > 65535:
+        return f"Divide by the value of white, as ({argument} / white).astype('float32')."
+    white = 255 if high <= 255 else 65535
+    return f"If {white} is white, pass ({argument} / {white}).astype('float32')."
+
+
+def check_range(low: float, high: float, image: bool, argument: str) -> None:
+    """Refuses NaN and infinity, and pixels outside [0, 1].
+
+    Args:
+        low, high: the smallest and the largest value; NaN if any value is.
+        image: whether the data are images.
+        argument: its name in messages.
+    """
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(refusal(argument, FINITE, "NaN or infinity among them"))
+    if image and (low < LOWEST or high > HIGHEST):
+        found = f"{low:.4g} .. {high:.4g}"
+        hint = "Rescale it, or clip draws of a normal p(x|z)."
+        if low >= 0 and high > 2:
+            hint = "Divide by 255." if high <= 255 else "Divide by the value of white."
+        elif low >= -1 and low < -0.5 and high <= 1:
+            hint = f"Pass ({argument} + 1) / 2."
+        raise ValueError(refusal(argument, PIXELS, found, hint))
+
+
+def check_images(x: npt.ArrayLike, image_shape: Sequence[int], argument: str = "x") -> np.ndarray:
+    """The array [N, *image_shape], checked but not converted.
+
+    Args:
+        x: [N, *image_shape], or [N, H, W] of one channel.
+        image_shape: (H, W, C), or (D,) of vectors.
+        argument: its name in messages.
+
+    Raises:
+        TypeError: not numbers, or integers whose white is not known.
+        ValueError: another shape, no rows, NaN or infinity, pixels outside [0, 1].
+    """
+    data, image = _shaped(x, tuple(image_shape), argument), len(image_shape) == 3
+    if data.dtype == np.uint8 or data.dtype == bool:
+        return data
+    low, high = float(data.min()), float(data.max())
+    check_type(data.dtype, image, argument, high)
+    check_range(low, high, image, argument)
+    return data
+
+
+def images(x: npt.ArrayLike, image_shape: Sequence[int], argument: str = "x") -> np.ndarray:
+    """Data as the networks take them, float32 [N, *image_shape]; see `check_images`."""
+    data = check_images(x, image_shape, argument)
+    scaled = data.dtype == np.uint8 and len(image_shape) == 3
+    return data.astype(np.float32) / np.float32(255) if scaled else data.astype(np.float32)
+
+
+def masked(
+    x: npt.ArrayLike, known: npt.ArrayLike, image_shape: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(x with 0 wherever it is hidden, the mask as bool [N, *image_shape]).
+
+    Hidden values may be NaN, or anything else.
+
+    Args:
+        x: as `images` takes it.
+        known: bool, or 0 and 1, true where x is shown; of a shape that broadcasts to x's.
+        image_shape: (H, W, C) or (D,).
+    """
+    data = _shaped(x, tuple(image_shape), "x")
+    expected = f"booleans that broadcast to {data.shape}"
+    mask = numbers(known, "known", expected)
+    if not np.isin(mask, (0, 1)).all():
+        other = mask[~np.isin(mask, (0, 1))]
+        raise ValueError(refusal("known", expected, other[0], "Pass a comparison, known > 0.5."))
+    if data.ndim == 4 and mask.shape == data.shape[:-1]:  # of all channels
+        mask = mask[..., None]
+    try:
+        mask = np.broadcast_to(mask.astype(bool), data.shape)
+    except ValueError:
+        raise ValueError(refusal("known", expected, mask.shape)) from None
+    return np.where(mask, data, np.zeros([], data.dtype)), mask
+
+
+def labels(
+    y: npt.ArrayLike,
+    rows: int,
+    num_classes: int | None = None,
+    num_attributes: int | None = None,
+    argument: str = "y",
+) -> np.ndarray:
+    """Labels as the networks take them: int32 [rows], or float32 [rows, num_attributes].
+
+    Args:
+        y: [rows] or [rows, 1]; attributes [rows, A], or [rows] where A = 1.
+        rows: N.
+        num_classes, num_attributes: K or A, the other one None.
+        argument: its name in messages.
+
+    Raises:
+        TypeError: not numbers, or classes that are no integers.
+        ValueError: another shape, classes outside [0, K), attributes that are not finite.
+    """
+    expected = label_words(num_classes, num_attributes, rows)
+    given = numbers(y, argument, expected)
+    if num_attributes is not None:
+        if num_attributes == 1 and given.ndim == 1:
+            given = given[:, None]
+        if given.shape != (rows, num_attributes):
+            raise ValueError(refusal(f"{argument}.shape", expected, given.shape))
+        given = given.astype(np.float32)
+        if not np.isfinite(given).all():
+            raise ValueError(refusal(argument, FINITE, "NaN or infinity among them"))
+        return given
+    if given.shape == (rows, 1):
+        given = given[:, 0]
+    if given.shape != (rows,):
+        hint = ONE_HOT if given.shape == (rows, num_classes) else ""
+        raise ValueError(refusal(f"{argument}.shape", expected, given.shape, hint))
+    if given.dtype.kind not in "iu":
+        hint = f"Pass {argument}.astype('int32')."
+        raise TypeError(refusal(f"{argument}.dtype", expected, str(given.dtype), hint))
+    outside = given[(given < 0) | (given >= num_classes)]
+    if outside.size:
+        hint = UNLABELLED if outside[0] == -1 else ""
+        raise ValueError(refusal(argument, expected, int(outside[0]), hint))
+    return given.astype(np.int32)
+
+
+def _shaped(x: npt.ArrayLike, shape: tuple[int, ...], argument: str) -> np.ndarray:
+    """An array of real numbers [N, *shape], N >= 1, its values unread."""
+    expected = shape_words(shape)
+    data = numbers(x, argument, expected)
+    if lacks_channel(data.ndim, shape):
+        data = data[..., None]
+    if data.ndim == 0 or data.shape[1:] != shape:
+        raise ValueError(refusal(f"{argument}.shape", expected, data.shape))
+    if len(data) == 0:
+        raise ValueError(refusal(f"{argument}.shape", f"{expected} with B >= 1", data.shape))
+    return data
+
+
+def numbers(value: Any, argument: str, expected: str) -> np.ndarray:
+    """A value as an array of real numbers; `TypeError` if it is none."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        raise TypeError(refusal(argument, expected, value)) from None
+    if array.dtype.name == "bfloat16":  # NumPy knows it as a void-like extension type
+        array = array.astype(np.float32)
+    if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool) or np.iscomplexobj(array):
+        raise TypeError(refusal(argument, expected, value))
+    return array

@@ -1,0 +1,256 @@
+"""The doors by which Keras takes data: arrays are checked on the host, before any work.
+
+`fit`, `evaluate`, `predict`, `train_on_batch`, `test_on_batch`, `predict_on_batch` and `model(x)`
+read the same array alike, by the rule of `zoo.forms`. Streams are read batch by batch, in the graph
+(`zoo.model.batches`); what that refuses leaves here as an error of one line.
+"""
+
+import contextlib
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import forms
+from zoo.errors import refusal
+
+# What TensorFlow Datasets call x and y.
+_ALSO = {"image": "x", "label": "y"}
+_WEIGHTS = ("sample_weight", "class_weight")
+# What Keras sets on a model, so that no hyper-parameter may have the name.
+KERAS_NAMES = tuple(
+    """
+    activity_regularizer autocast built call_signature_parameters compiled history optimizer
+    predict_function steps_per_execution stop_evaluating stop_predicting stop_training
+    supports_jit test_function train_function unrolled_steps_per_execution
+    """.split()
+)
+_REFUSAL = re.compile(r"Invalid `[^`\n]+`: expected [^\n]*")
+LABELS = "batches with labels y, as this model is conditional"
+SOME_LABELS = "batches with labels: x_labelled and y_labelled, or y"
+
+
+def named(data: Any) -> dict[str, Any]:
+    """A batch by names, {"x"[, "y"], ...}, of an array, (x,), (x, y) or a dict; "image" is x.
+
+    Raises:
+        ValueError: weights of rows, which no method has; no x.
+    """
+    if isinstance(data, tuple):  # a list is an array
+        if len(data) > 3:
+            raise ValueError(refusal("data", "x, or (x, y)", f"a tuple of {len(data)}"))
+        x, y, weight = (*data, None, None)[:3]
+        refuse_weights(sample_weight=weight)
+        return named(x) | ({} if y is None else {"y": y})
+    if not isinstance(data, dict):
+        return {"x": data}
+    batch = {_ALSO[key] if key in _ALSO else key: value for key, value in data.items()}
+    if "x" not in batch:
+        raise ValueError(refusal("data", "batches with images or vectors x", sorted(data)))
+    return batch
+
+
+def refuse_weights(**weights: Any) -> None:
+    """Refuses weights of rows or classes by their names."""
+    for name, value in weights.items():
+        if value is not None:
+            expected = "None, as the losses of a method weigh all rows alike"
+            raise ValueError(refusal(name, expected, _short(value)))
+
+
+def _short(value: Any) -> Any:
+    return f"shape {tuple(value.shape)}" if hasattr(value, "shape") else value
+
+
+@contextlib.contextmanager
+def in_one_line() -> Iterator[None]:
+    """What the graph refuses leaves the block as one line, without the graph around it."""
+    try:
+        yield
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        found = _REFUSAL.search(str(error))
+        if found is None or "\n" not in str(error):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        # The assertion puts its message into brackets, and escapes quotes.
+        raise kind(found[0].removesuffix("]").replace("\\'", "'").strip()) from None
+
+
+def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
+    """Keras' method of a name, behind the checks of its arguments."""
+    method = getattr(keras.Model, name)
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def door(self: "Doors", *arguments: Any, **options: Any) -> Any:
+        given = signature.bind(self, *arguments, **options)
+        found = given.arguments
+        refuse_weights(**{weight: found.get(weight) for weight in _WEIGHTS})
+        if name == "fit" and isinstance(found.get("x"), tf.data.Dataset):
+            found.setdefault("shuffle", False)  # Keras' default warns that it cannot be heeded
+        if found.get("x") is None or hasattr(found["x"], "image_shape"):
+            expected = "arrays, or a stream such as data.train(batch_size=100)"
+            raise TypeError(refusal("x", expected, found.get("x")))
+        if needs_labels:
+            x, y = self.checked(found.get("x"), found.get("y"))
+            found |= {"x": x} | ({} if y is None else {"y": y})
+            validation = found.get("validation_data")
+            if isinstance(validation, (tuple, list)):
+                batch = named(tuple(validation))
+                found["validation_data"] = self.checked(batch.pop("x"), batch.pop("y", None))
+            elif validation is not None:
+                found["validation_data"] = self.checked(validation, None)[0]
+        else:
+            found["x"] = self.checked_input(found.get("x"))
+        with in_one_line():
+            return method(*given.args, **given.kwargs)
+
+    return door
+
+
+class Doors(keras.Model):
+    """Keras' methods that take data, mixed into a model (`zoo.model.base`)."""
+
+    image_shape: tuple[int, ...]
+    num_classes: int | None
+    num_attributes: int | None
+    code_dim: int
+    capabilities: frozenset[str]
+    conditional: bool
+    semi_supervised: bool
+    as_batch: Callable[[Any], dict[str, Any]]
+    log_names: tuple[str, ...]
+    _evaluated: tuple[str, ...]
+
+    fit = _door("fit")
+    evaluate = _door("evaluate")
+    train_on_batch = _door("train_on_batch")
+    test_on_batch = _door("test_on_batch")
+    predict = _door("predict", needs_labels=False)
+    predict_on_batch = _door("predict_on_batch", needs_labels=False)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of the numbers that `evaluate` returns: `loss` is the first."""
+        return ["loss", *self._evaluated]
+
+    def _flatten_metrics_in_order(self, logs: dict[str, Any]) -> Any:
+        """What Keras' `evaluate` and `*_on_batch` return: sorted by name, `loss` would not lead."""
+        values = [logs[name] for name in self.log_names if name in logs]
+        return values if values[1:] else values[0]
+
+    def __call__(self, inputs: Any, *arguments: Any, **options: Any) -> Any:
+        return super().__call__(self.checked_input(inputs), *arguments, **options)
+
+    @property
+    def labelled_kind(self) -> bool:
+        """Whether labels mean something to the model."""
+        return self.num_classes is not None or self.num_attributes is not None
+
+    def checked(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """(x, y) as given, labels converted, if they are arrays; streams as they are.
+
+        Raises:
+            ValueError, TypeError: in one line, by the rule of `zoo.forms`.
+        """
+        if not _is_arrays(x):
+            return self._checked_stream(x), y
+        batch = named((x, y))
+        rows = {}
+        for name in ("x", "x_labelled"):
+            if name in batch:
+                # With its channel: Keras' step would otherwise be traced for data of any rank.
+                batch[name] = forms.check_images(_array(batch[name]), self.image_shape, name)
+                rows[name] = len(batch[name])
+        if len(set(rows.values())) > 1:
+            expected = f"arrays of {rows['x']} rows, as x; other sizes go in a tf.data.Dataset"
+            raise ValueError(refusal("x_labelled", expected, rows["x_labelled"]))
+        for name in ("y", "y_labelled"):
+            if name in batch and self.labelled_kind:
+                kinds = self.num_classes, self.num_attributes
+                batch[name] = forms.labels(batch[name], rows["x"], *kinds, argument=name)
+        self.need_labels(batch)
+        return (batch, None) if isinstance(x, dict) else (batch["x"], batch.get("y"))
+
+    def need_labels(self, batch: dict[str, Any]) -> None:
+        """Refuses a batch without the labels that the phases take."""
+        if self.conditional and "y" not in batch:
+            raise ValueError(refusal("data", LABELS, sorted(batch)))
+        if self.semi_supervised and "x_labelled" not in batch and "y" not in batch:
+            raise ValueError(refusal("data", SOME_LABELS, sorted(batch)))
+
+    def checked_input(self, inputs: Any) -> Any:
+        """What `call` takes, as given: arrays are checked, and refused in one line."""
+        if self.conditional:
+            expected = "a verb that takes y, such as reconstruct, as this model is conditional"
+            raise ValueError(refusal("call", expected, "model(x)"))
+        if not _is_arrays(inputs):
+            if not isinstance(inputs, tf.data.Dataset):
+                return inputs
+            with in_one_line():
+                rank = named(inputs.element_spec)["x"].shape.rank
+                if rank is None or not forms.lacks_channel(rank, self.image_shape):
+                    return inputs
+                channel = lambda *parts: named(_one(parts))["x"][..., None]
+                return inputs.map(channel, deterministic=True)
+        x = _array(named(inputs)["x"])
+        infers = "reconstruct" in self.capabilities
+        shape, argument = (self.image_shape, "x") if infers else ((self.code_dim,), "z")
+        checked = forms.check_images(x, shape, argument)
+        return x if tf.is_tensor(x) and x.shape == checked.shape else checked  # a tape's own stays
+
+    def _checked_stream(self, stream: Any) -> Any:
+        """A stream whose shapes and types were checked, in one line, before it is read.
+
+        Its values are asserted in the graph of a step; XLA drops assertions, so there they are
+        checked on their way. One whose arrays lack a channel, or have labels [N, 1], is read as the
+        others are: else Keras' step would be traced for data of any rank.
+        """
+        if isinstance(stream, tf.data.Dataset):
+            with in_one_line():
+                as_batch = lambda *parts: self.as_batch(_one(parts))
+                read = stream.map(as_batch, num_parallel_calls=2, deterministic=True)
+                ranks = _ranks(named(stream.element_spec)), _ranks(read.element_spec)
+            return read if getattr(self, "jit_compile", False) or ranks[0] != ranks[1] else stream
+        if isinstance(stream, keras.utils.PyDataset) and getattr(self, "jit_compile", False):
+            self.as_batch(stream[0])  # the first batch stands for all
+        if inspect.isgenerator(stream):
+            return (batch if isinstance(batch, tuple) else (batch,) for batch in stream)
+        return stream
+
+
+def _one(parts: tuple[Any, ...]) -> Any:
+    """A batch as the stream gave it: `map` takes a tuple apart."""
+    return parts if parts[1:] else parts[0]
+
+
+def _ranks(batch: dict[str, Any]) -> dict[str, int | None]:
+    """{name: number of axes} of a batch's specifications."""
+    names = ("x", "y", "x_labelled", "y_labelled")
+    return {name: batch[name].shape.rank for name in names if name in batch}
+
+
+def _is_arrays(data: Any) -> bool:
+    """Whether data lie in memory: arrays, eager tensors, data frames, nested lists; dicts of them.
+
+    Not tensors of a graph, and no streams.
+    """
+    if isinstance(data, dict):
+        return all(map(_is_arrays, data.values()))
+    if isinstance(data, (tuple, list)):
+        return all(map(_is_arrays, data)) if data and hasattr(data[0], "dtype") else True
+    if isinstance(data, keras.KerasTensor) or (
+        tf.is_tensor(data) and not hasattr(data, "numpy") or tf.is_symbolic_tensor(data)
+    ):
+        return False
+    return hasattr(data, "__array__")
+
+
+def _array(value: Any) -> Any:
+    """Lists become an array; Keras would take each item of a list for an input of its own."""
+    return np.asarray(value) if isinstance(value, (list, tuple)) else value

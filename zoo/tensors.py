@@ -1,0 +1,174 @@
+"""What verbs and phases are given, as tensors, by the rule of `zoo.forms`.
+
+A float tensor passes the checks of its values and comes back itself, so that a `tf.GradientTape`
+finds it. A tensor of a graph (in `tf.function`, `tf.data.Dataset.map`, a stream) has no values yet:
+its type and its shape are checked, and its values asserted in the graph.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import checks, forms, seeds
+from zoo.errors import refusal
+
+
+def images(x: Any, image_shape: Sequence[int], argument: str = "x") -> tf.Tensor:
+    """float32 [B, *image_shape] of an array or a tensor; raises as `forms.images` does."""
+    if not _is_tensor(x):
+        return tf.convert_to_tensor(forms.images(x, image_shape, argument))
+    tensor = tf.convert_to_tensor(x)
+    if _symbolic(tensor):
+        return graph_images(tensor, image_shape, argument)
+    checked = forms.images(tensor.numpy(), image_shape, argument)
+    if not tensor.dtype.is_floating:
+        return tf.convert_to_tensor(checked)
+    return tf.reshape(tf.cast(tensor, tf.float32), checked.shape)
+
+
+def masked(x: Any, known: Any, image_shape: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor]:
+    """(x with 0 wherever it is hidden, bool mask of x's shape); raises as `forms.masked` does."""
+    if not (_is_symbolic(x) or _is_symbolic(known)):
+        shown, mask = forms.masked(np.asarray(x), np.asarray(known), image_shape)
+        given = images(shown, image_shape)
+        if _is_tensor(x) and tf.convert_to_tensor(x).dtype.is_floating:  # a tape may follow it
+            own = tf.reshape(tf.cast(x, tf.float32), given.shape)
+            given = tf.where(mask, own, 0.0)
+        return given, tf.convert_to_tensor(mask)
+    data = tf.convert_to_tensor(x)
+    if data.shape.rank is not None and forms.lacks_channel(data.shape.rank, image_shape):
+        data = data[..., None]
+    try:
+        mask = tf.broadcast_to(tf.cast(known, tf.bool), tf.shape(data))
+    except (TypeError, ValueError):
+        expected = f"booleans that broadcast to {tuple(data.shape)}"
+        raise ValueError(refusal("known", expected, np.shape(known))) from None
+    return images(tf.where(mask, data, tf.zeros([], data.dtype)), image_shape), mask
+
+
+def labels(
+    y: Any,
+    rows: int | tf.Tensor,
+    num_classes: int | None = None,
+    num_attributes: int | None = None,
+    conditional: bool = True,
+) -> tf.Tensor | np.ndarray | None:
+    """int32 [rows], float32 [rows, num_attributes] or None; raises as `checks.labels` does.
+
+    Args:
+        y: an array, a tensor or None; a single label stands for all rows.
+        rows: int, or in a graph a scalar tensor.
+        num_classes, num_attributes, conditional: as in `checks.labels`.
+    """
+    example = () if num_attributes is None else (num_attributes,)
+    if y is None or not conditional or not _is_symbolic(y):
+        if isinstance(rows, int):
+            return checks.labels(y, rows, num_classes, num_attributes, conditional)
+        own = None if y is None else np.shape(y)
+        own_rows = own[0] if own is not None and len(own) > len(example) else 1
+        found = checks.labels(y, own_rows, num_classes, num_attributes, conditional)
+        if found is None:
+            return None
+        if own == example:
+            return tf.broadcast_to(found[0], [rows, *example])
+        return found
+    tensor = tf.convert_to_tensor(y)
+    if tensor.shape.rank == len(example):  # of all rows
+        tensor = tf.broadcast_to(tensor, [rows, *example])
+    return graph_labels(tensor, num_classes, num_attributes)
+
+
+# --- of streams and graphs ------------------------------------------------------------------------
+
+
+def graph_images(x: Any, image_shape: Sequence[int], argument: str = "x") -> tf.Tensor:
+    """float32 [B, *image_shape] by the rule of `zoo.forms`, values asserted in the graph."""
+    x, image = _numbers(x, argument), len(image_shape) == 3
+    forms.check_type(x.dtype.as_numpy_dtype, image, argument)
+    if x.shape.rank is not None and forms.lacks_channel(x.shape.rank, image_shape):
+        x = x[..., None]
+    if not x.shape[1:].is_compatible_with(image_shape):
+        # A reshape would make rows of [B, 4] into twice as many of [2 B, 2].
+        expected = forms.shape_words(image_shape)
+        raise ValueError(refusal(f"{argument}.shape", expected, tuple(x.shape)))
+    given, x = x.dtype, tf.cast(x, tf.float32)
+    x = tf.ensure_shape(x, (None, *image_shape))
+    if given == tf.uint8 and image:
+        return x / 255.0
+    if given.is_floating and image:
+        middle = (forms.LOWEST + forms.HIGHEST) / 2
+        inside = tf.abs(x - middle) <= forms.HIGHEST - middle  # false of NaN
+        return _asserted(inside, x, argument, forms.PIXELS)
+    return _asserted(tf.math.is_finite(x), x, argument, forms.FINITE) if given.is_floating else x
+
+
+def graph_labels(
+    y: Any, num_classes: int | None, num_attributes: int | None, argument: str = "y"
+) -> tf.Tensor:
+    """int32 [B], or float32 [B, A], by the rule of `zoo.forms`, values asserted in the graph."""
+    y, expected = _numbers(y, argument), forms.label_words(num_classes, num_attributes)
+    if num_attributes is not None:
+        y = y[:, None] if num_attributes == 1 and y.shape.rank == 1 else y
+        if not y.shape.is_compatible_with((None, num_attributes)):
+            raise ValueError(refusal(f"{argument}.shape", expected, tuple(y.shape)))
+        y = tf.ensure_shape(tf.cast(y, tf.float32), (None, num_attributes))
+        return _asserted(tf.math.is_finite(y), y, argument, forms.FINITE)
+    y = y[:, 0] if y.shape.rank == 2 and y.shape[1] == 1 else y
+    if not y.shape.is_compatible_with((None,)):
+        hint = forms.ONE_HOT if y.shape[-1] == num_classes else ""
+        raise ValueError(refusal(f"{argument}.shape", expected, tuple(y.shape), hint))
+    if not y.dtype.is_integer:
+        hint = f"Pass {argument}.astype('int32')."
+        raise TypeError(refusal(f"{argument}.dtype", expected, y.dtype.name, hint))
+    y = tf.ensure_shape(tf.cast(y, tf.int32), (None,))
+    return _asserted((y >= 0) & (y < num_classes), y, argument, expected)
+
+
+def _numbers(value: Any, argument: str) -> tf.Tensor:
+    tensor = tf.convert_to_tensor(value)
+    if not (tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_bool):
+        raise TypeError(refusal(f"{argument}.dtype", "numbers", tensor.dtype.name))
+    return tensor
+
+
+def _asserted(condition: tf.Tensor, value: tf.Tensor, argument: str, expected: str) -> tf.Tensor:
+    """`value`; a step whose batch does not fulfil the condition everywhere ends before any work."""
+    message = refusal(argument, expected, "other values in a batch")
+    if tf.executing_eagerly():
+        if not tf.reduce_all(condition):
+            raise ValueError(message)
+        return value
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(condition), [message])]):
+        return tf.identity(value)
+
+
+def count(x: tf.Tensor) -> int | tf.Tensor:
+    """Rows of a tensor: an int where it is known, else a scalar tensor."""
+    return tf.shape(x)[0] if x.shape[0] is None else x.shape[0]
+
+
+def row_seeds(n: int | tf.Tensor, seed: Any) -> tf.Tensor:
+    """int64 [n] of a seed as verbs take it, see `seed_of`."""
+    return seeds.row_seeds(n, seed_of(seed))
+
+
+def seed_of(seed: Any) -> int | tf.Tensor:
+    """An int as it is; None draws one, in a graph at each of its calls, as int32 [2]."""
+    if seed is None and tf.inside_function():
+        return tf.random.uniform([2], maxval=tf.int32.max, dtype=tf.int32)
+    return checks.seed(seed)
+
+
+def _is_tensor(x: Any) -> bool:
+    return isinstance(x, (tf.Tensor, tf.Variable, keras.Variable))
+
+
+def _symbolic(tensor: tf.Tensor) -> bool:
+    return not hasattr(tensor, "numpy")
+
+
+def _is_symbolic(x: Any) -> bool:
+    return _is_tensor(x) and _symbolic(tf.convert_to_tensor(x))
