@@ -4,6 +4,7 @@ import ast
 import functools
 import pathlib
 import re
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 # The modules with a table METRICS, in the order in which metrics are measured and shown.
@@ -19,6 +20,20 @@ ROOMS = (
     "ais",
     "parzen",
     "critic",
+)
+# What a model is first judged by, in this order: what its config may be about comes first.
+HEADLINES = (
+    "classification_error",
+    "clustering_error",
+    "nll",
+    "bits_per_dim",
+    "modes_covered",
+    "modes_high_quality",
+    "high_quality_share",
+    "one_nn_accuracy",
+    "svm_error",
+    "label_agreement",
+    "reconstruction_ratio",
 )
 
 
@@ -61,6 +76,15 @@ def better(name: str) -> str | None:
     """
     found = described().get(_base(name))
     return found and found.better
+
+
+def headline(measured: Collection[str]) -> str | None:
+    """The metric that stands for a model: the first of `HEADLINES` that was measured, or None.
+
+    Args:
+        measured: names of metrics.
+    """
+    return next((name for name in HEADLINES if name in measured), None)
 
 
 def position(name: str) -> int:

@@ -1,12 +1,13 @@
 """Pretrained models by name: what there is, and where their files come from.
 
     zoo.list_pretrained()
-    model = zoo.restore("ali-digits")  # the Keras model, to fine-tune
     served = zoo.load("ali-digits")  # the verbs alone
+    model = zoo.restore("ali-digits")  # the Keras model, to fine-tune
 
 A pretrained model is a published run: an archive with its flags, identity, evaluation, weights and
 card, and neither code nor graphs. Small archives lie in this folder, larger ones are downloaded;
-`registry.json` names them all. Loads no TensorFlow.
+`registry.json` names them all. Unpacked in the cache, an archive is the directory of a run with
+`weights.npz` in the place of checkpoints. Loads no TensorFlow.
 """
 
 import dataclasses
@@ -17,8 +18,8 @@ import pathlib
 import re
 from typing import Any
 
-from zoo import checks
-from zoo.errors import refusal, unknown
+from zoo import checks, registry
+from zoo.errors import nearest, refusal
 from zoo.pretrained import archives, download
 
 FOLDER = pathlib.Path(__file__).parent
@@ -78,8 +79,28 @@ def list_pretrained() -> dict[str, Entry]:
 
 
 def is_name(text: Any) -> bool:
-    """Whether `text` is written as the name of a pretrained model is, and no path is there."""
-    return isinstance(text, str) and bool(_NAME.fullmatch(text)) and not os.path.exists(text)
+    """Whether `text` means a pretrained model, known or misspelt: what lies at a path comes first.
+
+    Args:
+        text: what a user gave where a path or a name may stand.
+    """
+    if not isinstance(text, str) or os.path.exists(text) or not _NAME.fullmatch(text):
+        return False
+    return text in _registry() or text.partition("-")[0] in registry.list_methods()
+
+
+def resolve(source: Any, version: int | None = None) -> Any:
+    """The folder of a pretrained model, as `fetch` gives it; what is no name stays as it is.
+
+    Raises:
+        ValueError: as of `fetch`, or a version of a path.
+    """
+    if is_name(source):
+        return fetch(source, version)
+    if version is not None:
+        expected = "None, as it is not the name of a pretrained model that was given"
+        raise ValueError(refusal("version", expected, version))
+    return source
 
 
 def find(name: str, version: int | None = None) -> Entry:
@@ -94,7 +115,8 @@ def find(name: str, version: int | None = None) -> Entry:
     """
     versions = _registry().get(name)
     if versions is None:
-        raise unknown("name", name, _registry())
+        expected = "a path that exists, or one of the names that zoo.list_pretrained() gives"
+        raise ValueError(refusal("name", expected, name, nearest(name, _registry())))
     version = checks.whole(version, "version", optional=True)
     if version is None:
         version = max(versions)
@@ -143,12 +165,17 @@ def _downloaded(entry: Entry) -> pathlib.Path:
     return download.fetch(url, target, entry.bytes, entry.sha256)
 
 
+def read_registry(path: pathlib.Path) -> list[Entry]:
+    """The entries in a registry file."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return [Entry(**item | {"metric": tuple(item["metric"])}) for item in content]
+
+
 @functools.cache
 def _read(path: pathlib.Path) -> dict[str, dict[int, Entry]]:
     """{name: {version: entry}} of a registry file."""
     found: dict[str, dict[int, Entry]] = {}
-    for item in json.loads(path.read_text(encoding="utf-8")):
-        entry = Entry(**item | {"metric": tuple(item["metric"])})
+    for entry in read_registry(path):
         found.setdefault(entry.name, {})[entry.version] = entry
     return found
 

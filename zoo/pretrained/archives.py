@@ -50,6 +50,12 @@ def sha256(path: str | os.PathLike) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read(path: str | os.PathLike, member: str) -> bytes:
+    """The content of one member of an archive that was checked."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(member)
+
+
 def check(path: pathlib.Path, size: int, digest: str) -> None:
     """Compares a file with the size and the sum that the registry says.
 

@@ -1,4 +1,4 @@
-"""The weights of a published run: those that its verbs use, in half precision where that suffices."""
+"""The weights of a published run: those of its verbs, in half precision where that suffices."""
 
 import io
 import os
@@ -40,6 +40,12 @@ def pack(model: "GenerativeModel", halve: bool = True) -> bytes:
     return buffer.getvalue()
 
 
+def count(content: bytes) -> int:
+    """The number of weights in a file that `pack` made."""
+    with np.load(io.BytesIO(content)) as archive:
+        return sum(archive[name].size for name in archive.files if name != STEP)
+
+
 def roles_in_use(model: "GenerativeModel") -> list[str]:
     """The networks that some verb of the model runs; the others only train it."""
     from zoo.serving import signatures
@@ -55,7 +61,9 @@ def roles_in_use(model: "GenerativeModel") -> list[str]:
 
 
 def restore(model: "GenerativeModel", path: pathlib.Path) -> None:
-    """Assigns what `pack` wrote; networks that only train keep their first weights.
+    """Assigns what `pack` wrote.
+
+    Networks that only train keep their first weights, and `model.untrained` names them.
 
     Raises:
         ValueError: weights of another model; nothing is assigned.
@@ -74,6 +82,7 @@ def restore(model: "GenerativeModel", path: pathlib.Path) -> None:
         raise ValueError(_refused(path, "finite weights of at least one network", sorted(roles)))
     for name in arrays.keys() - {STEP}:
         expected[name].assign(arrays[name].astype(np.float32))
+    model.untrained = frozenset(model.networks) - roles
     model.step.assign(int(arrays[STEP]))
     model.restart_averages()
 
