@@ -113,10 +113,8 @@ def write(folder: pathlib.Path, entry: pretrained.Entry, archive: bytes) -> path
     newest = max(versions, default=0)
     again = newest and versions[newest].sha256 == entry.sha256
     entry = dataclasses.replace(entry, version=newest if again else newest + 1)
-    others = [
-        other for other in found if (other.name, other.version) != (entry.name, entry.version)
-    ]
-    kept = sorted([*others, entry], key=lambda each: (each.name, each.version))
+    key = lambda each: (each.name, each.version)
+    kept = sorted([*(each for each in found if key(each) != key(entry)), entry], key=key)
     files.write_bytes(folder / entry.file, archive)
     content = [dataclasses.asdict(each) for each in kept]
     files.write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

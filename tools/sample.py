@@ -37,7 +37,7 @@ FLAGS = (
         "out",
         "str",
         None,
-        "directory of the pictures; <run_dir>/samples or pretrained/<name>/samples if None",
+        "directory of the pictures; samples/ of the run if None",
     ),
     common.flag(
         "split",

@@ -84,11 +84,13 @@ class Published:
         entry: of the ledger, the result that it belongs to.
         seed: which of the entry's seeds it is.
         picture: name of the file with samples, beside the card.
+        weights: how many there are.
     """
 
     entry: Entry
     seed: int
     picture: str
+    weights: int
 
     @property
     def index(self) -> int:
@@ -196,6 +198,7 @@ def _facts(
         entry, i = published.entry, published.index
         cpu = f"{entry.machine.get('cpu')}, {entry.machine.get('cores')} cores"
         found["trained for"] += f", {entry.seconds[i]:,.0f} s on {plain(cpu)}"
+        found["weights"] = f"{published.weights:,}"
         found["result"] = f"`{entry.name}`, seed {published.seed}: `{entry.command}`"
     return found
 

@@ -34,7 +34,9 @@ def _modes(metrics: Metrics) -> list[str]:
         said.append(f"Samples reach {reached} modes of the data, {found['n']:,} being drawn.")
     if "high_quality_share" in metrics:
         off = 1.0 - metrics["high_quality_share"]["value"]
-        said.append(f"{off:.1%} of the samples lie further than 3 standard deviations off a mode.")
+        said.append(
+            f"{_percent(off)} of the samples lie further than 3 standard deviations off a mode."
+        )
     return said
 
 
@@ -43,14 +45,14 @@ def _classes(metrics: Metrics) -> list[str]:
     said = []
     if "classification_error" in metrics:
         error = metrics["classification_error"]["value"]
-        said.append(f"{error:.1%} of test examples get a wrong class.")
+        said.append(f"{_percent(error)} of test examples get a wrong class.")
     if "clustering_error" in metrics:
         error = metrics["clustering_error"]["value"]
-        said.append(f"{error:.1%} of test examples lie in a cluster of mostly another class.")
+        said.append(f"{_percent(error)} of test examples lie in a cluster of mostly another class.")
     if "label_agreement" in metrics:
         changed = 1.0 - metrics["label_agreement"]["value"]
         said.append(
-            f"{changed:.1%} of reconstructions of test images look, to the zoo's classifier, like "
+            f"{_percent(changed)} of reconstructions of test images look, to the zoo's classifier, like "
             "another class than the image's."
         )
     return said
@@ -76,10 +78,14 @@ def _memory(metrics: Metrics) -> list[str]:
     return [f"Training examples score {gap:.3g} nats better than test examples."]
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
 # (verbs of which one is needed, whether images are, the sentences, what is not known without them)
 _TOPICS: tuple[tuple[set[str], bool, Callable[[Metrics], list[str]], str], ...] = (
-    ({"sample"}, False, _modes, "whether the samples leave out kinds of training examples"),
+    ({"sample"}, False, _modes, "whether samples leave out kinds of training examples (modes)"),
     ({"sample", "reconstruct", "classify"}, True, _classes, "which classes are confused"),
     ({"encode"}, False, _codes, "whether dimensions of the code carry nothing"),
-    ({"sample"}, False, _memory, "whether samples repeat training examples"),
+    ({"sample"}, False, _memory, "whether samples repeat training examples (memorisation)"),
 )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CARD, EVALUATION, PICTURE = "README.md", "evaluation.json", "samples.png"
 _OWN = ("run_dir", "data_dir", "init_from")  # flags that name directories of this computer
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
+_COLUMNS, _POINTS = 10, 2_500  # of the picture
 _SHARE = 0.01  # of a value without a standard error
 _ERRORS = 0.5  # of a standard error
 
@@ -111,7 +112,8 @@ def publish(
         model = training.restore(folder)  # what will be loaded
         evaluation = evaluate(model)
         measured = evaluation["metrics"]
-        published = cards.Published(result, seed, PICTURE)
+        weight_count = weights.count(contents[weights.FILE])
+        published = cards.Published(result, seed, PICTURE, weight_count)
         check(headline, result.metrics[headline], published.index, measured[headline]["value"])
         exported = serving.export(model, pathlib.Path(temporary, name), data=result.dataset)
         facts = manifest.read(exported)
@@ -125,7 +127,7 @@ def publish(
         method=method,
         data=result.dataset,
         licence=licence(result.dataset).terms,
-        parameters=weights.count(contents[weights.FILE]),
+        parameters=weight_count,
         bytes=len(archive),
         sha256=hashlib.sha256(archive).hexdigest(),
         metric=(headline, measured[headline]["value"]),
@@ -151,16 +153,17 @@ def _flags(run_dir: pathlib.Path) -> bytes:
 
 
 def _picture(model: "GenerativeModel") -> bytes:
-    """A grid of 40 samples; a conditional model's have the classes one a column."""
-    n, y = 40, None
+    """40 samples, of a conditional model with the classes in columns; 2-D data as points."""
+    n = _POINTS if len(model.image_shape) == 1 else 40
+    y: np.ndarray | None = None
     if model.num_attributes is not None:
         y = np.zeros((n, model.num_attributes), np.float32)
     elif model.conditional:
-        y = np.arange(n, dtype=np.int32) % min(10, model.num_classes)
+        y = np.arange(n, dtype=np.int32) % min(_COLUMNS, model.num_classes or _COLUMNS)
+    x = np.asarray(model.sample(n, y=y, seed=0))
     if len(model.image_shape) == 1:
-        points = np.asarray(model.sample(pictures.DRAWN_POINTS, seed=0))
-        return pictures.png(pictures.scatter_image({"samples": points}))
-    return pictures.png(pictures.image_grid(np.asarray(model.sample(n, y=y, seed=0)), columns=10))
+        return pictures.png(pictures.scatter_image({"samples": x}, pixels=600))
+    return pictures.png(pictures.image_grid(x, columns=_COLUMNS))
 
 
 def _versions() -> dict[str, str]:
