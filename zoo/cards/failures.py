@@ -34,9 +34,7 @@ def _modes(metrics: Metrics) -> list[str]:
         said.append(f"Samples reach {reached} modes of the data, {found['n']:,} being drawn.")
     if "high_quality_share" in metrics:
         off = 1.0 - metrics["high_quality_share"]["value"]
-        said.append(
-            f"{_percent(off)} of the samples lie further than 3 standard deviations off a mode."
-        )
+        said.append(f"{_percent(off)} of samples lie beyond 3 standard deviations from any mode.")
     return said
 
 
@@ -52,8 +50,8 @@ def _classes(metrics: Metrics) -> list[str]:
     if "label_agreement" in metrics:
         changed = 1.0 - metrics["label_agreement"]["value"]
         said.append(
-            f"{_percent(changed)} of reconstructions of test images look, to the zoo's classifier, like "
-            "another class than the image's."
+            f"{_percent(changed)} of reconstructions of test images look, to the zoo's classifier, "
+            "like another class than the image's."
         )
     return said
 
