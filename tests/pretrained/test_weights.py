@@ -61,6 +61,14 @@ def test_what_comes_back_has_the_same_verbs(model, packed, tmp_path):
         np.testing.assert_allclose(verb(twin), verb(model), rtol=0.02, atol=0.02)
     assert int(twin.step) == 7
     np.testing.assert_array_equal(twin.networks["discriminator"].variables[0].value, before)
+    assert twin.untrained == {"discriminator"} and not twin.has_discriminator_features
+    with helpers.refused(ValueError, match="discriminator"):
+        twin.discriminator_features(x)
+
+
+def test_whole_weights_are_stored_if_asked_for(model):
+    kinds = {str(array.dtype) for array in arrays_of(weights.pack(model, halve=False)).values()}
+    assert kinds == {"int64", "float32"}
 
 
 def test_values_that_a_half_cannot_hold_stay_whole():
