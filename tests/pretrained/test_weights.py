@@ -115,3 +115,18 @@ def test_a_method_whose_verbs_use_all_networks_keeps_all():
     model = cases.make("vae")
     assert weights.roles_in_use(model) == ["encoder", "decoder"]
     assert tf.executing_eagerly()
+
+
+@pytest.mark.every
+@pytest.mark.parametrize("method", cases.METHODS)
+def test_the_verbs_of_every_method_come_back(method, tmp_path):
+    model, twin = (cases.make(method, seed=seed, ema_decay=0.5) for seed in (0, 1))
+    (tmp_path / weights.FILE).write_bytes(weights.pack(model, halve=False))
+    weights.restore(twin, tmp_path / weights.FILE)
+    assert not {"encoder", "decoder"} & twin.untrained
+    fed = {"y": cases.inputs(model)["y"][:3]} if model.conditional else {}
+    np.testing.assert_array_equal(twin.sample(3, seed=0, **fed), model.sample(3, seed=0, **fed))
+    if "encode" in model.capabilities:
+        x = cases.inputs(model)["x"][:3]
+        found, expected = (m.encode(x, **fed).sample(seed=(0, 1)) for m in (twin, model))
+        np.testing.assert_array_equal(found, expected)
