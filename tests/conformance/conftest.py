@@ -12,8 +12,8 @@ from tests.conformance import another, cases, cover
 def pytest_generate_tests(metafunc):
     """Each test for every method; with `family`, `config` or `built_in`, for every one of these.
 
-    Marks with `every` what `make test` leaves out: methods outside the covering set where a test is
-    `costly`, and configs on built-in data but the first.
+    Marks with `every` what `make test` leaves out: where a test is `costly`, methods outside the
+    covering set and families but the first; configs on built-in data but the first.
     """
     if "method" not in metafunc.fixturenames:
         return
@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc):
     found = []
     for method in cases.METHODS:
         for i, value in enumerate(kinds[kind](method) if kind else [None]):
-            left_out = costly and method not in cover.methods() or kind == "built_in" and i
+            left_out = costly and (i or method not in cover.methods()) or kind == "built_in" and i
             of_kind = [value] if kind else []
             words = [method, *(getattr(value, "stem", value) for value in of_kind)]
             marks = [pytest.mark.every] if left_out else []

@@ -136,14 +136,12 @@ def test_no_runs_and_no_run_are_refused(tmp_path, capsys):
         assert part in said.err and said.err.count("\n") == 1 and said.out == ""
 
 
-def test_runs_are_measured_first_and_once(trained, run_tool, tmp_path):
+def test_runs_are_measured_first_and_once(trained, tmp_path, capsys):
     paths = [tmp_path / name for name in ("one", "two")]
     for path in paths:
         shutil.copytree(trained, path, ignore=shutil.ignore_patterns("evaluation.json"))
     flags = ("--limit=20", "--metrics=reconstruction_mse,nll", "--iwae_samples=2")
-    done = run_tool("compare.py", *paths, "--allow=tests.small", *flags)
-    assert done.returncode == 0, done.stderr
-    title, header, _, mse, *_ = done.stdout.splitlines()
+    title, header, _, mse, *_ = compared(capsys, *map(str, paths), "--allow=tests.small", *flags)
     assert title.startswith("digits; split test; limit 20; iwae_samples 2 (")
     assert header.split() == ["metric", "better", "one", "two"]
     assert mse.count(compare.BEST) == 2  # the same weights

@@ -315,8 +315,8 @@ def test_malformed_cluster_is_refused(text, in_tmp_path, monkeypatch, capsys):
     assert not list(in_tmp_path.iterdir())
 
 
-# Before TensorFlow, of train.py after it, of a tool that restores a run.
-@pytest.mark.parametrize("name", ["unknown method", "npz with NaN", "unknown metric"])
+# Before TensorFlow, and of a tool that restores a run.
+@pytest.mark.parametrize("name", ["unknown method", "unknown metric"])
 def test_a_process_says_only_that_line(name, run_tool, trained, tmp_path):
     tool, prepare, arguments, part = CASES[name]
     prepare(tmp_path)

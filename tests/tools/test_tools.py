@@ -12,7 +12,6 @@ import time
 import common
 import export
 import numpy as np
-import pytest
 import sample
 import train
 from PIL import Image
@@ -48,24 +47,19 @@ def test_a_run_directory_holds_what_it_should(trained):
     assert [line["step"] for line in lines] == [2, 4]
 
 
-@pytest.fixture(scope="module")
-def continued(small, trained, run_tool, tmp_path_factory):
-    """The directory of a run of two steps from a config, continued by the flags of `trained`."""
-    folder = tmp_path_factory.mktemp("continued")
-    (folder / "digits-tiny.cfg").write_text("\n".join([*small, "--steps=2"]) + "\n")
-    done = run_tool("train.py", "--flagfile=digits-tiny.cfg", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    run_dir = folder / "runs" / "bound-digits-tiny"  # named after the config
+def test_a_run_that_was_cut_ends_with_the_arrays_of_an_unbroken_one(
+    small, trained, tmp_path, monkeypatch, capsys
+):
+    """From a config, then by the flags that the unbroken run left."""
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("digits-tiny.cfg").write_text("\n".join([*small, "--steps=2"]) + "\n")
+    assert call(train, "--flagfile=digits-tiny.cfg") == 0
+    run_dir = tmp_path / "runs" / "bound-digits-tiny"  # named after the config
     assert (run_dir / "flags.cfg").is_file()
-    flags = (f"--flagfile={trained / 'flags.cfg'}", f"--run_dir={run_dir}")
-    done = run_tool("train.py", *flags)
-    assert done.returncode == 0, done.stderr
-    assert "from step 2" in done.stdout + done.stderr
-    return run_dir
-
-
-def test_a_run_that_was_cut_ends_with_the_arrays_of_an_unbroken_one(trained, continued):
-    one, other = (arrays(folder, 4) for folder in (trained, continued))
+    flags = (f"--flagfile={trained / 'flags.cfg'}", f"--run_dir={run_dir}", "--steps=4")
+    assert call(train, *flags) == 0
+    assert "from step 2" in "".join(capsys.readouterr())
+    one, other = arrays(trained, 4), arrays(run_dir, 4)
     assert set(one) == set(other)
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)

@@ -60,6 +60,7 @@ def start(strategy, run_dir, **environment):
     return helpers.start_python(HERE / "replicas.py", strategy, run_dir, **environment)
 
 
+@pytest.mark.every  # of the methods: tests/conformance/test_processes.py
 def test_one_replica_two_devices_and_two_processes_end_with_the_same_weights(tmp_path):
     cluster = {"worker": [f"localhost:{port}" for port in helpers.free_ports(2)]}
     workers = [

@@ -27,11 +27,18 @@ def trained(data, run_dir, kind, steps, init_from=None, **changes):
     return model
 
 
-@pytest.fixture
-def source(data, tmp_path):
+@pytest.fixture(scope="module")
+def original(data, tmp_path_factory):
     """The directory of a run of three steps, and its model, which averages its weights."""
-    run_dir = tmp_path / "source"
+    run_dir = tmp_path_factory.mktemp("original") / "source"
     return run_dir, trained(data, run_dir, small.AtOnce, 3, ema_decay=0.5)
+
+
+@pytest.fixture
+def source(original, tmp_path):
+    """A copy of that directory, which a test may change, and the model."""
+    run_dir, model = original
+    return shutil.copytree(run_dir, tmp_path / "source"), model
 
 
 def arrays(network):

@@ -145,6 +145,7 @@ class Dataset:
         first, stop = self._range(split)
         rows, x = self._rows(split, self._still), self._tensor(split, self._still)
 
+        @tf.autograph.experimental.do_not_convert  # takes a second, and there is nothing to do
         def batch(start: tf.Tensor) -> dict[str, tf.Tensor]:
             part = slice(start, tf.minimum(start + batch_size, stop))
             out = {"x": scale(x[part])}
@@ -244,7 +245,7 @@ class Dataset:
 
         def mine(batch: tf.Tensor) -> tf.Tensor:
             """This worker's rows of something with a row for each of the global batch."""
-            share = len(batch) // workers
+            share = batch.shape[0] // workers
             return batch[worker * share : (worker + 1) * share]
 
         def stream(
@@ -261,6 +262,7 @@ class Dataset:
                 images = tf.cast(mine(noise) < images, tf.float32)
             return images, rows
 
+        @tf.autograph.experimental.do_not_convert
         def batch(step: tf.Tensor) -> dict[str, tf.Tensor]:
             images, rows = stream(seed, step, batch_size, size)
             out = {"x": images}

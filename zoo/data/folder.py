@@ -51,6 +51,7 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None, larg
     headers = {file: _header(name, file) for files in listed.values() for file in files}
     shape, convert = _common(name, headers, image_size, largest)
 
+    @tf.autograph.experimental.do_not_convert
     def decode(file: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
         image = image_files.decode(file, orientation)
         if convert:

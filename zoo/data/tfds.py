@@ -53,6 +53,7 @@ def open_tfds(
         config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
         return builder.as_dataset(split=split, shuffle_files=False, read_config=config)
 
+    @tf.autograph.experimental.do_not_convert
     def example(features: dict[str, Any]) -> tuple[tf.Tensor, ...]:
         x = features["image"]
         x = x if image_size is None else resize.square(x, image_size)

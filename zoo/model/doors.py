@@ -197,7 +197,7 @@ class Doors(keras.Model):
                 if rank is None or not forms.lacks_channel(rank, self.image_shape):
                     return inputs
                 channel = lambda *parts: named(_one(parts))["x"][..., None]
-                return inputs.map(channel, deterministic=True)
+                return inputs.map(_as_written(channel), deterministic=True)
         x = _array(named(inputs)["x"])
         infers = "reconstruct" in self.capabilities
         shape, argument = (self.image_shape, "x") if infers else ((self.code_dim,), "z")
@@ -214,7 +214,7 @@ class Doors(keras.Model):
         if isinstance(stream, tf.data.Dataset):
             with in_one_line():
                 as_batch = lambda *parts: self.as_batch(_one(parts))
-                read = stream.map(as_batch, num_parallel_calls=2, deterministic=True)
+                read = stream.map(_as_written(as_batch), num_parallel_calls=2, deterministic=True)
                 ranks = _ranks(named(stream.element_spec)), _ranks(read.element_spec)
             return read if getattr(self, "jit_compile", False) or ranks[0] != ranks[1] else stream
         if isinstance(stream, keras.utils.PyDataset) and getattr(self, "jit_compile", False):
@@ -222,6 +222,10 @@ class Doors(keras.Model):
         if inspect.isgenerator(stream):
             return (batch if isinstance(batch, tuple) else (batch,) for batch in stream)
         return stream
+
+
+# Converting what we write to graph code takes a second a process, and changes nothing.
+_as_written = tf.autograph.experimental.do_not_convert
 
 
 def _one(parts: tuple[Any, ...]) -> Any:

@@ -287,7 +287,7 @@ def _check_agreement(
     if not strategies.is_multi_worker(strategy):
         return
 
-    @tf.function
+    @tf.function(autograph=False)
     def sum_of_steps() -> tf.Tensor:
         return strategy.reduce("SUM", strategy.run(lambda: tf.constant(start, tf.int64)), axis=None)
 

@@ -116,7 +116,7 @@ def agreement(
     if not is_multi_worker(strategy):
         return lambda n, signal_number: (n, signal_number)
 
-    @tf.function
+    @tf.function(autograph=False)
     def chiefs(vector: tf.Tensor) -> tf.Tensor:
         def mine(vector: tf.Tensor) -> tf.Tensor:
             first = tf.distribute.get_replica_context().replica_id_in_sync_group == 0
