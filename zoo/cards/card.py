@@ -264,7 +264,7 @@ def _folded(measured: Mapping[str, dict]) -> str:
     for name in headline_first(measured):
         found = measured[name]
         how = ", ".join(f"{key} {found[key]}" for key in ("split", "n", "seed") if key in found)
-        how = "; ".join(filter(None, (str(found.get("protocol", "")), how)))
+        how = "; ".join(filter(None, (_one_line(str(found.get("protocol", ""))), how)))
         lines.append(f"| {plain(name)} | {_value(name, found)} | {plain(how)} |")
     table = "\n".join(lines)
     return f"<details><summary>All metrics</summary>\n\n{table}\n\n</details>"
