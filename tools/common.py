@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 # A tool finds in `common` all that it needs of `command_line`.
 from command_line import ROOT, TERMINATED, flag, flags_text, load, main, one_line, parse  # noqa: F401
 
-from zoo import data, registry, training
+from zoo import data, pretrained, registry, training
 from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 DATA_DIR = flag("data_dir", "str", None, "folder of TensorFlow Datasets; None means TFDS_DATA_DIR")
 RUN_DIR = flag("run_dir", "str", None, "directory of the run")
+MODEL = flag("model", "str", None, "a pretrained model by name, or a run by directory, instead")
+VERSION = flag("version", "int", None, "of the pretrained model; the newest if None", at_least=1)
+RUN_OR_MODEL = (RUN_DIR, MODEL, VERSION)
 WHICH = flag("which", "str", "newest", "checkpoint of the run", choices=("newest", "best"))
 ALLOW = flag(
     "allow",
@@ -48,7 +51,7 @@ RUN_FLAGS = (
     flag("batch_size", "int", 100, "examples a step, over all replicas", at_least=1),
     flag("steps", "int", 10_000, "length of the run", at_least=1),
     flag("seed", "int", 0, "of initial weights, order of the data and all noise", **_SEEDS),
-    flag("init_from", "str", None, "run directory whose networks a new run begins with"),
+    flag("init_from", "str", None, "run or pretrained model whose networks a new run begins with"),
     flag("run_dir", "str", None, "where the run is kept; None means runs/<method>-<config stem>"),
     flag("strategy", "str", "none", "where to compute", choices=_STRATEGIES),
     flag("precision", "str", "float32", "of the networks", choices=_PRECISIONS),
@@ -135,17 +138,36 @@ def run_name(flags: types.SimpleNamespace) -> str:
 
 
 def existing_run(flags: types.SimpleNamespace) -> pathlib.Path:
-    """The run directory that `--run_dir` names, refused if there is no run in it."""
-    if not flags.run_dir:
-        raise ValueError(refusal("run_dir", "the directory of a run", flags.run_dir))
-    run_dir = pathlib.Path(flags.run_dir)
+    """The directory that `--run_dir` or `--model` names, refused if there is no run in it.
+
+    Of a pretrained model it lies in the cache and is laid out as a run's.
+    """
+    if flags.model and flags.run_dir:
+        raise ValueError(refusal("model", "None, as --run_dir is given too", flags.model))
+    given = flags.model or flags.run_dir
+    if not given:
+        expected = "the directory of a run (or --model=NAME of a pretrained one)"
+        raise ValueError(refusal("run_dir", expected, given))
+    run_dir = pathlib.Path(pretrained.resolve(flags.model, flags.version) if flags.model else given)
     if not (run_dir / "flags.cfg").is_file():
         others = [path.parent.name for path in run_dir.parent.glob("*/flags.cfg")]
         near = difflib.get_close_matches(run_dir.name, others, n=1)
         hint = f"Did you mean {str(run_dir.parent / near[0])!r}?" if near else ""
         expected = "the directory of a run (with flags.cfg)"
-        raise FileNotFoundError(refusal("run_dir", expected, str(run_dir), hint))
+        argument = "model" if flags.model else "run_dir"
+        raise FileNotFoundError(refusal(argument, expected, str(run_dir), hint))
     return run_dir
+
+
+def output_folder(flags: types.SimpleNamespace, run_dir: pathlib.Path) -> pathlib.Path:
+    """Where a tool writes what it makes of a run: beside it, or in pretrained/<name>.
+
+    Args:
+        flags: of the tool.
+        run_dir: what `existing_run` found. The cache, where pretrained models lie, stays as it is.
+    """
+    named = pretrained.is_name(flags.model)
+    return pathlib.Path("pretrained", flags.model) if named else run_dir
 
 
 def recorded(run_dir: pathlib.Path, allow: Collection[str]) -> types.SimpleNamespace:

@@ -1,11 +1,11 @@
 """Compares runs: their metrics side by side, a column a run, the best value of each marked.
 
-    python tools/compare.py runs/ali-digits runs/vae-digits
+    python tools/compare.py runs/ali-digits vae-digits
 
-Reads evaluation.json of each run; a run without one is measured first, by the flags below, and all
-are with --evaluate. Only what was measured alike is compared: runs of different data, or measured
-with different settings, get tables of their own. --metrics picks rows. `evaluate.py --help` says
-what each metric is.
+A word is the directory of a run, or the name of a pretrained model. Reads evaluation.json of each;
+a run without one is measured first, by the flags below, and all are with --evaluate. Only what was
+measured alike is compared: runs of different data, or measured with different settings, get tables
+of their own. --metrics picks rows. `evaluate.py --help` says what each metric is.
 """
 
 import collections
@@ -24,7 +24,7 @@ from zoo.errors import refusal, unknown
 from zoo.metrics import names
 
 FLAGS = (
-    common.flag("run", "str", None, "directory of a run, as a word without --run= is"),
+    common.flag("run", "str", None, "a run or a pretrained model, as a word without --run= is"),
     common.flag("evaluate", "bool", False, "measure all runs again"),
     *evaluate.SETTINGS,
     common.WHICH,
@@ -38,13 +38,16 @@ def run(flags: types.SimpleNamespace) -> None:
     """Runs to tables."""
     if not flags.run:
         raise ValueError(refusal("run", "directories of runs", flags.run))
-    paths = [common.existing_run(types.SimpleNamespace(run_dir=path)) for path in flags.run]
-    for path in paths:
-        if flags.evaluate or not (path / evaluate.FILE).is_file():
-            evaluate.measure(path, flags)
+    given = [types.SimpleNamespace(run_dir=None, model=x, version=None) for x in flags.run]
+    paths = [common.existing_run(each) for each in given]
+    outs = [common.output_folder(each, path) for each, path in zip(given, paths)]
+    for path, out in zip(paths, outs):
+        if flags.evaluate or not any((x / evaluate.FILE).is_file() for x in (out, path)):
+            evaluate.measure(path, flags, out)
     tables: dict[str, dict] = collections.defaultdict(dict)
-    for name, path in zip(titles(paths), paths):
-        found = ledger.read_evaluation(path / evaluate.FILE)
+    for name, path, out in zip(titles(outs), paths, outs):
+        own = out / evaluate.FILE
+        found = ledger.read_evaluation(own if own.is_file() else path / evaluate.FILE)
         tables[measured_on(path, found)][name] = found
     known = {m for found in tables.values() for one in found.values() for m in one["metrics"]}
     for metric in flags.metrics or ():

@@ -1,8 +1,10 @@
 """Measures a trained run by every metric that its capabilities allow.
 
     python tools/evaluate.py --run_dir=runs/ali-digits
+    python tools/evaluate.py --model=ali-digits
 
-Prints a table, and how each number was measured; writes evaluation.json in the run's directory.
+Prints a table, and how each number was measured; writes evaluation.json in the run's directory, of
+a pretrained model in pretrained/NAME.
 """
 
 import pathlib
@@ -11,32 +13,40 @@ import sys
 import textwrap
 import types
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import common
 
 from zoo import ledger, training
 from zoo.metrics import names
 
+if TYPE_CHECKING:
+    from zoo.data import Dataset
+    from zoo.model import GenerativeModel
+
 # How a run is measured: the arguments of `zoo.metrics.evaluate`.
 SETTINGS = (
     *common.MEASURE_FLAGS,
     common.flag("seed", "int", 0, "of samples, draws and pairings", at_least=0, at_most=2**31 - 1),
 )
-FLAGS = (common.RUN_DIR, *SETTINGS, common.WHICH, common.ALLOW, common.DATA_DIR)
+FLAGS = (*common.RUN_OR_MODEL, *SETTINGS, common.WHICH, common.ALLOW, common.DATA_DIR)
 FILE = "evaluation.json"
 
 
 def run(flags: types.SimpleNamespace) -> None:
     """A run's checkpoint to evaluation.json."""
-    measured, askable = measure(common.existing_run(flags), flags)
+    run_dir = common.existing_run(flags)
+    measured, askable = measure(run_dir, flags, common.output_folder(flags, run_dir))
     if measured:
         print(table(measured))
     else:
         print(f"No metric fits unasked. Ask for some of --metrics={','.join(askable) or 'none'}")
 
 
-def measure(run_dir: pathlib.Path, flags: types.SimpleNamespace) -> tuple[dict, list[str]]:
-    """Measures a run and writes its evaluation.json.
+def measure(
+    run_dir: pathlib.Path, flags: types.SimpleNamespace, out: pathlib.Path
+) -> tuple[dict, list[str]]:
+    """Measures a run and writes evaluation.json in the folder `out`.
 
     Returns:
         ({metric: what `zoo.metrics.evaluate` says of it}, the metrics that could be asked for).
@@ -44,10 +54,31 @@ def measure(run_dir: pathlib.Path, flags: types.SimpleNamespace) -> tuple[dict, 
     common.load()
     from zoo import metrics
 
+    recorded, dataset = described(run_dir, flags)
+    model = training.restore(run_dir, flags.which, flags.allow)
+    evaluation = evaluated(model, recorded, dataset, flags)
+    ledger.write_json(out / FILE, evaluation)
+    return evaluation["metrics"], metrics.applicable(model, dataset)
+
+
+def described(
+    run_dir: pathlib.Path, flags: types.SimpleNamespace
+) -> tuple[types.SimpleNamespace, "Dataset"]:
+    """(the flags that a run records, its data)."""
     recorded = common.recorded(run_dir, flags.allow)
     recorded.data_dir = flags.data_dir or recorded.data_dir
-    dataset = common.load_data(recorded)
-    model = training.restore(run_dir, flags.which, flags.allow)
+    return recorded, common.load_data(recorded)
+
+
+def evaluated(
+    model: "GenerativeModel",
+    recorded: types.SimpleNamespace,
+    dataset: "Dataset",
+    flags: types.SimpleNamespace,
+) -> dict:
+    """What evaluation.json holds of the model of a run, measured as the flags say."""
+    from zoo import metrics
+
     settings = {item.name: getattr(flags, item.name) for item in SETTINGS}
     settings["split"] = common.measured_split(flags.split, recorded, dataset)
     without: dict[str, list[str]] = {}
@@ -62,8 +93,7 @@ def measure(run_dir: pathlib.Path, flags: types.SimpleNamespace) -> tuple[dict, 
         print(f"Left out: {', '.join(left_out)}: {reason}", file=sys.stderr)
     del settings["metrics"]  # which ones, not how
     evaluation = {"step": int(model.step), "which": flags.which, "settings": settings}
-    ledger.write_json(run_dir / FILE, {**evaluation, "metrics": measured})
-    return measured, metrics.applicable(model, dataset)
+    return {**evaluation, "metrics": measured}
 
 
 def progress(name: str, index: int, count: int) -> None:

@@ -16,8 +16,8 @@ from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter
 
 # Flags that do not decide the numbers, or differ by seed: not part of a config's identity.
-_NOT_COMPARED = {"seed", "run_dir", "data_dir", "threads"}
-_NOT_COMPARED |= {"checkpoint_every", "keep", "sample_every", "log_every"}
+NOT_COMPARED = {"seed", "run_dir", "data_dir", "threads"}
+NOT_COMPARED |= {"checkpoint_every", "keep", "sample_every", "log_every"}
 _FORM = "NAME:log|uniform:LOW:HIGH or NAME:choice:A,B"
 
 
@@ -119,7 +119,7 @@ class Config:
     @property
     def _excluded(self):
         # With labels, an absent `label_seed` is no default: it is another one for each seed.
-        return _NOT_COMPARED if self.flags.labels is None else {*_NOT_COMPARED, "label_seed"}
+        return NOT_COMPARED if self.flags.labels is None else {*NOT_COMPARED, "label_seed"}
 
     @property
     def compared(self) -> dict[str, Any]:

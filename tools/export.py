@@ -1,6 +1,7 @@
 """Exports a run as a SavedModel that TensorFlow Serving and `zoo.load` read; prints its path.
 
 python tools/export.py --run_dir=runs/ali-digits
+python tools/export.py --model=ali-digits
 """
 
 import pathlib
@@ -12,7 +13,7 @@ import common
 from zoo import ledger, training
 
 FLAGS = (
-    common.RUN_DIR,
+    *common.RUN_OR_MODEL,
     common.flag("export_dir", "str", None, "where versions are kept; exported/<run name> if None"),
     common.WHICH,
     common.ALLOW,
@@ -22,7 +23,8 @@ FLAGS = (
 def run(flags: types.SimpleNamespace) -> None:
     """A run's checkpoint to the next version below the export directory."""
     run_dir = common.existing_run(flags)
-    export_dir = flags.export_dir or pathlib.Path("exported", run_dir.resolve().name)
+    own = common.output_folder(flags, run_dir)
+    export_dir = flags.export_dir or pathlib.Path("exported", own.resolve().name)
     evaluation = run_dir / "evaluation.json"
     metrics = ledger.read_evaluation(evaluation)["metrics"] if evaluation.is_file() else None
     common.load()

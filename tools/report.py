@@ -1,13 +1,16 @@
 """Writes RESULTS.md, results/*.md and README's tables and picture from results/*.json.
 
+Also docs/gallery.md and the cards in docs/pretrained/, from the pretrained models.
+
 python tools/report.py
 """
 
 import pathlib
 import sys
+from collections.abc import Collection
 
 import common
-from pages import comparisons, methods, protocols, readme, sources, strip
+from pages import comparisons, gallery, methods, protocols, readme, sources, strip
 
 from zoo import files
 
@@ -20,9 +23,10 @@ FLAGS = (
 def run(flags):
     """The ledger to the pages."""
     root = pathlib.Path(flags.root)
-    pages, picture = texts(root), strip.compose(root / "results")
+    pages = {path: text.encode() for path, text in texts(root).items()} | gallery.pages(root)
+    picture = strip.compose(root / "results")
     found = stale(root, pages)
-    outdated = [path for path, text in pages.items() if _differs(path, text)]
+    outdated = [path for path, content in pages.items() if _differs(path, content)]
     if picture is not None and strip.outdated(root / "results" / strip.NAME, picture):
         outdated.append(root / "results" / strip.NAME)
     if flags.check:
@@ -34,7 +38,7 @@ def run(flags):
         if path.name == strip.NAME:
             strip.write(path, picture)
         else:
-            files.write_text(path, pages[path])
+            files.write_bytes(path, pages[path])
         print(path)
     for path in found:
         path.unlink()
@@ -56,13 +60,14 @@ def texts(root: pathlib.Path) -> dict[pathlib.Path, str]:
     return pages
 
 
-def stale(root: pathlib.Path, pages: dict[pathlib.Path, str]) -> list[pathlib.Path]:
-    """Pages below results/ of methods that are gone."""
-    return [path for path in sorted((root / "results").glob("*.md")) if path not in pages]
+def stale(root: pathlib.Path, pages: Collection[pathlib.Path]) -> list[pathlib.Path]:
+    """Pages of methods and of pretrained models that are gone."""
+    found = [*(root / "results").glob("*.md"), *(root / gallery.FOLDER).glob("*.*")]
+    return [path for path in sorted(found) if path not in pages]
 
 
-def _differs(path: pathlib.Path, text: str) -> bool:
-    return not path.is_file() or path.read_text() != text
+def _differs(path: pathlib.Path, content: bytes) -> bool:
+    return not path.is_file() or path.read_bytes() != content
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Draws pictures of a trained run: grids of images or a scatter plot of 2-D data, and its curves.
 
     python tools/sample.py --run_dir=runs/ali-digits
+    python tools/sample.py --model=ali-digits
     python tools/sample.py --run_dir=runs/ali-digits --images=a.png,b.png
 
 With --images, instead: your own images beside their reconstructions (own-reconstructions.png), and
@@ -29,10 +30,15 @@ if TYPE_CHECKING:
     from zoo.model import GenerativeModel
 
 FLAGS = (
-    common.RUN_DIR,
+    *common.RUN_OR_MODEL,
     common.flag("n", "int", 64, "images of a grid; a scatter plot shows 5,000 points", at_least=1),
     common.flag("seed", "int", 0, "of the noise", at_least=0),
-    common.flag("out", "str", None, "directory of the pictures; <run_dir>/samples if None"),
+    common.flag(
+        "out",
+        "str",
+        None,
+        "directory of the pictures; samples/ of the run if None",
+    ),
     common.flag(
         "split",
         "str",
@@ -52,7 +58,7 @@ _POINTS = 5_000  # of a scatter plot
 def run(flags: types.SimpleNamespace) -> None:
     """A run's checkpoint to pictures."""
     run_dir = common.existing_run(flags)
-    out = pathlib.Path(flags.out or run_dir / "samples")
+    out = pathlib.Path(flags.out or common.output_folder(flags, run_dir) / "samples")
     common.load()
     recorded = common.recorded(run_dir, flags.allow)
     recorded.data_dir = flags.data_dir or recorded.data_dir

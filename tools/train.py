@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import common
 
-from zoo import registry, training
+from zoo import pretrained, registry, training
 from zoo.errors import refusal
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def run(flags: types.SimpleNamespace) -> None:
     described = {item.name: getattr(flags, item.name) for item in common.RUN_FLAGS}
     described |= {"run_dir": run_dir, "dataset": common.absolute(flags.dataset)}
     for name in PATHS:
-        described[name] = described[name] and os.path.abspath(described[name])
+        if described[name] and not (name == "init_from" and pretrained.is_name(described[name])):
+            described[name] = os.path.abspath(described[name])
     described |= flags.hyper_parameters
     common.check_recordable(described, flags.method_flags)
     common.load()

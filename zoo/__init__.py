@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "list_methods": "zoo.registry",
+    "list_pretrained": "zoo.pretrained",
     "create": "zoo.registry",
     "restore": "zoo.training",
     "export": "zoo.serving",
@@ -26,12 +27,13 @@ _SUBPACKAGES = (
     "metrics",
     "networks",
     "pictures",
+    "pretrained",
     "registry",
     "serving",
     "training",
 )
 
-__all__ = ["create", "data", "export", "list_methods", "load", "restore"]
+__all__ = ["create", "data", "export", "list_methods", "list_pretrained", "load", "restore"]
 
 
 def __getattr__(name: str) -> Any:

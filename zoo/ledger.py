@@ -102,6 +102,11 @@ class Entry:
     machine: dict
     seconds: list
 
+    @property
+    def name(self) -> str:
+        """<method>-<dataset>[-<variant>], as its file is named."""
+        return "-".join(filter(None, (self.method, self.dataset, self.variant)))
+
     def as_json(self) -> dict[str, Any]:
         """The entry as the file holds it."""
         found = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

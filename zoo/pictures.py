@@ -200,14 +200,22 @@ def save_png(path: str | os.PathLike, array: np.ndarray, max_bytes: int | None =
 
     Args:
         path: file name.
+        array, max_bytes: as of `png`.
+    """
+    files.write_bytes(path, png(array, max_bytes))
+
+
+def png(array: np.ndarray, max_bytes: int | None = None) -> bytes:
+    """The content of an optimised PNG file.
+
+    Args:
         array: uint8 [H, W, 1 or 3] or [H, W], or float in [0, 1].
         max_bytes: None, or the largest size: fewer colours, then fewer pixels, until it fits.
     """
     array = np.asarray(array)
     pixels = _as_bytes(array[None] if array.ndim == 3 else array[None, ..., None])[0]
     pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-    content = _png_within(Image.fromarray(pixels), max_bytes)
-    files.write_bytes(path, content)
+    return _png_within(Image.fromarray(pixels), max_bytes)
 
 
 def _png_within(image: Image.Image, max_bytes: int | None) -> bytes:

@@ -86,7 +86,7 @@ def test_card_and_manifest_describe_the_export(tmp_path):
         "# digits",
         "A toy of the tests.",
         "| elbo | -91.25 | split test, n 10000 |",
-        "[B, 8, 8, 1]",
+        "| `sample` | `seed` int64 [n] | `x` float32 [n, 8, 8, 1] |",
     ):
         assert words in card
     facts = json.loads((path / "zoo_manifest.json").read_text())

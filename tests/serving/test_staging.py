@@ -101,5 +101,6 @@ def test_the_card_shows_texts_from_outside_as_texts(tmp_path):
     card = (path / "model_card.md").read_text()
     lines = card.splitlines()
     assert [line for line in lines if line.startswith("# ")] == ["# m"]
-    assert r"| fid \# Free money | 1 \| 2 | split \<script\>, protocol \[a\](http://b) |" in lines
-    assert "| one_nn_accuracy | 0.5 |  |" in lines and r"| data | x \# y |" in lines
+    assert r"| fid \# Free money | 1 \| 2 | \[a\](http://b); split \<script\> |" in lines
+    assert "| one_nn_accuracy | 0.5 |  |" in lines
+    assert r"| trained on | x \# y, not stated; licence: not stated |" in lines

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from pages import comparisons, figures, methods, protocols, readme, sources, strip
+from pages import comparisons, methods, protocols, readme, sources, strip
 
 from tests.entries import a_run, an_entry
+from zoo.cards import figures
 from zoo.ledger import Metric
 
 VAE = "Kingma, Welling: Auto-encoding variational Bayes, arXiv 1312.6114, equation 3."

@@ -1,32 +1,12 @@
 """RESULTS.md: methods side by side on each data set, an index, and what was not run."""
 
-from pages import figures, markdown, methods
+from pages import markdown, methods
 from pages.sources import Sources
+from zoo.cards import figures
 from zoo.ledger import Entry
 from zoo.metrics import names
 
-# The columns of a comparison, in this order: what a config may be about first.
-COMPARED = (
-    "classification_error",
-    "clustering_error",
-    "nll",
-    "bits_per_dim",
-    "modes_covered",
-    "modes_high_quality",
-    "high_quality_share",
-    "one_nn_accuracy",
-    "svm_error",
-    "label_agreement",
-    "reconstruction_ratio",
-    "fid",
-    "kid",
-    "inception_score",
-    "precision",
-    "recall",
-    "coverage",
-    "classes_covered",
-    "class_kl",
-)
+COMPARED = names.HEADLINES  # the columns of a comparison, in this order
 _LIKELIHOODS = ("nll", "bits_per_dim")
 _ARROWS = {"lower": "↓", "higher": "↑"}
 # Named above a table where all of its rows agree on them.

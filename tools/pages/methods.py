@@ -2,9 +2,10 @@
 
 import statistics
 
-from pages import figures, markdown
+from pages import markdown
 from pages.protocols import NAME, Protocols
 from pages.sources import Method, Sources
+from zoo.cards import figures
 from zoo.ledger import Entry
 
 _PROTOCOLS = (

@@ -2,8 +2,9 @@
 
 import collections
 
-from pages import figures, markdown
+from pages import markdown
 from pages.sources import Method, Sources
+from zoo.cards import figures
 from zoo.errors import refusal
 
 

@@ -4,6 +4,7 @@ import ast
 import functools
 import pathlib
 import re
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 # The modules with a table METRICS, in the order in which metrics are measured and shown.
@@ -25,6 +26,28 @@ ROOMS = (
     "copies",
     "parzen",
     "critic",
+)
+# What a model is first judged by, in this order: what its config may be about comes first.
+HEADLINES = (
+    "classification_error",
+    "clustering_error",
+    "nll",
+    "bits_per_dim",
+    "modes_covered",
+    "modes_high_quality",
+    "high_quality_share",
+    "one_nn_accuracy",
+    "svm_error",
+    "label_agreement",
+    "reconstruction_ratio",
+    "fid",
+    "kid",
+    "inception_score",
+    "precision",
+    "recall",
+    "coverage",
+    "classes_covered",
+    "class_kl",
 )
 
 
@@ -67,6 +90,15 @@ def better(name: str) -> str | None:
     """
     found = described().get(_base(name))
     return found and found.better
+
+
+def headline(measured: Collection[str]) -> str | None:
+    """The metric that stands for a model: the first of `HEADLINES` that was measured, or None.
+
+    Args:
+        measured: names of metrics.
+    """
+    return next((name for name in HEADLINES if name in measured), None)
 
 
 def position(name: str) -> int:

@@ -152,6 +152,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         self.require(one_kind, "num_attributes", f"None with num_classes={self.num_classes}")
         self.stage = self.stage_at(0)  # set before each trace of `train_step`
         self.networks: dict[str, Any] = {}
+        self.untrained: frozenset[str] = frozenset()  # roles that a pretrained model came without
         self.make_networks()
         self._check_owners()
         self._make_state()

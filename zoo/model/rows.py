@@ -30,6 +30,7 @@ class Rows(Verbs):
         posterior_of_level: `(x, level)` -> q(z_level|x), where there are levels.
         posterior_of_part: `(x, part)` -> q of a part of the code, where it has parts.
         class_logits: `x` -> logits [B, K], of models that classify.
+        untrained: roles of the networks that a pretrained model came without.
         networks, inference, trace, label_vector: see `GenerativeModel`.
     """
 
@@ -41,6 +42,7 @@ class Rows(Verbs):
     posterior_of_level: Callable[..., tfd.Distribution]
     posterior_of_part: Callable[..., tfd.Distribution]
     class_logits: Callable[[tf.Tensor], tf.Tensor]
+    untrained: frozenset[str]
     networks: dict[str, Any]
     inference: Callable[[], Any]  # a context manager, which `Game` defines
     trace: Callable[..., list[tf.Tensor]]
@@ -119,9 +121,10 @@ class Rows(Verbs):
 
     @property
     def has_discriminator_features(self) -> bool:
-        """Whether a discriminator has a hidden layer of x alone."""
+        """Whether a trained discriminator has a hidden layer of x alone."""
         pair = self.networks.get("discriminator")
-        return isinstance(pair, Pair) and bool(pair.x.rows)
+        trained = "discriminator" not in self.untrained
+        return trained and isinstance(pair, Pair) and bool(pair.x.rows)
 
     def proper_likelihood(self, binary: bool) -> bool:
         """Whether `log_prob` is a likelihood of data that are (not) binary."""

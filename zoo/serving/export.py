@@ -13,13 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from zoo import checks, files
+from zoo import cards, checks, files
 from zoo.errors import refusal
-from zoo.serving import card, manifest, signatures, warm_up
+from zoo.serving import manifest, signatures, warm_up
 from zoo.serving.directory import versions
 from zoo.serving.scan import scan
 from zoo.serving.staging import staging
 from zoo.verbs import FACTS
+
+CARD = "model_card.md"
 
 
 def export(
@@ -99,7 +101,8 @@ def _write(
         "warm_up": warm_up.FILE_NAME,
     }
     warm_up.write(directory, name, ((verb, _example(shapes[verb]["inputs"])) for verb in functions))
-    card.write(directory, name, model, facts, data, metrics)
+    text = cards.render(name, model, facts, data, metrics)
+    (directory / CARD).write_text(text, encoding="utf-8")
     manifest.write(directory, facts)
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from zoo import seeds
+from zoo import checks, pretrained, seeds
 from zoo.distributions import rebuild
 from zoo.errors import refusal
 from zoo.serving import manifest
@@ -213,8 +213,10 @@ class Scored(Sampled):
         raise NotImplementedError("An autoregressive distribution is known by samples, not means.")
 
 
-def load(path: str | os.PathLike) -> Served:
-    """Loads an export after checking its sums and its operations.
+def load(path: str | os.PathLike, version: int | None = None) -> Served:
+    """Loads an export, or a pretrained model, after checking its sums and its operations.
+
+    A pretrained model is fetched and exported into the cache when it is first asked for.
 
     Loading calls no function of an export, and no operation in it reaches a file. What a hostile
     one can still do is said in `zoo.serving.scan`: give wrong answers, and compute for long or ask
@@ -222,23 +224,35 @@ def load(path: str | os.PathLike) -> Served:
     only the weights are read after their sums were compared.
 
     Args:
-        path: of the export, whose newest version is taken, or of one version.
+        path: of an export, or of one version of it, or a name of `zoo.list_pretrained()`.
+        version: None takes the newest.
 
     Returns:
         Served.
 
     Raises:
         FileNotFoundError: nothing there, or no export.
-        ValueError: a damaged file, a link, or an operation that no export needs.
+        ValueError: a damaged file, a link, or an operation that no export needs; an unknown name
+            or version.
+        OSError: a pretrained model cannot be downloaded.
     """
+    if pretrained.is_name(path):
+        from zoo.pretrained import exports
+
+        return Served(exports.exported(str(path), version))
+    version = checks.whole(version, "version", optional=True)
     path = pathlib.Path(path)
     if not path.is_dir():
         expected = "the directory of an export, or of a version of it"
         raise FileNotFoundError(refusal("path", expected, str(path)))
     if (path / "saved_model.pb").exists() or (path / manifest.FILE_NAME).exists():
+        if version is not None:
+            raise ValueError(refusal("version", f"None, as {path} is one version", version))
         return Served(path)
     found = versions(path)
     if not found:
         expected = "a directory that holds versions, such as 1"
         raise FileNotFoundError(refusal("path", expected, str(path)))
-    return Served(found[max(found)])
+    if version is not None and version not in found:
+        raise ValueError(refusal("version", f"one of {sorted(found)} in {path}", version))
+    return Served(found[max(found) if version is None else version])

@@ -70,8 +70,8 @@ def train(
         seed: of the order of the data.
         identity: what may not change; `describe(...)` of the arguments if None.
         flags_text: absl flagfile text that repeats the run, or None.
-        init_from: directory of a run whose networks, where this model has them too, a new run
-            begins with; None for none.
+        init_from: directory of a run, or name of a pretrained model, whose networks, where this
+            model has them too, a new run begins with; None for none.
         allow: names of modules that may be imported for the model of `init_from`.
         labelled_batch_size: of the labelled stream, for semi-supervised data.
         checkpoint_every: steps; 0 or None for the last step only.

@@ -1,13 +1,14 @@
-"""The model of a run, from its directory alone."""
+"""The model of a run, from its directory alone, or of a pretrained model, from its name."""
 
 import os
 import pathlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from zoo import registry
+from zoo import pretrained, registry
 from zoo.errors import refusal, unknown
 from zoo.networks import own
+from zoo.pretrained import weights
 from zoo.training import checkpoints, run
 
 if TYPE_CHECKING:
@@ -17,28 +18,37 @@ _WHICH = {"newest": "step", "best": "best"}
 
 
 def restore(
-    run_dir: str | os.PathLike, which: str = "newest", allow: Collection[str] = ()
+    run_dir: str | os.PathLike,
+    which: str = "newest",
+    allow: Collection[str] = (),
+    version: int | None = None,
 ) -> "GenerativeModel":
-    """The trained, compiled Keras model of a run.
+    """The trained, compiled Keras model of a run, or of a pretrained model.
+
+    A pretrained model holds the networks that its verbs use; those that only train it begin anew
+    (`model.untrained` names them), and optimizers too.
 
     Nothing in the directory is executed. A method outside the package is a module of its author's,
     and importing it runs his code: unless it is imported already, `allow` must name it.
 
     Args:
-        run_dir: a run directory.
+        run_dir: a run directory, or a name of `zoo.list_pretrained()`.
         which: "newest", or "best" by the metric that the run was told to watch.
         allow: names of modules that may be imported, such as ("my.module",).
+        version: of a pretrained model; None takes the newest.
 
     Raises:
         FileNotFoundError: no run there, or no such checkpoint yet.
         ValueError: a method that is not allowed or no `GenerativeModel`, files that are not those
-            of a run, no readable checkpoint, or one of another model.
+            of a run, no readable checkpoint, or one of another model; an unknown name or version.
+        OSError: a pretrained model cannot be downloaded.
         TypeError: an argument of another kind.
     """
     if which not in _WHICH:
         raise unknown("which", which, _WHICH)
     if allow is None or isinstance(allow, str):
         raise TypeError(refusal("allow", 'names of modules, such as ("my.module",)', allow))
+    run_dir = pretrained.resolve(run_dir, version)
     identity = run.read_identity(run_dir)
     made = registry.get(identity["method"], allow)
     run.check_flags(run_dir, identity, registry.hyper_parameters(made))
@@ -50,6 +60,10 @@ def restore(
         expected = f"a run whose {run.IDENTITY} describes a model ({trouble})"
         raise ValueError(refusal("run_dir", expected, str(run_dir))) from error
     model.compile()
+    published = pathlib.Path(run_dir) / weights.FILE
+    if published.is_file() and which == "newest":
+        weights.restore(model, published)
+        return model
     directory = pathlib.Path(run_dir) / "checkpoints"
     if checkpoints.restore_newest(model, directory, _WHICH[which]) is None:
         expected = f"a run with a {which} checkpoint"

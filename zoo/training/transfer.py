@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo import pretrained
 from zoo.errors import refusal
+from zoo.pretrained.download import Unreachable
 from zoo.training import checkpoints, run
 from zoo.training.restoration import restore
 
@@ -29,7 +31,7 @@ def read(
     The weights are those of the verbs: moving averages where the run keeps them.
 
     Args:
-        init_from: directory of the run to begin from, or None.
+        init_from: directory of the run to begin from, the name of a pretrained model, or None.
         model: the `GenerativeModel` of the new run.
         run_dir: its directory. A run that has a checkpoint needs its beginning no more: it is
             continued even if `init_from` has gone on since, or is gone.
@@ -42,6 +44,7 @@ def read(
 
     Raises:
         FileNotFoundError: no run there, or no checkpoint of it.
+        Unreachable: a pretrained model that cannot be downloaded.
         ValueError: no network in common, one of other shapes, or whatever `restore` refuses.
     """
     if init_from is None:
@@ -50,10 +53,15 @@ def read(
     if checkpoints.newest(pathlib.Path(run_dir) / "checkpoints"):
         recorded = run.read_identity(run_dir).get("init_from")
     try:
-        origin = {"run": _hash(run.read_identity(init_from))}
+        folder = pretrained.resolve(init_from)
+        origin = {"run": _hash(run.read_identity(folder))}
         if recorded is not None and recorded["run"] == origin["run"]:
             return recorded, {}
-        other = restore(init_from, allow=allow)
+        other = restore(folder, allow=allow)
+    except Unreachable:
+        if recorded is not None:
+            return recorded, {}
+        raise
     except FileNotFoundError:
         if recorded is not None:
             return recorded, {}
@@ -73,10 +81,11 @@ def assign(weights: dict[str, list[np.ndarray]], model: "GenerativeModel") -> No
 def _in_common(
     other: "GenerativeModel", model: "GenerativeModel", init_from: str | os.PathLike
 ) -> dict[str, list[np.ndarray]]:
-    """{role: [array]} of the networks that both models have."""
-    roles = [role for role in model.networks if role in other.networks]
+    """{role: [array]} of the networks that both models have, and that the other one trained."""
+    trained = [role for role in other.networks if role not in other.untrained]
+    roles = [role for role in model.networks if role in trained]
     if not roles:
-        theirs, ours = ", ".join(other.networks), ", ".join(model.networks)
+        theirs, ours = ", ".join(trained), ", ".join(model.networks)
         expected = f"a run with one of the networks {ours} (it has {theirs})"
         raise ValueError(refusal("init_from", expected, str(init_from)))
     for role in roles:

@@ -1,0 +1,104 @@
+"""Archives of published runs: reproducible, and refused before a byte is written elsewhere."""
+
+import stat
+import warnings
+import zipfile
+
+import pytest
+
+from zoo.pretrained import archives
+
+CONTENTS = {name: name.encode() * 3 for name in archives.MEMBERS}
+
+
+def written(path, contents=CONTENTS):
+    path.write_bytes(archives.pack(contents))
+    return path
+
+
+def forged(path, members):
+    """A zip of [(name, content, mode)]."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content, mode in members:
+            info = zipfile.ZipInfo(name)
+            info.external_attr = mode << 16
+            archive.writestr(info, content)
+    return path
+
+
+def honest():
+    return [(name, content, 0o100644) for name, content in CONTENTS.items()]
+
+
+def test_what_goes_in_comes_out(tmp_path):
+    archives.unpack(written(tmp_path / "a.zip"), tmp_path / "out")
+    found = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert found == CONTENTS
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "out"]
+
+
+def test_equal_contents_give_equal_bytes():
+    turned = dict(reversed(CONTENTS.items()))
+    assert archives.pack(turned) == archives.pack(CONTENTS)
+
+
+def test_a_missing_or_foreign_member_is_not_packed():
+    for contents in (CONTENTS | {"more.py": b""}, {"flags.cfg": b""}):
+        with pytest.raises(ValueError, match="members"):
+            archives.pack(contents)
+
+
+def test_size_and_sum_are_compared(tmp_path):
+    path = written(tmp_path / "a.zip")
+    size, digest = path.stat().st_size, archives.sha256(path)
+    archives.check(path, size, digest)
+    with pytest.raises(ValueError, match=f"{size + 1} bytes"):
+        archives.check(path, size + 1, digest)
+    with pytest.raises(ValueError, match="sha256"):
+        archives.check(path, size, digest[::-1])
+
+
+def replaced(name, content=None, mode=0o100644, as_name=None):
+    return [
+        (as_name or n, c if content is None else content, mode) if n == name else (n, c, m)
+        for n, c, m in honest()
+    ]
+
+
+FORGERIES = {
+    "climbs": replaced("flags.cfg", as_name="../flags.cfg"),
+    "absolute": replaced("flags.cfg", as_name="/tmp/flags.cfg"),
+    "extra": [*honest(), ("own.py", b"", 0o100644)],
+    "missing": honest()[1:],
+    "twice": [*honest(), honest()[0]],
+    "folder": replaced("flags.cfg", as_name="flags.cfg/"),
+    "link": replaced("flags.cfg", b"/etc/hostname", stat.S_IFLNK | 0o777),
+    "pipe": replaced("flags.cfg", b"", stat.S_IFIFO | 0o644),
+    "bomb": replaced("identity.json", b"0" * (archives.MEMBERS["identity.json"] + 1)),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_forgeries_are_refused_and_leave_nothing(name, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = forged(tmp_path / "a.zip", FORGERIES[name])
+    with pytest.raises(ValueError) as found:
+        archives.unpack(path, tmp_path / "cache" / "out")
+    assert "\n" not in str(found.value)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.zip"]
+
+
+def test_damage_is_refused(tmp_path):
+    whole = archives.pack(CONTENTS)
+    path = tmp_path / "a.zip"
+    for content in (b"", whole[:200], whole[:-40]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="archive"):
+            archives.unpack(path, tmp_path / "cache" / "out")
+    spoilt = bytearray(whole)
+    spoilt[45] ^= 0xFF  # in the first member
+    path.write_bytes(bytes(spoilt))
+    with pytest.raises(ValueError, match="archive"):
+        archives.unpack(path, tmp_path / "cache" / "out")
+    assert not list((tmp_path / "cache").glob("*"))

@@ -1,0 +1,104 @@
+"""From a run to an archive: reproducible, without its maker's paths, and only what was measured."""
+
+import hashlib
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from tests import helpers
+from tests.entries import an_entry
+from tests.pretrained.conftest import NAME, PRIVATE, a_result, evaluate
+from zoo import pretrained
+from zoo.ledger import Metric
+from zoo.pretrained import archives, publication
+
+
+def members(archive):
+    with zipfile.ZipFile(io.BytesIO(archive)) as found:
+        return {name: found.read(name) for name in found.namelist()}
+
+
+def test_the_same_run_gives_the_same_bytes(run_dir, published):
+    entry, archive = published
+    again, same = publication.publish(run_dir, NAME, a_result(), 0, evaluate)
+    assert same == archive and again == entry
+    assert entry.bytes == len(archive) and entry.sha256 == hashlib.sha256(archive).hexdigest()
+
+
+def test_the_archive_is_a_run_without_code_or_paths(published):
+    entry, archive = published
+    found = members(archive)
+    assert list(found) == list(archives.MEMBERS)
+    assert not [name for name, content in found.items() if PRIVATE.encode() in content]
+    assert b"--network=tiny_images" in found["flags.cfg"] and b"run_dir" not in found["flags.cfg"]
+    assert json.loads(found["evaluation.json"])["metrics"]["nll"]["value"] == 1.0
+    with np.load(io.BytesIO(found["weights.npz"])) as arrays:
+        count = sum(arrays[name].size for name in arrays.files) - 1  # the step is no weight
+        assert {str(arrays[n].dtype) for n in arrays.files} == {"int64", "float16", "float32"}
+    assert entry.parameters == count
+    assert entry.metric == ("nll", 1.0) and entry.result == "vae-digits" == entry.name
+    assert entry.licence == "CC BY 4.0" and entry.method == "vae" and entry.url is None
+
+
+def test_the_tolerance_is_half_an_error_or_a_hundredth():
+    assert publication.tolerance(Metric([1.0, 3.0], 9, "test", "", [0.2, 0.4]), 1) == 0.2
+    assert publication.tolerance(Metric([-30.0], 9, "test", ""), 0) == 0.3
+    assert publication.tolerance(Metric([1.0, 2.0], 9, "test", "", [0.2, None]), 1) == 0.02
+
+
+@pytest.mark.parametrize("measured, passes", [(0.89, 0), (0.91, 1), (1.09, 1), (1.11, 0)])
+def test_a_model_measures_what_its_result_says(measured, passes):
+    metric = Metric([5.0, 1.0], 9, "test", "", [0.1, 0.2])
+    if passes:
+        publication.check("nll", metric, 1, measured)
+        return
+    with helpers.refused(ValueError, match=r"nll 1 \+- 0.1"):
+        publication.check("nll", metric, 1, measured)
+
+
+def test_a_value_that_is_none_is_refused():
+    with helpers.refused(ValueError, match="nll"):
+        publication.check("nll", Metric([1.0], 9, "test", ""), 0, float("nan"))
+
+
+@pytest.mark.parametrize(
+    "result, words",
+    [
+        (a_result(2.0), "measures nll 2"),
+        (a_result(name="active_units"), "whose result has one of classification_error"),
+    ],
+)
+def test_a_run_of_another_result_is_refused(run_dir, result, words):
+    with helpers.refused(ValueError, match=words):
+        publication.publish(run_dir, NAME, result, 0, evaluate)
+
+
+def test_methods_from_outside_are_not_published(tmp_path):
+    identity = {"method": "own:Loss", "hyper_parameters": {}, "data": "digits"}
+    (tmp_path / "identity.json").write_text(json.dumps(identity))
+    with helpers.refused(ValueError, match="a method of the zoo"):
+        publication.publish(tmp_path, NAME, a_result(), 0, evaluate)
+
+
+def test_a_description_says_what_for_and_of_which_data():
+    result = an_entry(variant="50_labels")
+    text = publication.description("vae", result)
+    assert text == (
+        "Codes and a likelihood bound, fast and stable; learned from digits (50 labels)."
+    )
+
+
+def test_every_pretrained_file_comes_with_the_package(repository):
+    import configparser
+
+    found = configparser.ConfigParser()
+    found.read(repository / "setup.cfg")
+    patterns = found["options.package_data"]["zoo.pretrained"].split(",")
+    folder = repository / "zoo" / "pretrained"
+    packed = {path for pattern in patterns for path in folder.glob(pattern.strip())}
+    assert packed == {p for p in folder.iterdir() if p.is_file() and p.suffix != ".py"}
+    known = {e.file for e in pretrained.read_registry(folder / "registry.json") if e.url is None}
+    assert {path.name for path in packed} == known | {"registry.json"}

@@ -1,0 +1,64 @@
+"""The models that come with the package are those that the registry says, and as good."""
+
+import pytest
+
+import zoo
+from tests.helpers import ROOT
+from zoo import ledger, pretrained
+from zoo.metrics import names
+from zoo.pretrained import archives, publication
+
+ENTRIES = pretrained.read_registry(ROOT / "zoo" / "pretrained" / "registry.json")
+PACKAGED = [entry for entry in ENTRIES if entry.url is None]
+IDS = [f"{entry.name}-{entry.version}" for entry in PACKAGED]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A cache that is empty at first."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("ZOO_CACHE", str(folder))
+        yield folder
+
+
+def test_all_is_within_24_megabytes():
+    assert PACKAGED and sum(entry.bytes for entry in PACKAGED) < 24e6
+
+
+@pytest.mark.parametrize("entry", PACKAGED, ids=IDS)
+def test_an_archive_is_the_registered_one_and_its_result_is_in_the_ledger(entry, cache):
+    folder = pretrained.fetch(entry.name, entry.version)  # compares size and sum
+    evaluation = ledger.read_evaluation(folder / "evaluation.json")
+    metric, value = entry.metric
+    assert evaluation["metrics"][metric]["value"] == value
+    result = ledger.read(ROOT / "results" / f"{entry.result}.json")
+    assert (result.method, result.dataset) == (entry.method, entry.data)
+    assert metric == names.headline(result.metrics)
+    publication.check(metric, result.metrics[metric], 0, value)
+    card = (folder / "README.md").read_text()
+    assert f"\n# {entry.name}\n" in card and f'zoo.load("{entry.name}")' in card
+    assert f"{entry.parameters:,}" in card
+    assert (folder / "samples.png").read_bytes().startswith(b"\x89PNG")
+    assert set(archives.MEMBERS) == {path.name for path in folder.iterdir()}
+
+
+def test_one_of_them_samples(cache):
+    smallest = min(PACKAGED, key=lambda entry: entry.bytes)
+    model = zoo.restore(smallest.name, version=smallest.version)
+    x = model.sample(2, seed=0, y=[0, 1] if model.conditional else None)
+    assert x.shape == (2, *model.image_shape)
+
+
+@pytest.mark.every
+@pytest.mark.parametrize("entry", PACKAGED, ids=IDS)
+def test_each_loads_and_measures_its_headline_again(entry, cache):
+    served = zoo.load(entry.name, version=entry.version)
+    y = [0] * 4 if served.conditional else None
+    assert served.sample(4, seed=0, y=y).shape == (4, *served.image_shape)
+    metric, value = entry.metric
+    model, data = zoo.restore(entry.name, version=entry.version), zoo.data.load(entry.data)
+    found = zoo.metrics.evaluate(model, data, metrics=[metric])[metric]["value"]
+    result = ledger.read(ROOT / "results" / f"{entry.result}.json")
+    publication.check(metric, result.metrics[metric], 0, found)
+    assert found == pytest.approx(value, rel=1e-3)  # other threads add in another order

@@ -1,0 +1,132 @@
+"""Weights of published runs: what the verbs use, halved, and nothing else taken back."""
+
+import io
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import helpers
+from tests.conformance import cases
+from zoo.pretrained import weights
+
+
+@pytest.fixture(scope="module")
+def model():
+    found = cases.make("ali", ema_decay=0.5)
+    for variable in found.state.values():
+        if variable.dtype == "float32":
+            noise = np.random.default_rng(0).uniform(0.5, 1.5, variable.shape)
+            variable.assign(noise.astype(np.float32))
+    found.step.assign(7)
+    return found
+
+
+@pytest.fixture(scope="module")
+def packed(model):
+    return weights.pack(model)
+
+
+def arrays_of(content):
+    with np.load(io.BytesIO(content)) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def written(path, arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+def test_the_networks_of_the_verbs_are_kept_with_their_averages(model, packed):
+    found = arrays_of(packed)
+    assert {name.partition("/")[0] for name in found} == {"encoder", "decoder", "step"}
+    with model.inference():
+        kernel = np.asarray(model.encoder.variables[0].value)
+    assert found["encoder/000"].dtype == np.float16
+    np.testing.assert_allclose(found["encoder/000"], kernel, rtol=2**-11)  # half of a last bit
+    assert (found["encoder/000"] != np.asarray(model.encoder.variables[0].value)).any()
+    vectors = [array for array in found.values() if array.ndim == 1]
+    assert vectors and all(array.dtype == np.float32 for array in vectors)
+
+
+def test_what_comes_back_has_the_same_verbs(model, packed, tmp_path):
+    path = tmp_path / weights.FILE
+    path.write_bytes(packed)
+    twin = cases.make("ali", ema_decay=0.5, seed=1)
+    before = np.asarray(twin.networks["discriminator"].variables[0].value)
+    weights.restore(twin, path)
+    x = cases.inputs(model)["x"]
+    for verb in (lambda m: m.encode(x).mean(), lambda m: m.sample(5, seed=0)):
+        np.testing.assert_allclose(verb(twin), verb(model), rtol=0.02, atol=0.02)
+    assert int(twin.step) == 7
+    np.testing.assert_array_equal(twin.networks["discriminator"].variables[0].value, before)
+    assert twin.untrained == {"discriminator"} and not twin.has_discriminator_features
+    with helpers.refused(ValueError, match="discriminator"):
+        twin.discriminator_features(x)
+
+
+def test_whole_weights_are_stored_if_asked_for(model):
+    kinds = {str(array.dtype) for array in arrays_of(weights.pack(model, halve=False)).values()}
+    assert kinds == {"int64", "float32"}
+
+
+def test_values_that_a_half_cannot_hold_stay_whole():
+    array = np.array([[1.0, 1e6]], np.float32)
+    assert weights._halved(array) is array
+    assert weights._halved(np.ones([2, 2], np.float32)).dtype == np.float16
+
+
+SPOILT = {
+    "unknown": lambda a: a | {"own/000": np.zeros(3, np.float32)},
+    "missing": lambda a: {name: v for name, v in a.items() if name != "encoder/001"},
+    "shape": lambda a: a | {"encoder/000": np.zeros(3, np.float32)},
+    "complex": lambda a: a | {"encoder/000": a["encoder/000"].astype(np.complex64)},
+    "text": lambda a: a | {"step": np.array("x")},
+    "no step": lambda a: {name: v for name, v in a.items() if name != "step"},
+    "nothing": lambda a: {},
+    "infinite": lambda a: a | {"encoder/001": a["encoder/001"] + np.inf},
+    "no network": lambda a: {"step": a["step"]},
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_other_weights_are_refused_and_nothing_is_assigned(model, packed, tmp_path, name):
+    path = written(tmp_path / weights.FILE, SPOILT[name](arrays_of(packed)))
+    before = [np.asarray(v.value) for v in model.state.values()]
+    with helpers.refused(ValueError, match="weights.npz"):
+        weights.restore(model, path)
+    for old, variable in zip(before, model.state.values()):
+        np.testing.assert_array_equal(old, variable.value)
+
+
+def test_damage_and_pickles_are_refused(model, packed, tmp_path):
+    path = pathlib.Path(tmp_path / weights.FILE)
+    for content in (b"", packed[:300], packed[:-30]):
+        path.write_bytes(content)
+        with helpers.refused(ValueError, match="weights.npz"):
+            weights.restore(model, path)
+    np.savez(path, **{"encoder/000": np.array([{}], object)})
+    with helpers.refused(ValueError, match="weights.npz"):
+        weights.restore(model, path)
+
+
+def test_a_method_whose_verbs_use_all_networks_keeps_all():
+    model = cases.make("vae")
+    assert weights.roles_in_use(model) == ["encoder", "decoder"]
+    assert tf.executing_eagerly()
+
+
+@pytest.mark.every
+@pytest.mark.parametrize("method", cases.METHODS)
+def test_the_verbs_of_every_method_come_back(method, tmp_path):
+    model, twin = (cases.make(method, seed=seed, ema_decay=0.5) for seed in (0, 1))
+    (tmp_path / weights.FILE).write_bytes(weights.pack(model, halve=False))
+    weights.restore(twin, tmp_path / weights.FILE)
+    assert not {"encoder", "decoder"} & twin.untrained
+    fed = {"y": cases.inputs(model)["y"][:3]} if model.conditional else {}
+    np.testing.assert_array_equal(twin.sample(3, seed=0, **fed), model.sample(3, seed=0, **fed))
+    if "encode" in model.capabilities:
+        x = cases.inputs(model)["x"][:3]
+        found, expected = (m.encode(x, **fed).sample(seed=(0, 1)) for m in (twin, model))
+        np.testing.assert_array_equal(found, expected)

@@ -1,0 +1,162 @@
+"""The tools on pretrained models, and the tool that publishes one."""
+
+import dataclasses
+import json
+
+import common
+import compare
+import evaluate
+import export
+import publish
+import pytest
+import train
+from pages import gallery
+
+from tests import helpers
+from tests.entries import a_run, an_entry
+from tests.pretrained.conftest import NAME, published, run_dir, shelf  # noqa: F401 (fixtures)
+from zoo import files, ledger, pretrained
+
+HASH = "0" * 64
+ENTRY = pretrained.Entry(
+    "vae-digits", 1, "It.", "vae", "digits", "CC BY 4.0", 9, 3, HASH, ("nll", 1.0), {}, "vae-digits"
+)
+
+
+def called(tool, *arguments):
+    return common.main(tool.run, tool.FLAGS, [f"{tool.__name__}.py", *arguments])
+
+
+def test_evaluate_export_and_compare_take_a_name(shelf, in_tmp_path, capsys):  # noqa: F811
+    few = "--limit=20", "--metrics=reconstruction_mse"
+    assert called(evaluate, f"--model={NAME}", *few) == 0
+    assert "reconstruction_mse" in capsys.readouterr().out
+    own = in_tmp_path / "pretrained" / NAME / "evaluation.json"
+    assert files.read_json(own)["metrics"]["reconstruction_mse"]["n"] == 20
+    (cached,) = shelf.cache.glob("*/evaluation.json")
+    assert "nll" in files.read_json(cached)["metrics"]  # stays as it was published
+    assert called(export, f"--model={NAME}") == 0
+    assert (in_tmp_path / "exported" / NAME / "1" / "saved_model.pb").is_file()
+    capsys.readouterr()
+    line = ["compare.py", f"--run={NAME}"]
+    assert common.main(compare.run, compare.FLAGS, line, repeated=("run",)) == 0
+    assert NAME in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--model=vae-digit"], "Did you mean 'vae-digits'"),
+        (["--model=runs/none"], "Invalid `model`: expected the directory of a run"),
+        ([f"--model={NAME}", "--version=7"], "one of [1] of vae-digits"),
+        ([f"--model={NAME}", "--run_dir=x"], "None, as --run_dir is given too"),
+        ([], "--model=NAME of a pretrained one"),
+    ],
+)
+def test_other_models_are_refused(shelf, in_tmp_path, capsys, arguments, words):  # noqa: F811
+    assert called(evaluate, *arguments) == 2
+    line = capsys.readouterr().err
+    assert words in line and line.count("\n") == 1
+
+
+@pytest.mark.every
+def test_a_run_begins_with_a_pretrained_model_and_says_so(shelf, in_tmp_path):  # noqa: F811
+    flags = ["--method=vae", "--dataset=digits", "--latent_dim=3", "--network=tiny_images"]
+    flags += ["--steps=1", "--batch_size=8", "--sample_every=0", "--run_dir=new"]
+    assert called(train, *flags, f"--init_from={NAME}") == 0
+    assert f"--init_from={NAME}\n" in (in_tmp_path / "new" / "flags.cfg").read_text()
+    identity = files.read_json(in_tmp_path / "new" / "identity.json")
+    assert identity["init_from"]["step"] == 5
+
+
+# --- publish ----------------------------------------------------------------------------------
+
+
+def recorded(*lines):
+    line = ["train.py", "--method=vae", "--dataset=digits", "--latent_dim=3", *lines]
+    return common.parse(line, common.RUN_FLAGS)
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A ledger with three entries, the second of drawn labels."""
+    flags = {"method": "vae", "dataset": "digits", "latent_dim": 3}
+    folder = tmp_path / "results"
+    labelled = an_entry(
+        variant="50_labels",
+        flags=flags | {"labels": 50},
+        runs=[a_run(1, draws={"label_seed": 1})],
+    )
+    for found in (an_entry(flags=flags | {"limit": 9}), labelled):
+        ledger.write(folder / f"{found.name}.json", found)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "lines, name",
+    [
+        (["--seed=2", "--run_dir=a", "--threads=1", "--keep=9"], "vae-digits"),
+        (["--seed=1", "--labels=50", "--label_seed=1"], "vae-digits-50_labels"),
+    ],
+)
+def test_a_run_belongs_to_the_result_of_its_flags_and_seed(results, lines, name):
+    assert publish.result_of(recorded(*lines), results, "run").name == name
+
+
+@pytest.mark.parametrize(
+    "lines, words",
+    [
+        (["--beta=2"], "beta 1.0 there, 2.0 here"),
+        (["--seed=3"], "a run that has a result in"),
+        (["--seed=1", "--labels=50", "--label_seed=0"], "label_seed 1 there, 0 here"),
+    ],
+)
+def test_a_run_without_a_result_is_refused(results, lines, words):
+    with helpers.refused(ValueError, match=words):
+        publish.result_of(recorded(*lines), results, "run")
+
+
+def test_the_tool_refuses_a_run_without_a_result_before_tensorflow(results, run_dir, capsys):  # noqa: F811
+    flags = [f"--run_dir={run_dir}", f"--results_dir={results}", f"--out={results / 'out'}"]
+    assert called(publish, *flags) == 2
+    assert "network auto there, tiny_images here" in capsys.readouterr().err
+    assert not (results / "out").exists()
+
+
+def test_an_archive_is_the_next_version_unless_it_is_the_newest(tmp_path):
+    write = lambda entry, content: publish.write(tmp_path, entry, content).name
+    assert write(ENTRY, b"one") == "vae-digits-1.zip"
+    assert write(ENTRY, b"one") == "vae-digits-1.zip"
+    other = dataclasses.replace(ENTRY, sha256="1" * 64)
+    assert write(other, b"two") == "vae-digits-2.zip"
+    assert write(dataclasses.replace(ENTRY, name="ali-digits"), b"x") == "ali-digits-1.zip"
+    found = pretrained.read_registry(tmp_path / "registry.json")
+    assert [(e.name, e.version) for e in found] == [
+        ("ali-digits", 1), ("vae-digits", 1), ("vae-digits", 2),
+    ]  # fmt: skip
+    assert (tmp_path / "vae-digits-2.zip").read_bytes() == b"two"
+
+
+# --- gallery ----------------------------------------------------------------------------------
+
+
+def test_the_gallery_shows_the_newest_cards(published, tmp_path):  # noqa: F811
+    entry, archive = published
+    folder = tmp_path / "zoo" / "pretrained"
+    folder.mkdir(parents=True)
+    older = dataclasses.replace(entry, description="Older.")
+    newer = dataclasses.replace(entry, version=2)
+    far = dataclasses.replace(entry, name="ali-faces", url="https://example.org/a.zip")
+    content = [dataclasses.asdict(each) for each in (newer, older, far)]
+    (folder / "registry.json").write_text(json.dumps(content))
+    (folder / newer.file).write_bytes(archive)
+    pages = {p.relative_to(tmp_path).as_posix(): c for p, c in gallery.pages(tmp_path).items()}
+    card, picture = f"docs/pretrained/{NAME}.md", f"docs/pretrained/{NAME}.png"
+    assert set(pages) == {"docs/gallery.md", card, picture}
+    text = pages["docs/gallery.md"].decode()
+    assert f"| ![{NAME}](pretrained/{NAME}.png) | [{NAME}](pretrained/{NAME}.md) |" in text
+    assert "| ali-faces |" in text and "Older." not in text and "nll 1" in text
+    assert pages[card].decode().startswith(f"# {NAME}\n")
+    assert f"![Samples]({NAME}.png)" in pages[card].decode()
+    assert pages[picture].startswith(b"\x89PNG")
+    assert gallery.pages(tmp_path / "elsewhere") == {}

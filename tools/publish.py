@@ -1,0 +1,125 @@
+"""Makes a pretrained model of a run: its archive with the card, and its entry of the registry.
+
+    python tools/publish.py --run_dir=runs/ali-digits-seed0
+
+The run must belong to a result: results/ has an entry of its flags and its seed. What will be
+loaded, weights in half precision, is measured as the result was. The headline metric, the first of
+`zoo.metrics.names.HEADLINES` that the result has, may differ by half the standard error that the
+result states, or by 1 % where it states none.
+
+The same run gives the same bytes, and then no new version. Prints the path of the archive.
+"""
+
+import dataclasses
+import json
+import pathlib
+import sys
+import types
+
+import common
+import evaluate
+import experiment
+
+from zoo import files, ledger, pretrained, registry
+from zoo.differences import differences
+from zoo.errors import refusal
+
+FLAGS = (
+    common.RUN_DIR,
+    common.flag("name", "str", None, "of the model; that of the result if None"),
+    common.flag("results_dir", "str", str(common.ROOT / "results"), "where the ledger lies"),
+    common.flag("out", "str", str(pretrained.FOLDER), "folder of archives and registry.json"),
+    common.flag("url", "str", None, "address where the archive will lie; None: in the package"),
+    common.flag("halve", "bool", True, "store matrices and kernels as float16"),
+    common.DATA_DIR,
+)
+_PACKAGED = 3_000_000  # bytes that an archive in the package may have
+
+
+def run(flags: types.SimpleNamespace) -> None:
+    """A run to an archive and an entry of the registry."""
+    flags = types.SimpleNamespace(**vars(flags), model=None, version=None, which="newest", allow=())
+    run_dir = common.existing_run(flags)
+    recorded = common.recorded(run_dir, ())
+    result = result_of(recorded, pathlib.Path(flags.results_dir), run_dir)
+    name = flags.name or result.name
+    common.load()
+    from zoo.pretrained import publication
+
+    recorded, dataset = evaluate.described(run_dir, flags)
+    settings = {item.name: result.flags.get(item.name, item.default) for item in evaluate.SETTINGS}
+    measured_as = types.SimpleNamespace(**{**vars(flags), **settings, "seed": 0})
+    entry, archive = publication.publish(
+        run_dir,
+        name,
+        result,
+        recorded.seed,
+        lambda model: evaluate.evaluated(model, recorded, dataset, measured_as),
+        halve=flags.halve,
+        url=flags.url,
+    )
+    if flags.url is None and len(archive) > _PACKAGED:
+        expected = f"an address, as {len(archive):,} bytes are more than the package takes"
+        raise ValueError(refusal("url", f"{expected} ({_PACKAGED:,})", None))
+    print(write(pathlib.Path(flags.out), entry, archive))
+
+
+def result_of(
+    recorded: types.SimpleNamespace, folder: pathlib.Path, run_dir: pathlib.Path
+) -> ledger.Entry:
+    """The entry of the ledger that a run belongs to: of its flags and its seed.
+
+    Args:
+        recorded: the flags of the run.
+        folder: of the ledger.
+        run_dir: of the run, for messages.
+
+    Raises:
+        ValueError: there is none; the message says what differs from the nearest one.
+    """
+    described = [*common.RUN_FLAGS, *registry.hyper_parameters(recorded.method).values()]
+    defaults = {item.name: item.default for item in described}
+    defaults |= registry.fixed_values(recorded.method)
+    own = {item.name: getattr(recorded, item.name) for item in common.RUN_FLAGS}
+    own = {name: value for name, value in own.items() if name not in experiment.NOT_COMPARED}
+    own |= recorded.hyper_parameters
+    nearest: dict[str, tuple] | None = None
+    for path in sorted(folder.glob(f"{recorded.method}-*.json")):
+        found = ledger.read(path)
+        if found.method != recorded.method or recorded.seed not in found.seeds:
+            continue
+        drawn = found.draws[found.seeds.index(recorded.seed)]
+        stated = {name: v for name, v in {**found.flags, **drawn}.items() if name in defaults}
+        changed = differences(stated, own, defaults)
+        if not changed:
+            return found
+        if nearest is None or len(changed) < len(nearest):
+            nearest = changed
+    words = [f"{name} {old} there, {new} here" for name, (old, new) in (nearest or {}).items()]
+    near = f" (the nearest: {'; '.join(words[:3])})" if words else ""
+    expected = f"a run that has a result in {folder}{near}"
+    raise ValueError(refusal("run_dir", expected, str(run_dir)))
+
+
+def write(folder: pathlib.Path, entry: pretrained.Entry, archive: bytes) -> pathlib.Path:
+    """Writes an archive and registers it: as it is registered already, or as the next version.
+
+    Returns:
+        The path of the archive.
+    """
+    path = folder / pretrained.REGISTRY.name
+    found = pretrained.read_registry(path) if path.is_file() else []
+    versions = {other.version: other for other in found if other.name == entry.name}
+    newest = max(versions, default=0)
+    again = newest and versions[newest].sha256 == entry.sha256
+    entry = dataclasses.replace(entry, version=newest if again else newest + 1)
+    key = lambda each: (each.name, each.version)
+    kept = sorted([*(each for each in found if key(each) != key(entry)), entry], key=key)
+    files.write_bytes(folder / entry.file, archive)
+    content = [dataclasses.asdict(each) for each in kept]
+    files.write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    return folder / entry.file
+
+
+if __name__ == "__main__":
+    sys.exit(common.main(run, FLAGS))

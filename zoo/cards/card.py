@@ -1,0 +1,321 @@
+"""The layout of a model card."""
+
+import dataclasses
+import inspect
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from zoo.cards import failures, figures, metadata
+from zoo.data.licences import licence
+from zoo.ledger import Entry, Metric
+from zoo.metrics import names
+
+_TEXT = """\
+{front}
+
+# {name}
+
+{summary}
+{picture}
+## Load it
+
+```python
+import zoo
+
+model = zoo.load("{where}")
+x = model.sample({call})  # {sampled}
+```
+{keras}
+| | |
+|---|---|
+{facts}
+
+## How good it is
+
+{headline}
+
+{metrics}
+
+## Known failures
+
+{failures}
+
+## What for
+
+Research on generative models, and teaching. Not for decisions about people, nor to pass generated
+data off as recordings. The model knows nothing but its training data: it repeats their biases, may
+reproduce single examples, and gives confident answers on inputs unlike them. Codes and labels are
+not explanations.
+
+## Terms and citation
+
+Made with `zoo`, whose code is under Apache-2.0. The weights may carry terms of the data that they
+were learned from{terms}. To cite: {paper}
+
+<details><summary>Signatures, as TF Serving takes them</summary>
+
+| signature | inputs | outputs |
+|---|---|---|
+{signatures}
+
+`serving_default` is `sample`. `n` is any number of rows; row i of the outputs depends on row i of
+the inputs alone. Equal seeds give equal rows. `?` is a length that only the rows tell.
+
+</details>
+
+<details><summary>Hyper-parameters</summary>
+
+```json
+{hyper_parameters}
+```
+
+</details>
+"""
+_DENSITY = {"exact": "exact, nats", "lower_bound": "a lower bound, nats", None: "none"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """What the card of a pretrained model says beside that of an export.
+
+    Attributes:
+        entry: of the ledger, the result that it belongs to.
+        seed: which of the entry's seeds it is.
+        picture: name of the file with samples, beside the card.
+        weights: how many there are.
+    """
+
+    entry: Entry
+    seed: int
+    picture: str
+    weights: int
+
+    @property
+    def index(self) -> int:
+        """Place of the seed among the entry's."""
+        return self.entry.seeds.index(self.seed)
+
+    @property
+    def row(self) -> dict[str, dict[str, Any]]:
+        """{metric: {"value", "n", "split", "protocol"}} of the seed."""
+        return {
+            name: {"value": metric.values[self.index], **_of(metric)}
+            for name, metric in self.entry.metrics.items()
+        }
+
+
+def render(
+    name: str,
+    model: Any,
+    facts: Mapping[str, Any],
+    data: str | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    published: Published | None = None,
+) -> str:
+    """The text of a card.
+
+    Args:
+        name: of the model.
+        model: a GenerativeModel; its class docstring gives the summary and the paper.
+        facts: the manifest of its export.
+        data: name of the data set, or None.
+        metrics: {name: value, or {"value", "n", "split", ...}}, or None.
+        published: of a pretrained model.
+
+    Names and metrics come from outside: they are shown as plain text, whatever they hold.
+    """
+    summary, paper = _summary(inspect.getdoc(type(model)) or "")
+    images = len(model.image_shape) == 3
+    measured = {key: _as_dict(found) for key, found in (metrics or {}).items()}
+    told = {key: found for key, found in measured.items() if _is_complete(found)}
+    results = published.row if published else told
+    judged = {key: results[key] for key in names.HEADLINES if key in results}
+    set_name = _one_line(data) if data else None
+    pixels = "pixels in [0, 1]" if images else "vectors"
+    rows = _facts(model, facts, data, paper, published)
+    known = failures.known(told, frozenset(facts["capabilities"]), images)
+    return _TEXT.format(
+        front=metadata.front(name, model.method, set_name, model.density, images, judged),
+        name=plain(name),
+        summary=summary,
+        picture=f"\n![Samples]({published.picture})\n" if published else "",
+        where=name if published else f"exported/{plain(name)}",
+        call=", ".join(["16", *_label_argument(model), "seed=0"]),
+        sampled=f"{_shape([16, *model.image_shape])}, {pixels}",
+        keras=_KERAS.format(name=name) if published else "",
+        facts="\n".join(f"| {key} | {value} |" for key, value in rows.items()),
+        headline=_headline_table(measured, published),
+        metrics=_folded(measured),
+        failures="\n".join(f"- {line}" for line in known),
+        terms=f" ({plain(licence(data).terms)})" if data else "",
+        paper=paper or "no paper is named.",
+        signatures="\n".join(
+            f"| `{verb}` | {_tensors(sides['inputs'])} | {_tensors(sides['outputs'])} |"
+            for verb, sides in facts["signatures"].items()
+        ),
+        hyper_parameters=json.dumps(facts["hyper_parameters"], indent=1),
+    )
+
+
+_KERAS = """
+`zoo.restore("{name}")` gives the Keras model, and `--init_from={name}` begins a run of
+`tools/train.py` with its weights.
+"""
+
+
+def headline_first(measured: Iterable[str]) -> list[str]:
+    """Names of metrics: those of `zoo.metrics.names.HEADLINES` in its order, then the others."""
+    listed = list(measured)
+    first = [name for name in names.HEADLINES if name in listed]
+    return first + [name for name in listed if name not in first]
+
+
+# --- the table of facts -----------------------------------------------------------------------
+
+
+def _facts(
+    model: Any,
+    facts: Mapping[str, Any],
+    data: str | None,
+    paper: str,
+    published: Published | None,
+) -> dict[str, str]:
+    """{what: its cell} of the first table."""
+    is_image = len(model.image_shape) == 3
+    found = {
+        "method": f"`{model.method}`: {paper or 'no paper is named'}",
+        "trained on": _trained_on(data),
+        "takes": f"float32 {_shape([None, *model.image_shape])}, "
+        + ("pixels in [0, 1]" if is_image else "vectors"),
+        "labels": _labels(model),
+        "verbs": ", ".join(f"`{verb}`" for verb in sorted(facts["capabilities"])),
+        "`log_prob`": _DENSITY[model.density],
+        "trained for": f"{facts['step']:,} steps",
+    }
+    if published:
+        entry, i = published.entry, published.index
+        cpu = f"{entry.machine.get('cpu')}, {entry.machine.get('cores')} cores"
+        found["trained for"] += f", {entry.seconds[i]:,.0f} s on {plain(cpu)}"
+        found["weights"] = f"{published.weights:,}"
+        found["result"] = f"`{entry.name}`, seed {published.seed}: `{entry.command}`"
+    return found
+
+
+def _trained_on(data: str | None) -> str:
+    if not data:
+        return "not stated"
+    found = licence(data)
+    terms = f"licence: {found.terms}"
+    terms = f"[{terms}]({found.address})" if found.address else terms
+    return f"{plain(data)}, {found.origin}; {terms}"
+
+
+def _labels(model: Any) -> str:
+    if not model.conditional:
+        return "none needed"
+    if model.num_attributes is not None:
+        return f"`y`, float32 [n, {model.num_attributes}]"
+    return f"`y`, int32 [n] in [0, {model.num_classes})"
+
+
+def _label_argument(model: Any) -> list[str]:
+    if not model.conditional:
+        return []
+    if model.num_attributes is not None:
+        return [f"y=[[0.0] * {model.num_attributes}] * 16"]
+    return ["y=[0] * 16"]
+
+
+def _summary(docstring: str) -> tuple[str, str]:
+    """First paragraph and the text after "Reference:" of a class docstring, each as one line."""
+    paper = re.search(r"^References?:(.*?)(?:\n\s*\n|\Z)", docstring, re.MULTILINE | re.DOTALL)
+    return _one_line(docstring.split("\n\n")[0]), _one_line(paper.group(1)) if paper else ""
+
+
+# --- figures ----------------------------------------------------------------------------------
+
+
+def _headline_table(measured: Mapping[str, dict], published: Published | None) -> str:
+    """The metrics that a model is first judged by, beside the paper's."""
+    paper = published.entry.paper if published else {}
+    shown = [name for name in headline_first(measured) if name in (*names.HEADLINES, *paper)]
+    if not shown:
+        return "No headline metric was measured." if measured else "It was not measured."
+    titles = ["metric", "value", *(["paper"] if paper else []), "of"]
+    lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
+    for name in shown:
+        found = measured[name]
+        printed = [figures.published(paper[name]) if name in paper else ""] if paper else []
+        of = ", ".join(f"{found[key]} {word}" for key, word in _WHERE.items() if key in found)
+        lines.append(f"| {' | '.join([plain(name), _value(name, found), *printed, plain(of)])} |")
+    return "\n".join(lines)
+
+
+_WHERE = {"n": "examples", "split": "split"}
+
+
+def _folded(measured: Mapping[str, dict]) -> str:
+    """All metrics and how each was measured, folded."""
+    if not measured:
+        return ""
+    lines = ["| metric | value | how it was measured |", "|---|---|---|"]
+    for name in headline_first(measured):
+        found = measured[name]
+        how = ", ".join(f"{key} {found[key]}" for key in ("split", "n", "seed") if key in found)
+        how = "; ".join(filter(None, (_one_line(str(found.get("protocol", ""))), how)))
+        lines.append(f"| {plain(name)} | {_value(name, found)} | {plain(how)} |")
+    table = "\n".join(lines)
+    return f"<details><summary>All metrics</summary>\n\n{table}\n\n</details>"
+
+
+def _value(name: str, found: dict) -> str:
+    """A value with its error where both are numbers; anything else as plain text."""
+    if _is_complete(found):
+        error = found.get("standard_error")
+        return figures.reached(
+            name, Metric([found["value"]], **_of(found), standard_errors=[error])
+        )
+    value = found.get("value")
+    return plain(f"{value:.6g}" if isinstance(value, float) else value)
+
+
+def _as_dict(found: Any) -> dict:
+    return dict(found) if isinstance(found, Mapping) else {"value": found}
+
+
+def _is_complete(found: Mapping[str, Any]) -> bool:
+    """Whether it is a number whose measurement is described."""
+    number = isinstance(found.get("value"), (int, float)) and isinstance(found.get("n"), int)
+    return number and all(isinstance(found.get(key), str) for key in ("split", "protocol"))
+
+
+def _of(found: Any) -> dict[str, Any]:
+    """How a metric was measured: of a `Metric`, or of what `zoo.metrics.evaluate` says."""
+    keys = ("n", "split", "protocol")
+    return {key: getattr(found, key) if isinstance(found, Metric) else found[key] for key in keys}
+
+
+# --- text -------------------------------------------------------------------------------------
+
+
+def _tensors(tensors: Mapping[str, Mapping[str, Any]]) -> str:
+    return ", ".join(
+        f"`{k}` {spec['dtype']} {_shape(spec['shape'])}" for k, spec in tensors.items()
+    )
+
+
+def _shape(axes: Iterable[int | None]) -> str:
+    """As in [n, 28, 28, 1]: the first axis is the batch; another unknown one is `?`."""
+    shown = [str(axis) if axis is not None else "?" if i else "n" for i, axis in enumerate(axes)]
+    return f"[{', '.join(shown)}]"
+
+
+def plain(value: Any) -> str:
+    """A text in one line in which Markdown and HTML see no marks."""
+    return re.sub(r"[\\`*\[\]<>|#&!~]|(?<!\w)_|_(?!\w)", r"\\\g<0>", _one_line(str(value)))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

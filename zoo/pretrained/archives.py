@@ -1,0 +1,105 @@
+"""Archives of published runs: written reproducibly, checked before they are opened.
+
+Nothing in an archive is executed. Its members have names of a closed list, so none can be written
+elsewhere; they are regular, and no longer than stated bounds, so none can fill the disk.
+"""
+
+import hashlib
+import io
+import os
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Mapping
+
+from zoo import files
+from zoo.errors import refusal
+
+# What an archive holds, and how many bytes a member may have once it is unpacked.
+MEMBERS = {
+    "flags.cfg": 2**16,
+    "identity.json": 2**16,
+    "evaluation.json": 2**20,
+    "README.md": 2**20,
+    "samples.png": 2**22,
+    "weights.npz": 2**33,
+}
+_MOMENT = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal content gives equal bytes
+
+
+def pack(contents: Mapping[str, bytes]) -> bytes:
+    """The archive of {member: content}; equal contents give equal bytes.
+
+    Raises:
+        ValueError: a member that no archive has, or that is missing.
+    """
+    if contents.keys() != MEMBERS.keys():
+        raise ValueError(refusal("contents", f"the members {sorted(MEMBERS)}", sorted(contents)))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in MEMBERS:
+            info = zipfile.ZipInfo(name, _MOMENT)
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, contents[name], zipfile.ZIP_DEFLATED, compresslevel=9)
+    return buffer.getvalue()
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read(path: str | os.PathLike, member: str) -> bytes:
+    """The content of one member of an archive that was checked."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(member)
+
+
+def check(path: pathlib.Path, size: int, digest: str) -> None:
+    """Compares a file with the size and the sum that the registry says.
+
+    Raises:
+        ValueError: it is another file.
+    """
+    if path.stat().st_size != size:
+        expected = f"{size} bytes, as registered"
+        raise ValueError(refusal("archive", expected, f"{path} of {path.stat().st_size} bytes"))
+    if sha256(path) != digest:
+        raise ValueError(
+            refusal("archive", f"the sha256 {digest[:16]}..., as registered", str(path))
+        )
+
+
+def unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
+    """Unpacks an archive into a new folder, which appears whole or not at all.
+
+    Raises:
+        ValueError: no archive of a published run: another member, a link, a bomb, damage.
+    """
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = archive.infolist()
+            names = [item.filename for item in found]
+            if sorted(names) != sorted(MEMBERS):
+                raise ValueError(_refused(path, f"the members {sorted(MEMBERS)}", names))
+            for item in found:
+                mode = item.external_attr >> 16
+                if mode & 0o170000 not in (0, 0o100000):
+                    raise ValueError(_refused(path, "regular files", item.filename))
+                if item.file_size > MEMBERS[item.filename]:
+                    expected = f"at most {MEMBERS[item.filename]} bytes of {item.filename}"
+                    raise ValueError(_refused(path, expected, item.file_size))
+            with files.new_folder(folder, temporary, keep=True) as made:
+                for item in found:
+                    # `read` ends at the size that the header states, and compares the checksum.
+                    with archive.open(item) as member:
+                        (made / item.filename).write_bytes(member.read())
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, zlib.error) as error:
+        expected = "the archive of a published run"
+        raise ValueError(_refused(path, expected, " ".join(str(error).split()))) from None
+
+
+def _refused(path: pathlib.Path, expected: str, received: object) -> str:
+    return refusal(f"archive {path.name}", expected, received)

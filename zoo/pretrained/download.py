@@ -1,0 +1,103 @@
+"""One file from an address: continued after a cut, checked before anybody sees it."""
+
+import hashlib
+import os
+import pathlib
+import sys
+import time
+from typing import Any
+
+from zoo import files
+from zoo.errors import refusal
+
+_ATTEMPTS = 4  # to continue a download that was cut
+_TIMEOUT = 30.0  # seconds without a byte
+_CHUNK = 2**14
+
+
+class Unreachable(OSError):
+    """An address that gave no file."""
+
+
+def fetch(url: str, target: pathlib.Path, size: int, digest: str) -> pathlib.Path:
+    """Downloads a file unless it is there.
+
+    It grows under a temporary name, from which a later call continues; its size and sha256 are
+    compared; then it takes its place in one rename.
+
+    Args:
+        url: http or https address.
+        target: where it goes.
+        size: bytes that it has; the download ends there, whatever the server sends.
+        digest: its sha256, hexadecimal.
+
+    Returns:
+        `target`.
+
+    Raises:
+        Unreachable: no answer, no such file, or cut too often.
+        ValueError: another file than the expected one, or an address of another kind.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(refusal("url", "an address that begins with https:// or http://", url))
+    if target.is_file():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")
+    for attempt in range(_ATTEMPTS):
+        _receive(url, part, size, last=attempt == _ATTEMPTS - 1)
+        if part.stat().st_size >= size:
+            break
+        time.sleep(0.1 * 2**attempt)
+    received = part.stat().st_size
+    if received < size:
+        raise Unreachable(refusal("url", f"{size} bytes", url, f"Cut after {received} bytes."))
+    with open(part, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if received > size or found != digest:
+        part.unlink()
+        raise ValueError(refusal("url", f"the file with sha256 {digest[:16]}...", url))
+    os.replace(part, target)
+    files.sync_folder(target.parent)
+    return target
+
+
+def _receive(url: str, part: pathlib.Path, size: int, last: bool) -> None:
+    """Appends to `part` what is missing of a file, one byte too many at most."""
+    import requests
+
+    begin = part.stat().st_size if part.is_file() else 0
+    headers = {"Range": f"bytes={begin}-"} if begin else {}
+    try:
+        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+            if answer.status_code == 416:  # nothing lies behind `begin`
+                return
+            if answer.status_code not in (200, 206):
+                hint = f"The server says {answer.status_code} {answer.reason}."
+                raise Unreachable(refusal("url", "the address of a file", url, hint))
+            continued = answer.status_code == 206
+            with open(part, "ab" if continued else "wb") as file, _progress(url, size) as bar:
+                done = begin if continued else 0
+                bar.update(done)
+                for chunk in answer.iter_content(_CHUNK):
+                    file.write(chunk[: size + 1 - done])
+                    bar.update(len(chunk))
+                    done += len(chunk)
+                    if done > size:
+                        break
+                file.flush()
+                os.fsync(file.fileno())
+    except requests.RequestException as error:
+        if last or not part.is_file():
+            hint = "Is this computer offline? What the package holds, `zoo.list_pretrained()` says."
+            raise Unreachable(
+                refusal("url", f"an answer ({type(error).__name__})", url, hint)
+            ) from None
+
+
+def _progress(url: str, size: int) -> Any:
+    import tqdm
+
+    name = url.rpartition("/")[2]
+    quiet = not sys.stderr.isatty()
+    return tqdm.tqdm(total=size, unit="B", unit_scale=True, desc=name, disable=quiet, leave=False)

@@ -1,0 +1,176 @@
+"""From a run to a pretrained model: its archive and its registry entry.
+
+The weights are stored in half precision, so the model that will be loaded is not quite the one that
+was trained: it is measured again, and its headline metric must be that of the run's result.
+"""
+
+import hashlib
+import json
+import pathlib
+import tempfile
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo import cards, ledger, pictures, registry, serving, training
+from zoo.data.licences import licence
+from zoo.errors import refusal
+from zoo.metrics import names
+from zoo.pretrained import Entry, archives, weights
+from zoo.serving import manifest
+from zoo.training.run import FLAGS, IDENTITY
+
+if TYPE_CHECKING:
+    from zoo.model import GenerativeModel
+
+CARD, EVALUATION, PICTURE = "README.md", "evaluation.json", "samples.png"
+_OWN = ("run_dir", "data_dir", "init_from")  # flags that name directories of this computer
+_PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
+_COLUMNS, _POINTS = 10, 2_500  # of the picture
+_SHARE = 0.01  # of a value without a standard error
+_ERRORS = 0.5  # of a standard error
+
+
+def tolerance(metric: ledger.Metric, index: int) -> float:
+    """How far a published model's metric may lie from the value of its run.
+
+    Half the standard error of the value, which other test examples would change by more; without
+    one, 1 % of the value.
+
+    Args:
+        metric: of the run's result.
+        index: of the run among its values.
+    """
+    errors = metric.standard_errors
+    error = errors[index] if errors else None
+    return _ERRORS * error if error else _SHARE * abs(metric.values[index])
+
+
+def check(name: str, metric: ledger.Metric, index: int, measured: float) -> None:
+    """Refuses a model that does not measure what its result says.
+
+    Args:
+        name: of the metric.
+        metric: of the result.
+        index: of the run among its values.
+        measured: the model's own value.
+
+    Raises:
+        ValueError: they differ by more than `tolerance`.
+    """
+    value, most = metric.values[index], tolerance(metric, index)
+    if not abs(measured - value) <= most:
+        expected = f"a run that measures {name} {value:.6g} +- {most:.2g}, as its result says"
+        raise ValueError(refusal("run_dir", expected, round(measured, 6)))
+
+
+def publish(
+    run_dir: pathlib.Path,
+    name: str,
+    result: ledger.Entry,
+    seed: int,
+    evaluate: Callable[["GenerativeModel"], Mapping[str, Any]],
+    *,
+    halve: bool = True,
+    url: str | None = None,
+) -> tuple[Entry, bytes]:
+    """The registry entry of a first version, and the archive; equal runs give equal bytes.
+
+    Args:
+        run_dir: of the run.
+        name: of the pretrained model.
+        result: the entry of the ledger that the run belongs to.
+        seed: of the run, one of the result's.
+        evaluate: callable, model -> what evaluation.json holds of it.
+        halve: whether matrices and kernels are stored as float16.
+        url: where the archive will be, or None if it comes with the package.
+
+    Raises:
+        ValueError: a method from outside the zoo, a result without a headline metric, or one that
+            the run does not reach again.
+    """
+    method = training.read_identity(run_dir)["method"]
+    if method not in registry.list_methods():
+        raise ValueError(refusal("run_dir", "a run of a method of the zoo", method))
+    headline = names.headline(result.metrics)
+    if headline is None:
+        expected = f"a run whose result has one of {', '.join(names.HEADLINES)}"
+        raise ValueError(refusal("run_dir", expected, sorted(result.metrics)))
+    trained = training.restore(run_dir)
+    contents = {
+        FLAGS: _flags(run_dir),
+        IDENTITY: _json(training.read_identity(run_dir)),
+        weights.FILE: weights.pack(trained, halve),
+    }
+    with tempfile.TemporaryDirectory(prefix="zoo-") as temporary:
+        folder = pathlib.Path(temporary, "run")
+        folder.mkdir()
+        for member, content in contents.items():
+            (folder / member).write_bytes(content)
+        model = training.restore(folder)  # what will be loaded
+        evaluation = evaluate(model)
+        measured = evaluation["metrics"]
+        weight_count = weights.count(contents[weights.FILE])
+        published = cards.Published(result, seed, PICTURE, weight_count)
+        check(headline, result.metrics[headline], published.index, measured[headline]["value"])
+        exported = serving.export(model, pathlib.Path(temporary, name), data=result.dataset)
+        facts = manifest.read(exported)
+    card = cards.render(name, model, facts, result.dataset, measured, published)
+    contents |= {EVALUATION: _json(evaluation), PICTURE: _picture(model), CARD: card.encode()}
+    archive = archives.pack(contents)
+    entry = Entry(
+        name=name,
+        version=1,
+        description=description(method, result),
+        method=method,
+        data=result.dataset,
+        licence=licence(result.dataset).terms,
+        parameters=weight_count,
+        bytes=len(archive),
+        sha256=hashlib.sha256(archive).hexdigest(),
+        metric=(headline, measured[headline]["value"]),
+        versions=_versions(),
+        result=result.name,
+        url=url,
+    )
+    return entry, archive
+
+
+def description(method: str, result: ledger.Entry) -> str:
+    """A sentence on a model: what for, and of which data."""
+    use = registry.paragraph(method, "Use").rstrip(".") or registry.summary(method).rstrip(".")
+    variant = f" ({result.variant.replace('_', ' ')})" if result.variant else ""
+    return f"{use[:1].upper()}{use[1:]}; learned from {result.dataset}{variant}."
+
+
+def _flags(run_dir: pathlib.Path) -> bytes:
+    """The flags of the run without the directories of the computer that trained it."""
+    flags = training.read_flags(run_dir)
+    lines = [f"--{name}={text}\n" for name, text in flags.items() if name not in _OWN]
+    return "".join(lines).encode()
+
+
+def _picture(model: "GenerativeModel") -> bytes:
+    """40 samples, of a conditional model with the classes in columns; 2-D data as points."""
+    n = _POINTS if len(model.image_shape) == 1 else 40
+    y: np.ndarray | None = None
+    if model.num_attributes is not None:
+        y = np.zeros((n, model.num_attributes), np.float32)
+    elif model.conditional:
+        y = np.arange(n, dtype=np.int32) % min(_COLUMNS, model.num_classes or _COLUMNS)
+    x = np.asarray(model.sample(n, y=y, seed=0))
+    if len(model.image_shape) == 1:
+        return pictures.png(pictures.scatter_image({"samples": x}, pixels=600))
+    return pictures.png(pictures.image_grid(x, columns=_COLUMNS))
+
+
+def _versions() -> dict[str, str]:
+    import zoo
+
+    return {"zoo": zoo.__version__, **{name: metadata.version(name) for name in _PACKAGES}}
+
+
+def _json(content: Any) -> bytes:
+    return (json.dumps(content, indent=1) + "\n").encode()

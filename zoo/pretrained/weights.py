@@ -1,0 +1,130 @@
+"""The weights of a published run: those of its verbs, in half precision where that suffices."""
+
+import io
+import os
+import pathlib
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.errors import refusal
+
+if TYPE_CHECKING:
+    from zoo.model import GenerativeModel
+
+FILE = "weights.npz"
+STEP = "step"
+# Matrices and kernels may be halved; biases, gains and statistics are few and stay as they are.
+_HALVED_RANK = 2
+
+
+def pack(model: "GenerativeModel", halve: bool = True) -> bytes:
+    """An npz file of {role/number: array} of the networks that the verbs use, and of the step.
+
+    The weights are those of the verbs: moving averages where the model keeps them.
+
+    Args:
+        model: a GenerativeModel.
+        halve: whether matrices and kernels become float16, where no value leaves its range.
+    """
+    arrays = {STEP: np.asarray(int(model.step), np.int64)}
+    roles = roles_in_use(model)
+    with model.inference():
+        for role in roles:
+            for number, variable in enumerate(model.networks[role].variables):
+                array = np.asarray(variable.value)
+                arrays[f"{role}/{number:03d}"] = _halved(array) if halve else array
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def count(content: bytes) -> int:
+    """The number of weights in a file that `pack` made."""
+    with np.load(io.BytesIO(content)) as archive:
+        return sum(archive[name].size for name in archive.files if name != STEP)
+
+
+def roles_in_use(model: "GenerativeModel") -> list[str]:
+    """The networks that some verb of the model runs; the others only train it."""
+    from zoo.serving import signatures
+
+    owner: dict[int, str] = {}
+    for role, network in model.networks.items():
+        owner |= {id(variable.value): role for variable in network.variables}
+        with model.inference():  # the averages that stand in for them
+            owner |= {id(variable.value): role for variable in network.variables}
+    functions = signatures.trace(model, signatures.families(model)).values()
+    used = {owner.get(id(variable)) for f in functions for variable in f.graph.variables}
+    return [role for role in model.networks if role in used]
+
+
+def restore(model: "GenerativeModel", path: pathlib.Path) -> None:
+    """Assigns what `pack` wrote.
+
+    Networks that only train keep their first weights, and `model.untrained` names them.
+
+    Raises:
+        ValueError: weights of another model; nothing is assigned.
+    """
+    expected = {
+        f"{role}/{number:03d}": variable
+        for role, network in model.networks.items()
+        for number, variable in enumerate(network.variables)
+    }
+    arrays = _read(path, {name: tuple(v.shape) for name, v in expected.items()} | {STEP: ()})
+    roles = {name.partition("/")[0] for name in arrays} - {STEP}
+    for name in (STEP, *expected):
+        if (name == STEP or name.partition("/")[0] in roles) and name not in arrays:
+            raise ValueError(_refused(path, f"the array {name}, which this model has", "none"))
+    if not roles or not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError(_refused(path, "finite weights of at least one network", sorted(roles)))
+    for name in arrays.keys() - {STEP}:
+        expected[name].assign(arrays[name].astype(np.float32))
+    model.untrained = frozenset(model.networks) - roles
+    model.step.assign(int(arrays[STEP]))
+    model.restart_averages()
+
+
+def _read(path: pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """The arrays of a file whose names, kinds and shapes were compared before any was read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for item in archive.infolist():
+                name = item.filename.removesuffix(".npy")
+                if name not in shapes:
+                    raise ValueError(
+                        _refused(path, f"arrays of this model, as {min(shapes)}", name)
+                    )
+                with archive.open(item) as member:
+                    shape, _, dtype = _header(member)
+                if shape != shapes[name] or dtype.kind not in ("i" if name == STEP else "f"):
+                    known = f"{name} of shape {shapes[name]}"
+                    raise ValueError(_refused(path, known, f"{dtype} {shape}"))
+                if item.file_size > dtype.itemsize * int(np.prod(shape)) + 2**12:
+                    raise ValueError(_refused(path, f"{name} of its size", item.file_size))
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        what = " ".join(str(error).split())
+        raise ValueError(_refused(path, "the weights of a published run", what)) from None
+
+
+def _header(member: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(member)
+    if version != (1, 0):
+        raise ValueError(refusal(FILE, "arrays in version 1.0 of NumPy's format", version))
+    return np.lib.format.read_array_header_1_0(member, max_header_size=2**12)
+
+
+def _halved(array: np.ndarray) -> np.ndarray:
+    if array.ndim < _HALVED_RANK or array.dtype != np.float32:
+        return array
+    with np.errstate(over="ignore"):
+        half = array.astype(np.float16)
+    return half if np.isfinite(half).all() else array
+
+
+def _refused(path: str | os.PathLike, expected: str, received: Any) -> str:
+    return refusal(str(path), expected, received)
