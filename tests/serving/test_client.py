@@ -37,7 +37,9 @@ MODELS = {
 }
 
 
-@pytest.fixture(scope="module", params=["vectors", pytest.param("labelled", marks=pytest.mark.every)])
+@pytest.fixture(
+    scope="module", params=["vectors", pytest.param("labelled", marks=pytest.mark.every)]
+)
 def served(request, tmp_path_factory):
     """(the export in Python, the stand-in of a server)."""
     folder = tmp_path_factory.mktemp("exported") / request.param

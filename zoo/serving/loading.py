@@ -77,9 +77,14 @@ def _contradiction(facts: dict[str, Any]) -> str | None:
         needed = signatures.outputs(name, recipe and recipe["family"], facts["levels"])
         if not needed <= set(found[name]["outputs"]):
             return f"has signature {name!r} without the outputs {', '.join(sorted(needed))}"
-        logits = found[name]["outputs"].get("logits") if name == "classify" else None
-        if logits and logits["shape"][1:] != [model.num_classes]:
-            return f"has {model.num_classes} classes"
+        axes = {
+            **dict.fromkeys(signatures.DATA, model.image_shape),
+            "classify": [model.num_classes],
+        }
+        for output, described in found[name]["outputs"].items():
+            expected = tf.TensorShape([None, *axes.get(name, described["shape"][1:])])
+            if not expected.is_compatible_with(described["shape"]):
+                return f"has signature {name!r} with {output!r} of shape {described['shape']}"
     if model.code_classes is not None and model.code_classes > (model.code_dim or 0):
         return f"has {model.code_classes} classes of a code of {model.code_dim}"
     try:

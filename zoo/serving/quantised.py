@@ -92,9 +92,9 @@ def measured(
 def _inputs(specs: dict[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
     """{input: 16 rows}: x uniform in [0, 1), codes normal, seeds 0, 1, ..., labels 0."""
     random = np.random.default_rng(0)
-    drawn = {"x": random.random, "z": random.standard_normal}
+    drawn: dict[str, Any] = {"x": random.random, "z": random.standard_normal}
     rows = {name: [_ROWS, *spec.shape[1:]] for name, spec in specs.items()}
-    found = {
+    found: dict[str, np.ndarray] = {
         name: drawn[name](shape) if name in drawn else np.zeros(shape)
         for name, shape in rows.items()
     }

@@ -31,6 +31,7 @@ IMPLICIT, AUTOREGRESSIVE = "implicit", "autoregressive"
 # The output of the signatures that have one, under the same name in every export.
 _OUTPUT = {"sample": "x", "classify": "logits"}
 _OUTPUT |= dict.fromkeys(("log_prob", "decode_log_prob"), "log_prob")
+DATA = ("sample", "decode", "reconstruct", "redraw")  # all outputs of these are data
 
 
 def encoding(level: int = 1, part: str = "z") -> str:
@@ -185,7 +186,7 @@ def _bodies(model: Any) -> dict[str, Body]:
 
     def by_level(function: Callable[..., tf.Tensor]) -> Body:
         levels = range(1, model.levels + 1)
-        return data(lambda *inputs: {f"level_{k}": function(*inputs, level=k) for k in levels})
+        return lambda *inputs: {f"level_{k}": function(*inputs, level=k) for k in levels}
 
     def data(body: Body) -> Body:
         """Its outputs are data. TFP's `mean` may have lost the number of channels."""
@@ -195,23 +196,24 @@ def _bodies(model: Any) -> dict[str, Body]:
         }
 
     one: dict[str, Callable[..., tf.Tensor]] = {
+        "sample": model.sample_rows,
         "log_prob": model.log_prob_rows,
         "decode_log_prob": lambda x, z, *y: model.likelihood_of(z, *y).log_prob(x),
         "classify": model.classify_rows,
     }
-    return {
+    found: dict[str, Body] = {
         **{name: _named(_OUTPUT[name], function) for name, function in one.items()},
         **{
             name: functools.partial(model.encode_rows, **where)
             for name, where in _encodings(model).items()
         },
-        "sample": data(_named(_OUTPUT["sample"], model.sample_rows)),
         "read": model.read_rows,
-        "decode": data(model.decode_rows),
+        "decode": model.decode_rows,
         "decode_parameters": lambda z, *y: model.described(model.likelihood_of(z, *y))[1],
         "reconstruct": by_level(model.reconstruct_rows),
         "redraw": by_level(model.redraw_rows),
     }
+    return found | {name: data(found[name]) for name in DATA}
 
 
 def _named(output: str, function: Callable[..., tf.Tensor]) -> Body:
