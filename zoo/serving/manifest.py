@@ -70,7 +70,7 @@ _TYPES: dict[str, Any] = {
     "tflite": dict[str, float],
 }
 # No number is negative: {type: (of Python, the largest)}. Counts are of rows, classes, steps.
-_NUMBERS: dict[Any, tuple[type[int] | type[float], float]] = {
+_NUMBERS: dict[Any, tuple[Any, float]] = {
     int: (int, 2**31 - 1),
     Bytes: (int, 2**63 - 1),
     float: (float, sys.float_info.max),
@@ -152,9 +152,7 @@ def _misfits(value: Any, kind: Any, place: str) -> Iterator[str]:
         fits = isinstance(value, dict) and (fields is None or set(value) == set(fields))
     elif kind in _NUMBERS:
         number, most = _NUMBERS[kind]
-        fits = (
-            isinstance(value, number) and type(value) is number and 0 <= value <= most
-        )  # NaN is no number here
+        fits = type(value) is number and 0 <= value <= most  # NaN is no number here
     else:
         fits = kind is Any or type(value) is kind
     if not fits:
