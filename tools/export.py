@@ -1,7 +1,12 @@
 """Exports a run as a SavedModel that TensorFlow Serving and `zoo.load` read; prints its path.
 
-python tools/export.py --run_dir=runs/ali-digits
-python tools/export.py --model=ali-digits
+    python tools/export.py --run_dir=runs/ali-digits
+    python tools/export.py --model=ali-digits
+    python tools/export.py --run_dir=runs/ali-digits --version_labels=stable --served_base=/models
+
+Beside the export, in the folder that holds exports, it keeps the two files that a server of all of
+them is started with: models.config and batching.config. What models.config says of other models
+stays. BUILD.md has the server's command line.
 """
 
 import pathlib
@@ -11,28 +16,99 @@ import types
 import common
 
 from zoo import ledger, training
+from zoo.errors import refusal
 
 FLAGS = (
     *common.RUN_OR_MODEL,
     common.flag("export_dir", "str", None, "where versions are kept; exported/<run name> if None"),
     common.WHICH,
     common.ALLOW,
+    common.flag(
+        "quantise",
+        "str",
+        "none",
+        "bfloat16: weights take half the bytes; the manifest says what outputs lose",
+        choices=("none", "bfloat16"),
+    ),
+    common.flag("tflite", "bool", False, "write encoders and decoders as TFLite models, too"),
+    common.flag(
+        "batch_sizes",
+        "tuple",
+        None,
+        "rows of a batch that a server may make of requests, ascending, separated by commas; None"
+        " means those of batching.config, or 1,2,4,8,16,32",
+    ),
+    common.flag(
+        "serving_config",
+        "bool",
+        True,
+        "keep models.config and batching.config beside the export; this needs the extra serving,"
+        " without which they are left out",
+    ),
+    common.flag("version_labels", "tuple", (), "labels that this version gets in models.config"),
+    common.flag(
+        "served_base",
+        "str",
+        None,
+        "the folder that holds exports as the server sees it, for models.config; None means what"
+        " the file says, or the path here",
+    ),
 )
+# What asks for models.config, so that it is not left out in silence.
+_ASK = ("serving_config", "version_labels", "served_base")
 
 
 def run(flags: types.SimpleNamespace) -> None:
     """A run's checkpoint to the next version below the export directory."""
     run_dir = common.existing_run(flags)
     own = common.output_folder(flags, run_dir)
-    export_dir = flags.export_dir or pathlib.Path("exported", own.resolve().name)
+    export_dir = pathlib.Path(flags.export_dir or pathlib.Path("exported", own.resolve().name))
     evaluation = run_dir / "evaluation.json"
     metrics = ledger.read_evaluation(evaluation)["metrics"] if evaluation.is_file() else None
     common.load()
     from zoo import serving
+    from zoo.serving import config, warm_up
 
+    base = export_dir.absolute().parent
+    configured = flags.serving_config and (
+        config.available() or bool(flags.given.intersection(_ASK))
+    )
+    sizes = batch_sizes(flags.batch_sizes)
+    if configured:
+        check_config(flags, base)
+        sizes = sizes or config.batch_sizes(base)
+    elif flags.version_labels or flags.served_base:
+        raise ValueError(refusal("serving_config", "true with a label or a base", False))
+    sizes = warm_up.checked_sizes(sizes or warm_up.BATCH_SIZES)
     model = training.restore(run_dir, flags.which, flags.allow)
     name = public_name(common.recorded(run_dir, flags.allow).dataset)
-    print(serving.export(model, export_dir, data=name, metrics=metrics))
+    more = {"batch_sizes": sizes, "quantise": flags.quantise, "tflite": flags.tflite}
+    version = serving.export(model, export_dir, data=name, metrics=metrics, **more)
+    if configured:
+        config.add(version, flags.version_labels, flags.served_base)
+        if flags.batch_sizes or config.batch_sizes(base) is None:
+            config.write_batching(base, sizes)
+    print(version)
+
+
+def batch_sizes(texts: tuple[str, ...] | None) -> tuple[int, ...] | None:
+    """`--batch_sizes` as numbers, or None where it is not given."""
+    if texts is None:
+        return None
+    if not all(text.isascii() and text.isdecimal() and len(text) < 10 for text in texts):
+        raise ValueError(refusal("batch_sizes", "ints, separated by commas", texts))
+    return tuple(map(int, texts))
+
+
+def check_config(flags: types.SimpleNamespace, base: pathlib.Path) -> None:
+    """Refuses what `models.config` could not say, before any work."""
+    from zoo.serving import config
+
+    config.check_labels(flags.version_labels)
+    if not config.available():
+        expected = "false, or the extra serving installed: pip install 'generative-zoo[serving]'"
+        raise ValueError(refusal("serving_config", expected, True))
+    config.read(base)
 
 
 def public_name(dataset: str) -> str:

@@ -27,6 +27,13 @@ def test_rows_depend_on_their_own_inputs_alone(model, served):
             helpers.assert_close(part[output], value.numpy()[order], 1e-4, f"{name}/{output}")
 
 
+def test_outputs_have_known_shapes_but_for_the_rows(served):
+    for name, facts in served.manifest["signatures"].items():
+        for output, described in facts["outputs"].items():
+            rows, *axes = described["shape"]
+            assert rows is None and None not in axes, f"{name}/{output}"
+
+
 @pytest.mark.costly
 def test_cpp_loader_gives_the_outputs_of_keras(model, served, tmp_path):
     fed = cases.inputs(model)

@@ -7,6 +7,7 @@ each under the name of its tensor in the graph, and `fetch:<output>`: the name o
 ANSWER shall hold as `<output>`.
 """
 
+import contextlib
 import ctypes
 import importlib.util
 import pathlib
@@ -30,13 +31,15 @@ def _libraries():
 
 
 class Session:
-    """A loaded SavedModel."""
+    """A loaded SavedModel. Threads may run it at the same time, as a server's do."""
 
     def __init__(self, directory):
         self._libraries = _libraries()
         pointer, size = ctypes.c_void_p, ctypes.c_size_t
-        new_status = self._function("TF_NewStatus", pointer)
-        self._status = new_status()
+        self._new_status = self._function("TF_NewStatus", pointer)
+        self._delete_status = self._function("TF_DeleteStatus", None, pointer)
+        self._code = self._function("TF_GetCode", ctypes.c_int, pointer)
+        self._message = self._function("TF_Message", ctypes.c_char_p, pointer)
         self._graph = self._function("TF_NewGraph", pointer)()
         options = self._function("TF_NewSessionOptions", pointer)()
         load = self._function(
@@ -45,8 +48,8 @@ class Session:
         )  # fmt: skip
         tags = (ctypes.c_char_p * 1)(b"serve")
         path = str(directory).encode()
-        self._session = load(options, None, path, tags, 1, self._graph, None, self._status)
-        self._check()
+        with self._status() as status:
+            self._session = load(options, None, path, tags, 1, self._graph, None, status)
         self._operation = self._function(
             "TF_GraphOperationByName", pointer, pointer, ctypes.c_char_p
         )
@@ -58,6 +61,7 @@ class Session:
             ctypes.c_int,
             size,
         )
+        self._delete = self._function("TF_DeleteTensor", None, pointer)
         self._data = self._function("TF_TensorData", pointer, pointer)
         self._type = self._function("TF_TensorType", ctypes.c_int, pointer)
         self._rank = self._function("TF_NumDims", ctypes.c_int, pointer)
@@ -75,23 +79,14 @@ class Session:
         values = (ctypes.c_void_p * len(feeds))(*map(self._tensor, feeds.values()))
         outputs = (_Output * len(fetches))(*map(self._output, fetches))
         results = (ctypes.c_void_p * len(fetches))()
-        sizes = len(feeds), len(fetches)
-        self._run(
-            self._session,
-            None,
-            inputs,
-            values,
-            sizes[0],
-            outputs,
-            results,
-            sizes[1],
-            None,
-            0,
-            None,
-            self._status,
-        )
-        self._check()
-        return [self._array(result) for result in results]
+        fed, fetched = (inputs, values, len(feeds)), (outputs, results, len(fetches))
+        try:
+            with self._status() as status:
+                self._run(self._session, None, *fed, *fetched, None, 0, None, status)
+            return [self._array(result) for result in results]
+        finally:
+            for tensor in (*values, *filter(None, results)):
+                self._delete(tensor)
 
     def _function(self, name, result, *arguments):
         for library in self._libraries:
@@ -101,10 +96,16 @@ class Session:
                 return function
         raise AttributeError(name)
 
-    def _check(self):
-        if self._function("TF_GetCode", ctypes.c_int, ctypes.c_void_p)(self._status):
-            message = self._function("TF_Message", ctypes.c_char_p, ctypes.c_void_p)(self._status)
-            raise RuntimeError(message.decode())
+    @contextlib.contextmanager
+    def _status(self):
+        """A status of the block's own; raises what it says at the end."""
+        status = self._new_status()
+        try:
+            yield status
+            if self._code(status):
+                raise RuntimeError(self._message(status).decode())
+        finally:
+            self._delete_status(status)
 
     def _output(self, name):
         operation, _, index = name.partition(":")

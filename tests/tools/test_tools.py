@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -101,7 +102,12 @@ def test_the_export_is_a_model_with_the_verbs(trained, run_tool, tmp_path, capsy
     flags = (f"--run_dir={trained}", ALLOW, f"--export_dir={out}")
     done = run_tool("export.py", *flags)
     assert done.returncode == 0, done.stderr
-    assert call(export, *flags) == 0
+    served = ("--version_labels=stable", "--served_base=/models", "--batch_sizes=1,2")
+    assert call(export, *flags, *served, "--quantise=bfloat16") == 0
+    config = (tmp_path / "models.config").read_text()
+    assert 'base_path: "/models/exported"' in config and 'key: "stable"' in config
+    batching = (tmp_path / "batching.config").read_text()
+    assert re.findall(r"^allowed_batch_sizes: (\d+)", batching, re.M) == ["1", "2"]
     for version, printed in ((1, done.stdout), (2, capsys.readouterr().out)):
         assert printed == f"{out / str(version)}\n"
         assert (out / str(version) / "saved_model.pb").is_file()

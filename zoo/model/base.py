@@ -1,5 +1,6 @@
 """The base of every method: what it defines, its networks, and what Keras wants of a model."""
 
+import inspect
 import os
 import pathlib
 from collections.abc import Sequence
@@ -383,11 +384,30 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         self.train_function = staged
         return staged
 
-    def export(self, export_dir: str | os.PathLike, version: int | None = None) -> pathlib.Path:
-        """Writes a versioned SavedModel, as `zoo.export` does, and returns its path."""
+    def export(
+        self,
+        export_dir: str | os.PathLike,
+        version: int | None = None,
+        *,
+        verbose: bool | None = None,
+        **options: Any,
+    ) -> pathlib.Path:
+        """Writes a versioned SavedModel, as `zoo.export` does, and returns its path.
+
+        Args:
+            export_dir, version, **options: see `zoo.export`.
+            verbose: whether the path is printed, as of `keras.Model.export`.
+        """
         from zoo import serving  # the room imports this module
 
-        return serving.export(self, export_dir, version)
+        known = inspect.signature(serving.export).parameters
+        for name in options:
+            if name not in known:
+                raise TypeError(refusal(name, "an argument of zoo.export", options[name]))
+        path = serving.export(self, export_dir, version, **options)
+        if verbose:
+            print(f"Saved artifact at {str(path)!r}.")
+        return path
 
 
 def _image_shape(shape: Sequence[Any]) -> tuple[int, ...]:

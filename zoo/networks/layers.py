@@ -182,7 +182,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         maps = kernel.shape[2] * stride**2
         shape = tf.concat([tf.shape(inputs)[:3], [maps]], axis=0)
         blocks = tf.nn.conv2d_transpose(inputs, blocked(kernel, stride), shape, 1, "SAME")
-        blocks = tf.ensure_shape(blocks, (*inputs.shape[:3], maps))
+        blocks.set_shape((*inputs.shape[:3], maps))  # no operation, which TFLite would lack
         return self._biased(from_blocks(blocks, stride))
 
     def _biased(self, outputs: tf.Tensor) -> tf.Tensor:

@@ -8,8 +8,10 @@ import io
 import os
 import pathlib
 import stat
+from typing import Annotated
 
-_MOST = 100  # files of a version; an export has 7
+Bytes = Annotated[int, "bytes"]  # of a file: no count, so it may be larger
+_MOST = 100  # files of a version; an export has 7, and some of TFLite
 
 
 def versions(export_dir: str | os.PathLike) -> dict[int, pathlib.Path]:

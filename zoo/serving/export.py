@@ -4,24 +4,36 @@ The SavedModel is a plain `tf.Module` with the signatures of `zoo.serving.signat
 needs neither Keras nor the method's code.
 """
 
+import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 import zoo
 from zoo import cards, checks, files
 from zoo.errors import refusal
-from zoo.serving import manifest, signatures, warm_up
+from zoo.serving import lite, manifest, quantised, signatures, warm_up
 from zoo.serving.directory import versions
 from zoo.serving.scan import scan
 from zoo.serving.staging import staging
 from zoo.verbs import FACTS
 
 CARD = "model_card.md"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Wishes:
+    """What an export shall hold beside the model; see `export`."""
+
+    data: str | None
+    metrics: dict[str, Any] | None
+    batch_sizes: tuple[int, ...]
+    quantise: str
+    tflite: bool
 
 
 def export(
@@ -31,6 +43,9 @@ def export(
     *,
     data: str | None = None,
     metrics: dict[str, Any] | None = None,
+    batch_sizes: Sequence[int] = warm_up.BATCH_SIZES,
+    quantise: str = "none",
+    tflite: bool = False,
 ) -> pathlib.Path:
     """Writes a model as a new version below `export_dir`, beside the older ones, in one rename.
 
@@ -43,13 +58,19 @@ def export(
         version: int >= 1 that does not exist yet; None takes the next one.
         data: name of the data set that the model was trained on, for the model card.
         metrics: what `zoo.metrics.evaluate` returned, for the model card.
+        batch_sizes: ascending ints, which a server may make of requests: it is warmed up for each.
+        quantise: "bfloat16" stores kernels in half the bytes; arithmetic stays in float32. What
+            outputs lose is measured, and stated in the manifest as `quantised`. Or "none".
+        tflite: whether to write TFLite models too, `tflite/<signature>.tflite`, of the encoders
+            and decoders that are one pass through a network. They keep their weights in float32.
 
     Returns:
         pathlib.Path of the version directory.
 
     Raises:
-        ValueError: the version exists or is below 1.
-        TypeError: `version` is not an int, or the model is none of the zoo's.
+        ValueError: the version exists or is below 1; `tflite` of a model that TFLite cannot run;
+            another argument is out of its bounds.
+        TypeError: an argument of another type, or the model is none of the zoo's.
         NotADirectoryError: `export_dir` (or a parent) is a file.
     """
     if not hasattr(model, "capabilities"):
@@ -57,12 +78,16 @@ def export(
     export_dir = pathlib.Path(os.path.abspath(export_dir))
     version = checks.whole(version, "version", optional=True)
     _check_new(version, export_dir)
+    wishes = _Wishes(data, metrics, warm_up.checked_sizes(batch_sizes), quantise, tflite)
+    quantised.check(quantise)
+    if tflite:
+        lite.check(model)
     try:
         export_dir.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise NotADirectoryError(refusal("export_dir", "a directory", str(export_dir))) from None
     with staging(export_dir) as folder:
-        _write(model, folder, export_dir.name, data, metrics)
+        _write(model, folder, export_dir.name, wishes)
         folder.chmod(0o755)  # it was made private
         files.sync_tree(folder)  # the rename cannot come before its contents
         return _publish(folder, export_dir, version)
@@ -75,11 +100,14 @@ def _check_new(version: int | None, export_dir: pathlib.Path) -> None:
         raise ValueError(refusal("version", f"one that is not in {export_dir} yet", version))
 
 
-def _write(
-    model: Any, directory: pathlib.Path, name: str, data: str | None, metrics: dict[str, Any] | None
-) -> None:
+def _write(model: Any, directory: pathlib.Path, name: str, wishes: _Wishes) -> None:
     families = signatures.families(model)
-    module, functions = tf.Module(), signatures.trace(model, families)
+    functions, losses = signatures.trace(model, families), None
+    if wishes.quantise != "none":
+        exact, weights = functions, quantised.Stored(model, functions.values())
+        functions = signatures.trace(model, families, weights.read)
+        losses = quantised.measured(functions, exact, signatures.specs(model))
+    module = tf.Module()
     found = {id(v): v for function in functions.values() for v in function.graph.variables}
     module.variables_in_use = sorted(found.values(), key=lambda variable: variable.name)
     tf.saved_model.save(
@@ -99,9 +127,12 @@ def _write(
         },
         "versions": _library_versions(),
         "warm_up": warm_up.FILE_NAME,
+        "batch_sizes": list(wishes.batch_sizes),
+        "quantised": losses,
+        "tflite": lite.write(model, directory, families) if wishes.tflite else {},
     }
-    warm_up.write(directory, name, ((verb, _example(shapes[verb]["inputs"])) for verb in functions))
-    text = cards.render(name, model, facts, data, metrics)
+    warm_up.write(directory, name, shapes, wishes.batch_sizes)
+    text = cards.render(name, model, facts, wishes.data, wishes.metrics)
     (directory / CARD).write_text(text, encoding="utf-8")
     manifest.write(directory, facts)
 
@@ -109,11 +140,6 @@ def _write(
 def _plain(fact: Any) -> Any:
     """A fact as JSON holds it: sets become sorted lists."""
     return sorted(fact) if isinstance(fact, frozenset) else fact
-
-
-def _example(inputs: dict[str, dict[str, Any]]) -> dict[str, np.ndarray]:
-    """One row of each input: zeros, which are valid images, codes, labels, and seeds."""
-    return {name: np.zeros([1, *spec["shape"][1:]], spec["dtype"]) for name, spec in inputs.items()}
 
 
 def _library_versions() -> dict[str, str]:

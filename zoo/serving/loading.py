@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from zoo.distributions.families import FAMILIES
-from zoo.serving import signatures
+from zoo.serving import signatures, warm_up
 from zoo.serving.directory import damaged
 from zoo.serving.scan import scan
 
@@ -64,17 +64,33 @@ def _contradiction(facts: dict[str, Any]) -> str | None:
         return f"has {facts['levels']} levels"
     family = recipes.get("decode", {}).get("family")
     parameters = {known.name: set(known.parameters) for known in FAMILIES}
-    for name, fed in signatures.inputs(types.SimpleNamespace(**facts), family).items():
+    model = types.SimpleNamespace(**facts)
+    specs = signatures.described(signatures.specs(model))
+    for name, fed in signatures.inputs(model, family).items():
         if name not in found:
             return f"has no signature {name!r}, which its verbs need"
-        if set(found[name]["inputs"]) != set(fed):
-            return f"has signature {name!r} with other inputs than {', '.join(fed)}"
+        if found[name]["inputs"] != {each: specs[each] for each in fed}:
+            return f"has signature {name!r} with other inputs than its {', '.join(fed)}"
         recipe = recipes.get(name)
         if recipe is None and signatures.is_distribution(name):
             return f"has no distribution {name!r}, which its verbs need"
         needed = signatures.outputs(name, recipe and recipe["family"], facts["levels"])
         if not needed <= set(found[name]["outputs"]):
             return f"has signature {name!r} without the outputs {', '.join(sorted(needed))}"
+        axes = {
+            **dict.fromkeys(signatures.DATA, model.image_shape),
+            "classify": [model.num_classes],
+        }
+        for output, described in found[name]["outputs"].items():
+            expected = tf.TensorShape([None, *axes.get(name, described["shape"][1:])])
+            if not expected.is_compatible_with(described["shape"]):
+                return f"has signature {name!r} with {output!r} of shape {described['shape']}"
+    if model.code_classes is not None and model.code_classes > (model.code_dim or 0):
+        return f"has {model.code_classes} classes of a code of {model.code_dim}"
+    try:
+        warm_up.checked_sizes(model.batch_sizes)
+    except ValueError:
+        return f"has batches of {model.batch_sizes}"
     for name, recipe in recipes.items():
         if recipe["family"] not in parameters or recipe["signature"] not in found:
             return f"has an unknown distribution {name!r}"

@@ -10,13 +10,15 @@ import json
 import os
 import pathlib
 import re
+import sys
 import types
 import typing
 from collections.abc import Iterator
 from typing import Any, TypedDict
 
 from zoo.errors import refusal
-from zoo.serving.directory import content, damaged, names, opened
+from zoo.serving.directory import Bytes, content, damaged, names, opened
+from zoo.serving.quantised import Quantised
 from zoo.verbs import Verbs
 
 FILE_NAME = "zoo_manifest.json"
@@ -25,7 +27,7 @@ _MOST = 2**24  # bytes of a manifest, which has some thousands
 # What the exporter writes. TensorFlow would read other files too, such as saved_model.pbtxt.
 _FILES = re.compile(
     r"saved_model\.pb|fingerprint\.pb|model_card\.md|assets\.extra/tf_serving_warmup_requests"
-    r"|variables/variables\.(index|data-\d{5}-of-\d{5})"
+    r"|variables/variables\.(index|data-\d{5}-of-\d{5})|tflite/[a-z_0-9]+\.tflite"
 )
 
 
@@ -46,7 +48,7 @@ class _Recipe(TypedDict):
 
 
 class _File(TypedDict):
-    bytes: int
+    bytes: Bytes
     sha256: str
 
 
@@ -63,7 +65,18 @@ _TYPES: dict[str, Any] = {
     "versions": dict[str, str],
     "warm_up": str,
     "files": dict[str, _File],
+    "batch_sizes": list[int],
+    "quantised": Quantised | None,
+    "tflite": dict[str, float],
 }
+# No number is negative: {type: (of Python, the largest)}. Counts are of rows, classes, steps.
+_NUMBERS: dict[Any, tuple[Any, float]] = {
+    int: (int, 2**31 - 1),
+    Bytes: (int, 2**63 - 1),
+    float: (float, sys.float_info.max),
+}
+# Of exports that were made before they had these keys.
+_BEFORE: dict[str, Any] = {"batch_sizes": [1], "quantised": None, "tflite": {}}
 
 
 def write(directory: str | os.PathLike, manifest: dict[str, Any]) -> None:
@@ -96,12 +109,14 @@ def read(directory: str | os.PathLike) -> dict[str, Any]:
     if manifest.get("format") != FORMAT:
         expected, hint = f"{FORMAT} in {path}", "Export the model again."
         raise ValueError(refusal("format", expected, manifest.get("format"), hint))
+    manifest = {**_BEFORE, **manifest}
     missing = [key for key in _TYPES if key not in manifest]
     if missing:
         raise damaged(directory, f"{FILE_NAME} lacks {', '.join(missing)}")
     for key, kind in _TYPES.items():
         for place in _misfits(manifest[key], kind, key):
-            raise damaged(directory, f"{place!r} of {FILE_NAME} is of a wrong type")
+            trouble = f"{place!r} of {FILE_NAME} is of a wrong type, or out of range"
+            raise damaged(directory, trouble)
     _check_files(directory, manifest["files"])
     return manifest
 
@@ -123,7 +138,10 @@ def _check_files(directory: str | os.PathLike, listed: dict[str, Any]) -> None:
 
 
 def _misfits(value: Any, kind: Any, place: str) -> Iterator[str]:
-    """The places where what JSON gave is not of a type: a class, union, list, dict or TypedDict."""
+    """The places where what JSON gave is not of a type: a class, union, list, dict or TypedDict.
+
+    Nor is a number that is negative, or larger than any of its kind.
+    """
     origin, items = typing.get_origin(kind), typing.get_args(kind)
     fields = kind.__annotations__ if typing.is_typeddict(kind) else None
     if origin is types.UnionType:
@@ -132,6 +150,9 @@ def _misfits(value: Any, kind: Any, place: str) -> Iterator[str]:
         fits = isinstance(value, list)
     elif fields is not None or origin is dict:
         fits = isinstance(value, dict) and (fields is None or set(value) == set(fields))
+    elif kind in _NUMBERS:
+        number, most = _NUMBERS[kind]
+        fits = type(value) is number and 0 <= value <= most  # NaN is no number here
     else:
         fits = kind is Any or type(value) is kind
     if not fits:

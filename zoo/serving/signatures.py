@@ -13,8 +13,9 @@ fed, as a server knows no optional ones: seeds always, and labels `y`, which com
 model is conditional.
 """
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -23,12 +24,14 @@ from zoo.distributions import pixels
 
 Outputs = dict[str, tf.Tensor]
 Body = Callable[..., Outputs]
+Weights = Callable[[], contextlib.AbstractContextManager]
 
 # Families without parameters: known by samples alone, or by samples and scores.
 IMPLICIT, AUTOREGRESSIVE = "implicit", "autoregressive"
 # The output of the signatures that have one, under the same name in every export.
 _OUTPUT = {"sample": "x", "classify": "logits"}
 _OUTPUT |= dict.fromkeys(("log_prob", "decode_log_prob"), "log_prob")
+DATA = ("sample", "decode", "reconstruct", "redraw")  # all outputs of these are data
 
 
 def encoding(level: int = 1, part: str = "z") -> str:
@@ -41,7 +44,7 @@ def encoding(level: int = 1, part: str = "z") -> str:
 def families(model: Any) -> dict[str, str]:
     """{signature: family of the distribution that it encodes or decodes}."""
     blank = {
-        name: tf.zeros([1, *spec.shape[1:]], spec.dtype) for name, spec in _specs(model).items()
+        name: tf.zeros([1, *spec.shape[1:]], spec.dtype) for name, spec in specs(model).items()
     }
     y, found = blank.get("y"), {}
     if "encode" in model.capabilities:
@@ -102,20 +105,56 @@ def outputs(name: str, family: str | None, levels: int) -> set[str]:
     return {_OUTPUT[name]} if name in _OUTPUT else set()
 
 
-def trace(model: Any, families: dict[str, str]) -> dict[str, Any]:
-    """{signature: ConcreteFunction} of all that the model can do; `families` are its own."""
-    specs, bodies = _specs(model), _bodies(model)
+def trace(
+    model: Any, families: dict[str, str], weights: Weights = contextlib.nullcontext
+) -> dict[str, Any]:
+    """{signature: ConcreteFunction} of all that the model can do.
+
+    All axes of their outputs but the first, the rows, are known.
+
+    Args:
+        model: a GenerativeModel.
+        families: what `families` says of it.
+        weights: makes the context in which each function is traced, such as one in which the
+            model's weights are others.
+    """
+    fed_by, bodies = specs(model), _bodies(model)
     return {
-        name: _traced(bodies[name], [specs[each] for each in fed])
+        name: _traced(bodies[name], [fed_by[each] for each in fed], weights)
         for name, fed in inputs(model, families.get("decode")).items()
     }
+
+
+def seedless(
+    model: Any,
+    families: dict[str, str],
+    names: Iterable[str],
+    weights: Weights = contextlib.nullcontext,
+) -> dict[str, Any]:
+    """{signature: ConcreteFunction} of some that draw nothing, without their input `seed`.
+
+    Args:
+        model, families, weights: see `trace`.
+        names: of the signatures.
+    """
+
+    def without(body: Body) -> Body:
+        return lambda rows, *labels: body(rows, tf.zeros(tf.shape(rows)[:1], tf.int64), *labels)
+
+    fed_by, bodies, found = specs(model), _bodies(model), {}
+    for name in names:
+        fed = inputs(model, families.get("decode"))[name]
+        body = without(bodies[name]) if "seed" in fed else bodies[name]
+        taken = [fed_by[each] for each in fed if each != "seed"]
+        found[name] = _function(body, taken, weights)
+    return found
 
 
 def shapes(function: Any) -> dict[str, dict[str, Any]]:
     """{"inputs" | "outputs": {name: {"dtype", "shape"}}} of a signature, traced or loaded."""
     positional, named = function.structured_input_signature
     inputs = {spec.name: spec for spec in positional} | named
-    return {"inputs": _facts(inputs), "outputs": _facts(function.structured_outputs)}
+    return {"inputs": described(inputs), "outputs": described(function.structured_outputs)}
 
 
 def recipe(name: str, family: str, shapes: dict[str, Any]) -> dict[str, Any]:
@@ -149,13 +188,20 @@ def _bodies(model: Any) -> dict[str, Body]:
         levels = range(1, model.levels + 1)
         return lambda *inputs: {f"level_{k}": function(*inputs, level=k) for k in levels}
 
+    def data(body: Body) -> Body:
+        """Its outputs are data. TFP's `mean` may have lost the number of channels."""
+        shape = [None, *model.image_shape]
+        return lambda *inputs: {
+            name: tf.ensure_shape(value, shape) for name, value in body(*inputs).items()
+        }
+
     one: dict[str, Callable[..., tf.Tensor]] = {
         "sample": model.sample_rows,
         "log_prob": model.log_prob_rows,
         "decode_log_prob": lambda x, z, *y: model.likelihood_of(z, *y).log_prob(x),
         "classify": model.classify_rows,
     }
-    return {
+    found: dict[str, Body] = {
         **{name: _named(_OUTPUT[name], function) for name, function in one.items()},
         **{
             name: functools.partial(model.encode_rows, **where)
@@ -167,13 +213,14 @@ def _bodies(model: Any) -> dict[str, Body]:
         "reconstruct": by_level(model.reconstruct_rows),
         "redraw": by_level(model.redraw_rows),
     }
+    return found | {name: data(found[name]) for name in DATA}
 
 
 def _named(output: str, function: Callable[..., tf.Tensor]) -> Body:
     return lambda *inputs: {output: function(*inputs)}
 
 
-def _specs(model: Any) -> dict[str, tf.TensorSpec]:
+def specs(model: Any) -> dict[str, tf.TensorSpec]:
     """{input: TensorSpec} of all inputs that signatures may have."""
     found = {
         "x": tf.TensorSpec([None, *model.image_shape], tf.float32, "x"),
@@ -188,18 +235,34 @@ def _specs(model: Any) -> dict[str, tf.TensorSpec]:
     return found
 
 
-def _traced(body: Callable[..., Outputs], specs: list[tf.TensorSpec]) -> Any:
+def _traced(body: Body, specs: list[tf.TensorSpec], weights: Weights) -> Any:
+    """The ConcreteFunction of a body, with all axes of its outputs known but the rows."""
+    function = _function(body, specs, weights)
+    if all(value.shape[1:].is_fully_defined() for value in function.structured_outputs.values()):
+        return function
+    # What an operation does not say of any number of rows, it says of one.
+    one = [tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, spec.name) for spec in specs]
+    axes = {k: v.shape[1:] for k, v in _function(body, one, weights).structured_outputs.items()}
+
+    def known(*inputs: tf.Tensor) -> Outputs:
+        return {k: tf.ensure_shape(v, [None, *axes[k]]) for k, v in body(*inputs).items()}
+
+    return _function(known, specs, weights)
+
+
+def _function(body: Body, specs: list[tf.TensorSpec], weights: Weights) -> Any:
     """The ConcreteFunction of a body that returns {name: tensor}."""
 
     # No jit_compile: TensorFlow Serving on a CPU has no XLA to run it with.
     @tf.function(input_signature=specs, autograph=False)
     def signature(*inputs: tf.Tensor) -> Outputs:
-        with pixels.without_xla():
+        with pixels.without_xla(), weights():
             outputs = body(*inputs)
         return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
 
     return signature.get_concrete_function()
 
 
-def _facts(tensors: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def described(tensors: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """{name: {"dtype", "shape"}} of tensors, or of their specifications."""
     return {k: {"dtype": t.dtype.name, "shape": t.shape.as_list()} for k, t in tensors.items()}

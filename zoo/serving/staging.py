@@ -24,13 +24,13 @@ def staging(export_dir: pathlib.Path) -> Iterator[pathlib.Path]:
     nobody's folder is, as its owner may live.
     """
     for left in export_dir.glob(f"{_PREFIX}*"):
-        with _locked(left, wait=False) as free:
+        with locked(left, wait=False) as free:
             if free:
                 shutil.rmtree(left, ignore_errors=True)
     while True:
         folder = pathlib.Path(tempfile.mkdtemp(prefix=_PREFIX, dir=export_dir))
         try:
-            with _locked(folder, wait=True):
+            with locked(folder, wait=True):
                 if folder.is_dir():  # no export took it, before it was locked, for an ownerless one
                     yield folder
                     return
@@ -39,7 +39,7 @@ def staging(export_dir: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def _locked(folder: pathlib.Path, wait: bool) -> Iterator[bool]:
+def locked(folder: pathlib.Path, *, wait: bool) -> Iterator[bool]:
     """Whether this process has the folder's lock, which it keeps during the block."""
     with contextlib.ExitStack() as stack:
         try:
@@ -47,7 +47,7 @@ def _locked(folder: pathlib.Path, wait: bool) -> Iterator[bool]:
             stack.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:  # gone, another user's, locked by its owner, or no locks here
-            locked = False
+            mine = False
         else:
-            locked = True
-        yield locked
+            mine = True
+        yield mine

@@ -83,6 +83,38 @@ for name, recipe in {
         f"distributions_{name}",
         lambda facts, recipe=recipe: facts["distributions"]["decode"].update(recipe),
     )
+NAN, HUGE = float("nan"), 1e308
+for name, change in {
+    **{
+        f"{key}_{word}": {key: value}
+        for key in ("step", "latent_dim", "code_dim", "levels", "code_classes", "num_classes")
+        for word, value in {"below": -5, "above": 2**31, "huge": HUGE, "nan": NAN}.items()
+    },
+    "an_infinite_step": {"step": float("inf")},
+    "another_width_of_the_code": {"code_dim": 3},
+    "more_classes_than_code": {"code_classes": 3},
+    "another_shape_of_data": {"image_shape": [3]},
+    "no_batch_sizes": {"batch_sizes": []},
+    "batches_of_nothing": {"batch_sizes": [0]},
+    "batches_below": {"batch_sizes": [-5]},
+    "batches_above": {"batch_sizes": [10**9]},
+    "batches_of_nan": {"batch_sizes": [NAN]},
+    "batches_of_huge": {"batch_sizes": [HUGE]},
+    "batches_that_descend": {"batch_sizes": [2, 1]},
+    "a_tflite_of_nan": {"tflite": {"encode": NAN}},
+    "a_tflite_below": {"tflite": {"encode": -1.0}},
+    "quantised_to_nothing": {"quantised": {}},
+    "quantised_below": {
+        "quantised": {
+            "dtype": "bfloat16",
+            "bytes": -1,
+            "float32_bytes": 1,
+            "largest_differences": {},
+        }
+    },
+}.items():
+    changed(f"numbers_{name}", lambda facts, change=change: facts.update(change))
+changed("a_file_of_less_than_nothing", lambda f: f["files"]["model_card.md"].update(bytes=-1))
 changed("a_file_above", lambda facts: facts["files"].update({"../x": {"bytes": 0, "sha256": ""}}))
 changed("an_absolute_file", lambda f: f["files"].update({"/dev/zero": {"bytes": 0, "sha256": ""}}))
 changed("a_sum_of_another_type", lambda f: f["files"].update({"saved_model.pb": "0" * 64}))

@@ -1,0 +1,148 @@
+"""tools/serve_client.py: what its requests hold, fed to the loader of the server, is right."""
+
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+from tests import helpers, small
+from tests.serving import server
+
+sys.path.insert(0, str(helpers.ROOT / "tools"))
+import command_line
+import serve_client
+
+pytest.importorskip("tensorflow_serving", reason="extra `serving`")
+
+
+class Labelled(small.Bound):
+    """A conditional model: the label moves the logits."""
+
+    LABELS = ("num_classes",)
+    DENSITY = None
+
+    def posterior(self, x, y):
+        return super().posterior(x)
+
+    def likelihood(self, z, y):
+        shift = tf.cast(y, tf.float32)[:, None, None, None]
+        return zoo.distributions.bernoulli(self.apply("decoder", z) - shift)
+
+
+MODELS = {
+    "vectors": lambda: small.make(small.Bound),
+    "labelled": lambda: Labelled(image_shape=(4, 4, 1), latent_dim=2, num_classes=3),
+}
+
+
+@pytest.fixture(
+    scope="module", params=["vectors", pytest.param("labelled", marks=pytest.mark.every)]
+)
+def served(request, tmp_path_factory):
+    """(the export in Python, the stand-in of a server)."""
+    folder = tmp_path_factory.mktemp("exported") / request.param
+    version = zoo.export(MODELS[request.param](), folder)
+    return zoo.load(version), server.Server(version)
+
+
+def filled(served, signature, rows=3):
+    """Inputs of a signature that are not all alike."""
+    random, found = np.random.default_rng(4), {}
+    for name, spec in served.manifest["signatures"][signature]["inputs"].items():
+        value = random.random((rows, *spec["shape"][1:])) * (1 if name in "xz" else 3)
+        found[name] = value.astype(spec["dtype"])
+    return found
+
+
+def test_requests_of_every_signature_hold_what_the_signature_takes(served):
+    model, stand_in = served
+    assert set(model.manifest["signatures"]) | {"serving_default"} == set(stand_in.signatures)
+    for signature in model.manifest["signatures"]:
+        inputs = filled(model, signature)
+        expected = model._module.signatures[signature](
+            **{name: tf.constant(value) for name, value in inputs.items()}
+        )
+        body = serve_client.rest_body(signature, inputs)
+        found = stand_in.answer_rest(serve_client.rest_path(stand_in.name), body)["outputs"]
+        found = found if isinstance(found, dict) else {next(iter(expected)): found}
+        helpers.assert_close(found, dict(expected), 1e-5, signature)
+        request = serve_client.grpc_request(signature, inputs, stand_in.name)
+        answer = stand_in.answer_grpc(type(request).FromString(request.SerializeToString()))
+        found = {name: tf.make_ndarray(value) for name, value in answer.outputs.items()}
+        helpers.assert_close(found, dict(expected), 1e-5, signature)
+
+
+def test_versions_and_labels_are_named():
+    assert serve_client.rest_path("m") == "/v1/models/m:predict"
+    assert serve_client.rest_path("m", version=3) == "/v1/models/m/versions/3:predict"
+    assert serve_client.rest_path("m", label="stable") == "/v1/models/m/labels/stable:predict"
+    of_version = serve_client.grpc_request("sample", {}, "m", version=3).model_spec
+    assert (of_version.name, of_version.version.value) == ("m", 3)
+    of_label = serve_client.grpc_request("sample", {}, "m", label="stable").model_spec
+    assert of_label.version_label == "stable" and not of_label.HasField("version")
+
+
+def call(*argv):
+    return command_line.main(
+        serve_client.run, serve_client.FLAGS, ["serve_client.py", *map(str, argv)]
+    )
+
+
+@pytest.mark.parametrize("protocol", ["rest", "grpc"])
+@pytest.mark.parametrize("signature", ["sample", "decode"])  # one output, and two
+def test_the_tool_asks_and_shows_the_answer(served, tmp_path, capsys, protocol, signature):
+    model, stand_in = served
+    inputs = filled(model, signature, rows=2)
+    np.savez(tmp_path / "in.npz", **inputs)
+    flags = (f"--export_dir={model.path.parent}", f"--signature={signature}")
+    more = (f"--protocol={protocol}", f"--inputs={tmp_path / 'in.npz'}")
+    with getattr(stand_in, protocol)() as port:
+        assert call(*flags, *more, f"--port={port}", f"--out={tmp_path / 'out.npz'}") == 0
+    shown = capsys.readouterr().out.splitlines()
+    expected = stand_in.predict(signature, inputs)
+    with np.load(tmp_path / "out.npz") as found:
+        helpers.assert_close(dict(found), expected)
+    assert {line.split(":")[0] for line in shown} == set(expected)
+    assert f"float32 {[2, *model.image_shape]}" in shown[0]
+
+
+def test_seeds_follow_and_other_inputs_are_made_up(served, capsys):
+    model, _ = served
+    described = model.manifest["signatures"]["sample"]["inputs"]
+    made = serve_client.arrays(described, 3, 7, None)
+    np.testing.assert_array_equal(made["seed"], [7, 8, 9])
+    assert {name: str(value.dtype) for name, value in made.items()} == {
+        name: spec["dtype"] for name, spec in described.items()
+    }
+    flags = (f"--export_dir={model.path.parent}", "--show")
+    assert call(*flags, "--rows=2", "--version_label=stable") == 0
+    head, body = capsys.readouterr().out.splitlines()
+    assert head.endswith(f"localhost:8501/v1/models/{model.path.parent.name}/labels/stable:predict")
+    assert '"seed": [0, 1]' in body
+    assert call(*flags, "--protocol=grpc") == 0
+    assert 'signature_name: "sample"' in capsys.readouterr().out
+
+
+def test_what_cannot_be_asked_is_refused_in_one_line(served, tmp_path, capsys):
+    model, stand_in = served
+    folder = f"--export_dir={model.path.parent}"
+    np.savez(tmp_path / "wrong.npz", seed=np.zeros([2, 2]))
+    np.savez(tmp_path / "strange.npz", w=np.zeros(2))
+    free = helpers.free_ports(1)[0]
+    with stand_in.rest() as port:
+        attempts = {
+            ("--export_dir=absent",): 2,
+            (folder, "--signature=smaple"): 2,
+            (folder, "--version=9"): 2,
+            (folder, "--version=1", "--version_label=stable"): 2,
+            (folder, f"--inputs={tmp_path / 'wrong.npz'}"): 2,
+            (folder, f"--inputs={tmp_path / 'strange.npz'}"): 2,
+            (folder, f"--port={port}", "--model=another"): 1,
+            (folder, f"--port={free}"): 1,
+            (folder, f"--port={free}", "--protocol=grpc", "--timeout=5"): 1,
+        }
+        for flags, code in attempts.items():
+            assert call(*flags) == code, flags
+            assert capsys.readouterr().err.count("\n") == 1, flags

@@ -1,0 +1,209 @@
+"""Asks a TensorFlow Serving for a signature of an export, by REST or gRPC.
+
+    python tools/serve_client.py --export_dir=exported/ali-digits --rows=2
+    python tools/serve_client.py --export_dir=exported/ali-digits --signature=decode --protocol=grpc
+    python tools/serve_client.py --export_dir=exported/ali-digits --signature=encode --show
+
+Needs a copy of the export here, whose manifest says what its signatures take; --protocol=grpc needs
+the extra serving. Inputs are those of --inputs, a file of numpy.savez, or else made up: images of
+grey, codes of zeros, classes 0, and seeds that follow from --seed. Prints the shape and the range
+of every output; --out keeps them. --show prints the request and sends nothing.
+
+No server's binary could be had where this was written: in the tests, what a request holds is fed to
+the C++ loader that the server uses, and the messages go over real connections.
+"""
+
+import json
+import pathlib
+import sys
+import types
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import common
+import numpy as np
+
+from zoo.errors import refusal, unknown
+
+if TYPE_CHECKING:
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest
+
+FLAGS = (
+    common.flag("export_dir", "str", None, "an export, of which the server has a copy"),
+    common.flag("signature", "str", "sample", "what is asked"),
+    common.flag("rows", "int", 1, "of inputs that are made up", at_least=1, at_most=4096),
+    common.flag("seed", "int", 0, "of the seeds of the rows", at_least=0),
+    common.flag("inputs", "str", None, "an .npz file with an array for each input to be given"),
+    common.flag("protocol", "str", "rest", "how to ask", choices=("rest", "grpc")),
+    common.flag("host", "str", "localhost", "where the server is"),
+    common.flag("port", "int", None, "8501 for rest, 8500 for grpc if None", at_most=65535),
+    common.flag("model", "str", None, "its name there; None means that of the export's folder"),
+    common.flag("version", "int", None, "of the model; None lets the server choose", at_least=1),
+    common.flag("version_label", "str", None, "such as stable, in place of a version"),
+    common.flag("timeout", "float", 60.0, "seconds to wait for the answer", above=0),
+    common.flag("out", "str", None, "an .npz file for the outputs"),
+    common.flag("show", "bool", False, "print the request and send nothing"),
+)
+_PORTS = {"rest": 8501, "grpc": 8500}
+_GREY = 0.5
+
+
+class NoAnswer(ConnectionError):
+    """No server, or one that refuses the request."""
+
+    exit_code = 1
+
+
+def run(flags: types.SimpleNamespace) -> None:
+    """A request, its answer, and what to show of it."""
+    signatures = described(flags)
+    inputs = arrays(signatures[flags.signature]["inputs"], flags.rows, flags.seed, flags.inputs)
+    address = f"{flags.host}:{flags.port or _PORTS[flags.protocol]}"
+    named = flags.model or pathlib.Path(flags.export_dir).resolve().name
+    model = {"model": named, "version": flags.version, "label": flags.version_label}
+    if flags.protocol == "rest":
+        path, body = rest_path(**model), rest_body(flags.signature, inputs)
+        if flags.show:
+            print(f"POST http://{address}{path}\n{json.dumps(body)}")
+            return
+        outputs = ask_rest(f"http://{address}{path}", body, flags.timeout)
+        if not isinstance(outputs, dict):  # the server leaves the name of a single output out
+            outputs = {next(iter(signatures[flags.signature]["outputs"])): outputs}
+        answer = {name: np.asarray(value, np.float32) for name, value in outputs.items()}
+    else:
+        request = grpc_request(flags.signature, inputs, **model)
+        if flags.show:
+            print(f"PredictionService.Predict to {address}\n{request}", end="")
+            return
+        answer = ask_grpc(address, request, flags.timeout)
+    for name, value in answer.items():
+        low, high = (f"{edge:.4g}" for edge in (value.min(), value.max()))
+        print(f"{name}: {value.dtype} {list(value.shape)}, {low} to {high}")
+    if flags.out:
+        np.savez(flags.out, **answer)
+
+
+def described(flags: types.SimpleNamespace) -> dict[str, Any]:
+    """{signature: {"inputs", "outputs"}} of the export; refuses what it does not have."""
+    expected = "the folder of an export"
+    if not flags.export_dir or not pathlib.Path(flags.export_dir).is_dir():
+        raise FileNotFoundError(refusal("export_dir", expected, flags.export_dir))
+    if flags.version is not None and flags.version_label is not None:
+        raise ValueError(refusal("version_label", "None with a version", flags.version_label))
+    common.load()
+    from zoo.serving import directory, manifest
+
+    found = directory.versions(flags.export_dir)
+    newest = found.get(flags.version or max(found, default=0))
+    if newest is None:
+        expected += " that holds the version"
+        raise FileNotFoundError(refusal("export_dir", expected, flags.export_dir))
+    signatures: dict[str, Any] = manifest.read(newest)["signatures"]
+    if flags.signature not in signatures:
+        raise unknown("signature", flags.signature, signatures)
+    return signatures
+
+
+def arrays(
+    described: Mapping[str, Any], rows: int, seed: int, path: str | None
+) -> dict[str, np.ndarray]:
+    """{input: array} of a signature, from a file or made up."""
+    given = dict(np.load(path, allow_pickle=False)) if path else {}
+    if strange := sorted(set(given) - set(described)):
+        raise unknown("inputs", strange[0], described)
+    rows = len(next(iter(given.values()))) if given else rows
+    made = {}
+    for name, spec in described.items():
+        if name == "seed":
+            value: Any = seed + np.arange(rows)
+        else:
+            value = np.full([rows, *spec["shape"][1:]], _GREY if name == "x" else 0)
+        made[name] = np.asarray(given.get(name, value)).astype(spec["dtype"])
+        if made[name].shape != (rows, *spec["shape"][1:]):
+            expected = f"{name} of shape {[rows, *spec['shape'][1:]]}"
+            raise ValueError(refusal("inputs", expected, list(made[name].shape)))
+    return made
+
+
+# --- REST -----------------------------------------------------------------------------------------
+
+
+def rest_path(model: str, version: int | None = None, label: str | None = None) -> str:
+    """The path of a request: a version, a label, or what the server chooses."""
+    which = f"/versions/{version}" if version is not None else ""
+    which = f"/labels/{label}" if label is not None else which
+    return f"/v1/models/{model}{which}:predict"
+
+
+def rest_body(signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The JSON of a request, by columns: each input is one array of all rows."""
+    columns = {name: value.tolist() for name, value in inputs.items()}
+    return {"signature_name": signature, "inputs": columns}
+
+
+def ask_rest(url: str, body: Mapping[str, Any], timeout: float) -> Any:
+    """The `outputs` of the answer: {name: lists}, or the lists of the only one."""
+    data = json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            return json.load(response)["outputs"]
+    except urllib.error.HTTPError as error:
+        said = error.read(1000).decode(errors="replace")
+        raise NoAnswer(f"The server at {url} answers {error.code}: {said}") from None
+    except urllib.error.URLError as error:
+        raise NoAnswer(f"No server answers at {url} ({error.reason}).") from None
+
+
+# --- gRPC -----------------------------------------------------------------------------------------
+
+
+def grpc_request(
+    signature: str,
+    inputs: Mapping[str, np.ndarray],
+    model: str,
+    version: int | None = None,
+    label: str | None = None,
+) -> "PredictRequest":
+    """The message of a request."""
+    tf, messages = common.load(), _serving("predict_pb2")
+    request = messages.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = model, signature
+    if version is not None:
+        request.model_spec.version.value = version
+    if label is not None:
+        request.model_spec.version_label = label
+    for name, value in inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return request
+
+
+def ask_grpc(address: str, request: "PredictRequest", timeout: float) -> dict[str, np.ndarray]:
+    """{output: array} of the answer."""
+    service = _serving("prediction_service_pb2_grpc")
+    import grpc
+
+    tf = common.load()
+    endless = [("grpc.max_receive_message_length", -1)]  # 4 MiB otherwise: few images
+    with grpc.insecure_channel(address, endless) as channel:
+        try:
+            response = service.PredictionServiceStub(channel).Predict(request, timeout=timeout)
+        except grpc.RpcError as error:
+            said = f"{error.code().name}: {error.details()}"
+            raise NoAnswer(f"The server at {address} answers {said}") from None
+    return {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
+
+
+def _serving(module: str) -> Any:
+    """A module of tensorflow-serving-api."""
+    try:
+        return common.load(f"tensorflow_serving.apis.{module}")
+    except ModuleNotFoundError:
+        expected = "rest, or the extra serving installed: pip install 'generative-zoo[serving]'"
+        raise ValueError(refusal("protocol", expected, "grpc")) from None
+
+
+if __name__ == "__main__":
+    sys.exit(common.main(run, FLAGS))
