@@ -13,8 +13,8 @@ Kernel = Callable[[tf.Tensor], tf.Tensor]  # of squared distances, elementwise
 def rbf(variances: Sequence[float]) -> Kernel:
     """sum over s of exp(-|x - y|^2 / (2 s)), s a variance, the square of a bandwidth.
 
-    Reference: Li, Swersky, Zemel, Generative moment matching networks, arXiv 1502.02761, equation
-        (8) and the authors' code, whose numbers 2, 5, 10, 20, 40, 80 are variances.
+    Reference: Li, Swersky, Zemel, Generative moment matching networks, arXiv 1502.02761,
+        and the authors' code, whose numbers 2, 5, 10, 20, 40, 80 are variances.
     """
     return lambda square: sum(tf.exp(square * (-0.5 / s)) for s in variances)
 

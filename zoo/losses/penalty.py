@@ -57,7 +57,7 @@ def one_sided(critic: Critic, x: tf.Tensor) -> tf.Tensor:
     """max(0, |grad C(x)| - 1)^2, [B]: only slopes over 1 cost.
 
     Reference: Petzka, Fischer, Lukovnikov, On the regularization of Wasserstein GANs, arXiv
-        1709.08894, equation 8.
+        1709.08894.
     """
     return tf.square(tf.nn.relu(_slope(critic, x) - 1.0))
 

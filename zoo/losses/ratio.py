@@ -10,7 +10,7 @@ losses of the generator, so that any discriminator can teach by any of them:
     kl, pearson, ... f'(r) r - f(r), negative: an f-divergence from the estimated r
 
 Reference: Mohamed and Lakshminarayanan, Learning in implicit generative models, arXiv 1610.03483,
-    tables 1 and 2; Nowozin, Cseke, Tomioka, f-GAN, arXiv 1606.00709, tables 2 and 6.
+    table 1; Nowozin, Cseke, Tomioka, f-GAN, arXiv 1606.00709, tables 2 and 6.
 """
 
 import dataclasses
@@ -197,10 +197,12 @@ LOSSES = {
         of_model=lambda v: exp(0.5 * v),
         labels=True,
     ),
-    "hinge": RatioLoss(
+    "hinge": RatioLoss(  # its optimum is 1 or -1, the sign of log r
         of_data=lambda v: tf.nn.relu(1.0 - v),
         of_model=lambda v: tf.nn.relu(1.0 + v),
+        output=None,
         labels=True,
+        fooled=lambda v: -v,  # as Miyato et al., arXiv 1802.05957
     ),
     "spherical": RatioLoss(
         of_data=_spherical,

@@ -40,7 +40,7 @@ class GAN(Unrolling, GenerativeModel):
         data and samples apart, in its own phase as in the generator's: Radford, Metz, Chintala,
         DCGAN, arXiv 1511.06434. Losses: `zoo.losses.ratio`; penalties: `zoo.losses.penalty`;
         unrolled steps: Metz et al., arXiv 1611.02163; instance noise: Sonderby et al., arXiv
-        1610.04490, section 3; label smoothing: Salimans et al., arXiv 1606.03498, section 3.4.
+        1610.04490; label smoothing: Salimans et al., arXiv 1606.03498, section 3.4.
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("decoder",)}
