@@ -14,7 +14,7 @@ def pytest_generate_tests(metafunc):
 
     Marks with `every` what `make test` leaves out: methods outside the covering set where a test is
     `costly`, variants outside of it where a test needs training, and configs on built-in data but
-    the first.
+    the first of a method that is no variant.
     """
     if "method" not in metafunc.fixturenames:
         return
@@ -28,11 +28,10 @@ def pytest_generate_tests(metafunc):
     trains = "trained" in metafunc.fixturenames
     found = []
     for method in cases.METHODS:
-        spared = method not in cover.methods() and (
-            costly or trains and cover.variant_of(method) is not None
-        )
+        variant = cover.variant_of(method) is not None
+        spared = method not in cover.methods() and (costly or trains and variant)
         for i, value in enumerate(kinds[kind](method) if kind else [None]):
-            left_out = spared or kind == "built_in" and i
+            left_out = spared or kind == "built_in" and (i or variant)
             of_kind = [value] if kind else []
             words = [method, *(getattr(value, "stem", value) for value in of_kind)]
             marks = [pytest.mark.every] if left_out else []

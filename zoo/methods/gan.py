@@ -175,7 +175,8 @@ class GAN(Unrolling, GenerativeModel):
 
         with self.ahead("discriminator", opponent):
             if self.generator_loss == "feature_matching":
-                return {"generator": kernel.feature_matching(self.features(x), self.features(x_p))}
+                means = self.mean_features(x), self.mean_features(x_p)
+                return {"generator": kernel.feature_matching(*means)}
             outputs_p = self.apply("discriminator", x_p)
             return {"generator": self.cost.generator(outputs_p, self.generator_loss)}
 
@@ -185,7 +186,8 @@ class GAN(Unrolling, GenerativeModel):
 
     def discriminator_cost(self, outputs: list[tf.Tensor], points: tf.Tensor | None) -> tf.Tensor:
         """The discriminator's loss, [B], of its outputs and of its slope at some points."""
-        loss = self.cost.discriminator(*outputs, smoothing=self.label_smoothing)
+        of_data, of_model = outputs
+        loss = self.cost.discriminator(of_data, of_model, self.label_smoothing)
         if self.penalty and points is not None:
             critic = functools.partial(self.apply, "discriminator")
             loss += self.penalty_weight * _SLOPES[self.penalty](critic, points)
@@ -217,7 +219,7 @@ class GAN(Unrolling, GenerativeModel):
             for each, place in ((x, "noise_data"), (x_p, "noise_model"))
         )
 
-    def features(self, x: tf.Tensor) -> tf.Tensor:
+    def mean_features(self, x: tf.Tensor) -> tf.Tensor:
         """Means over the global batch of the discriminator's last hidden layer, [F]."""
         hidden = self.trace("discriminator", x)[-2]
         return replicas.mean(tf.reduce_mean(tf.reshape(hidden, [tf.shape(x)[0], -1]), axis=0))
@@ -232,8 +234,9 @@ class GAN(Unrolling, GenerativeModel):
 
     def clip(self) -> None:
         """Every weight of the discriminator into [-clip_value, clip_value]."""
+        limit = tf.constant(self.clip_value)
         for weight in self.discriminator.trainable_variables:
-            weight.assign(tf.clip_by_value(weight, -self.clip_value, self.clip_value))
+            weight.assign(tf.clip_by_value(weight, -limit, limit))
 
     # --- the model --------------------------------------------------------------------------------
 

@@ -129,8 +129,10 @@ class Unrolling(Model):
         if not isinstance(optimizer, keras.optimizers.Adam):  # one of the caller's, without moments
             zeros = [tf.zeros(variable.shape) for variable in variables]
             return adam(rate, self.beta_1, self.beta_2, 1e-8, tf.zeros([]), zeros, zeros)
+        # By identity: inside of `averaged` Keras' own index looks for the averages.
+        places = {id(known): i for i, known in enumerate(optimizer._trainable_variables)}
         m, v = (
-            [tf.convert_to_tensor(slots[optimizer._get_variable_index(w)]) for w in variables]
+            [tf.convert_to_tensor(slots[places[id(variable)]]) for variable in variables]
             for slots in (optimizer._momentums, optimizer._velocities)
         )
         step = tf.cast(optimizer.iterations, tf.float32)

@@ -44,7 +44,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
         near = tf.reduce_sum(tf.exp(-distance), axis=1) - 1.0
         return tf.concat([x, tf.cast(near, x.dtype)], axis=-1)
 
-    def compute_output_shape(self, shape: BatchShape) -> BatchShape:
+    def compute_output_shape(self, shape: tuple) -> tuple:
         return (*shape[:-1], shape[-1] + self.kernels)
 
     def get_config(self) -> dict[str, Any]:
@@ -70,5 +70,5 @@ class MinibatchStddev(keras.layers.Layer):
             [x, tf.fill([*tf.unstack(tf.shape(x)[:-1]), 1], tf.cast(stddev, x.dtype))], -1
         )
 
-    def compute_output_shape(self, shape: BatchShape) -> BatchShape:
+    def compute_output_shape(self, shape: tuple) -> tuple:
         return (*shape[:-1], shape[-1] + 1)
