@@ -9,6 +9,9 @@ its own test, `tests/methods/test_<method>.py`, says so in a literal that is rea
         "data": {"labels": 20},  # arguments of zoo.data.load
         "train": {"labelled_batch_size": 4},  # arguments of zoo.training.train
     }
+
+Methods that are another one but for its defaults share a test, `tests/methods/test_BASE_family.py`,
+whose `CONFORMANCE` says the same by method.
 """
 
 import ast
@@ -71,8 +74,11 @@ def tiny_networks():
 
 
 def test_file(method):
-    """The test of one method, which holds its descriptor."""
-    return ROOT / "tests" / "methods" / f"test_{method}.py"
+    """The test of one method, its own or that of its family, which holds its descriptor."""
+    folder = ROOT / "tests" / "methods"
+    own = folder / f"test_{method}.py"
+    shared = (p for p in folder.glob("test_*_family.py") if f'"{method}":' in p.read_text())
+    return own if own.exists() else next(shared, own)
 
 
 test_file.__test__ = False
@@ -84,7 +90,8 @@ def descriptor(method):
     path = test_file(method)
     for node in ast.parse(path.read_text()).body if path.exists() else ():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONFORMANCE":
-            return ast.literal_eval(node.value)
+            found = ast.literal_eval(node.value)
+            return found.get(method, {}) if path.stem.endswith("_family") else found
     return {}
 
 

@@ -13,7 +13,8 @@ def pytest_generate_tests(metafunc):
     """Each test for every method; with `family`, `config` or `built_in`, for every one of these.
 
     Marks with `every` what `make test` leaves out: where a test is `costly`, methods outside the
-    covering set and families but the first; configs on built-in data but the first.
+    covering set, and families but the first; variants outside of the set where a test needs
+    training; configs on built-in data but the first of a method that is no variant.
     """
     if "method" not in metafunc.fixturenames:
         return
@@ -24,10 +25,13 @@ def pytest_generate_tests(metafunc):
     }
     kind = next((name for name in kinds if name in metafunc.fixturenames), None)
     costly = any(mark.name == "costly" for mark in metafunc.definition.iter_markers())
+    trains = "trained" in metafunc.fixturenames
     found = []
     for method in cases.METHODS:
+        variant = cover.variant_of(method) is not None
+        spared = method not in cover.methods() and (costly or trains and variant)
         for i, value in enumerate(kinds[kind](method) if kind else [None]):
-            left_out = costly and (i or method not in cover.methods()) or kind == "built_in" and i
+            left_out = spared or costly and i or kind == "built_in" and (i or variant)
             of_kind = [value] if kind else []
             words = [method, *(getattr(value, "stem", value) for value in of_kind)]
             marks = [pytest.mark.every] if left_out else []

@@ -5,6 +5,10 @@ where a method does something that others do not: play in turn, change its game 
 network. So `make test` asks it of methods that together do all of these, and `make test-all` of
 every method. What a method does is read from its class and from the options of its case, without
 making a model.
+
+A variant, a method that is another one but for its default choices, has no code that could fail:
+`make test` asks it nothing that needs training, unless it is in the set. What its choices do is
+asked in one test of the family, `tests/methods/test_BASE_family.py`.
 """
 
 import ast
@@ -47,13 +51,15 @@ def features(method):
         "parts": overrides("parts"),
         "pixels in turn": any(name.startswith("pixel_") for name in values),
         "dropout": bool(values.get("pixel_dropout")),
-        "gradients of gradients": "gradient_penalty" in names,
+        "gradients of gradients": "gradient_penalty" in names or bool(values.get("penalty")),
+        "gradients through updates": bool(values.get("unrolled_steps")),
         "networks of its own": "add_network" in names,
         "codes with standardised moments": "standard" in names,
         "a frozen network": "frozen" in names,
-        "features of a network": "trace" in names,
+        "features of a network": "trace" in names
+        and values.get("generator_loss") in (None, "feature_matching"),
         "reads x by another network": hasattr(cls, "reading"),
-        "weights changed after a play": "after" in names,
+        "weights changed after a play": "after" in names and bool(values.get("clip_value")),
         "a prior of its own": overrides("prior"),
         "initialised by data": cls.OUTPUT_BIAS or overrides("adapt"),
         f"density: {cls.DENSITY}": True,
@@ -86,6 +92,21 @@ def cover(sets):
 def methods():
     """The methods of which `make test` asks the costly properties."""
     return cover({method: features(method) for method in cases.METHODS})
+
+
+@functools.cache
+def variant_of(method):
+    """The method that this one is but for defaults of its fields, or None."""
+    cls = zoo.registry.get(method)
+    base = cls.__bases__[0]
+    (node,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    declared = [n for n in node.body if isinstance(n, (ast.Assign, ast.AnnAssign))]
+    targets = [t for d in declared for t in getattr(d, "targets", None) or [d.target]]
+    names = {ast.unparse(target) for target in targets}
+    fields = set(getattr(base, "HYPER_PARAMETERS", ()))
+    alone = len(declared) == len(node.body) - 1 and names <= fields  # beside the docstring
+    known = base.__module__.startswith("zoo.methods.") and len(cls.__bases__) == 1
+    return zoo.registry.name_of(base) if alone and known else None
 
 
 def _own_classes(cls, base):

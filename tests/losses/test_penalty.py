@@ -43,3 +43,30 @@ def test_gradient_penalty_refuses_scores_and_weights_of_another_rank():
         penalty.gradient_penalty(flat, x, x, tf.zeros([4, 1]))
     with pytest.raises(ValueError, match="rank"):
         penalty.gradient_penalty(lambda x: x[:, :1], x, x, tf.zeros([4]))
+
+
+def test_what_slopes_cost():
+    # Of slope 5: 16, 16, 25; of slope 1/2: 1/4, 0, 1/4.
+    x = tf.zeros([3, 2])
+    for w, expected in (([3.0, 4.0], (16.0, 16.0, 25.0)), ([0.3, -0.4], (0.25, 0.0, 0.25))):
+        critic = lambda x, w=w: tf.linalg.matvec(x, w)
+        forms = penalty.two_sided, penalty.one_sided, penalty.zero_centred
+        for form, value in zip(forms, expected, strict=True):
+            np.testing.assert_allclose(form(critic, x), [value] * 3, rtol=1e-6, atol=1e-12)
+
+
+def test_every_form_reaches_the_critic():
+    # At w = (3, 4), |w| = 5: d (|w| - 1)^2 = 8 w / 5, the same one-sided, and d |w|^2 = 2 w.
+    x = tf.zeros([1, 2])
+    scales = {penalty.two_sided: 1.6, penalty.one_sided: 1.6, penalty.zero_centred: 2.0}
+    for form, scale in scales.items():
+        cost = lambda w, form=form: form(lambda x: tf.linalg.matvec(x, w), x)
+        np.testing.assert_allclose(gradients(cost, [3.0, 4.0]), [[3 * scale, 4 * scale]], rtol=1e-5)
+        assert np.isfinite(gradients(cost, [0.0, 0.0])).all()
+
+
+def test_points_around_data():
+    # x + mix * 1/2 stddev noise: from (1, 2), stddev 4 and noise (1, 1/2), at mix 0, 1, 1/2.
+    x, noise = tf.constant([[1.0, 2.0]] * 3), tf.constant([[1.0, 0.5]] * 3)
+    found = penalty.around(x, 4.0, noise, tf.constant([0.0, 1.0, 0.5]))
+    np.testing.assert_allclose(found, [[1.0, 2.0], [3.0, 3.0], [2.0, 2.5]])

@@ -1,16 +1,25 @@
 """GAN: generative adversarial networks."""
 
+import functools
 from typing import Any, Literal
 
 import tensorflow as tf
 
-from zoo import distributions
+from zoo import distributions, networks, replicas
 from zoo.fields import field
-from zoo.losses import adversarial
+from zoo.losses import adversarial, kernel, penalty, ratio
 from zoo.model import Distribution, GenerativeModel, Losses
+from zoo.model.unrolling import Unrolling
+
+_SLOPES = {
+    "two_sided": penalty.two_sided,
+    "one_sided": penalty.one_sided,
+    "dragan": penalty.two_sided,
+    "r1": penalty.zero_centred,
+}
 
 
-class GAN(GenerativeModel):
+class GAN(Unrolling, GenerativeModel):
     """Generative adversarial network: a discriminator, then a generator, in turn.
 
     *Use*: samples alone, by the simplest game.
@@ -20,47 +29,223 @@ class GAN(GenerativeModel):
     *Capabilities*: sample, decode.
     *Result*: results/gan-*.json.
 
+    Losses, penalty, noise and order of play are choices that go with each other, but for these:
+    `label_smoothing` needs a loss of labels; a generator's loss from "ratio" on needs a
+    discriminator's loss that estimates the ratio; a penalty needs a discriminator whose rows are
+    independent (no batch normalisation); unrolled steps need one without noise and state.
+
     Reference:
         Goodfellow et al.: Generative adversarial nets, arXiv 1406.2661, equation 1 and algorithm 1.
         Here all updates of one step see the same minibatch of data. Batch normalisation in D sees
         data and samples apart, in its own phase as in the generator's: Radford, Metz, Chintala,
-        DCGAN, arXiv 1511.06434.
+        DCGAN, arXiv 1511.06434. Losses: `zoo.losses.ratio`; penalties: `zoo.losses.penalty`;
+        unrolled steps: Metz et al., arXiv 1611.02163; instance noise: Sonderby et al., arXiv
+        1610.04490; label smoothing: Salimans et al., arXiv 1606.03498, section 3.4.
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("decoder",)}
-    LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
+    LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model", "wasserstein")
 
-    generator_loss: Literal["minimax", "non_saturating"] = field(
-        "log(1 - D(G(z))), or -log D(G(z))", default="non_saturating"
+    discriminator_loss: Literal[
+        "bernoulli",
+        "brier",
+        "exponential",
+        "hinge",
+        "spherical",
+        "least_squares",
+        "kl",
+        "reverse_kl",
+        "pearson",
+        "neyman",
+        "squared_hellinger",
+        "jensen_shannon",
+        "total_variation",
+        "lsif",
+        "kliep",
+        "wasserstein",
+    ] = field("what the discriminator's output costs (zoo.losses.ratio)", default="bernoulli")
+    generator_loss: Literal[
+        "minimax",
+        "non_saturating",
+        "feature_matching",
+        "ratio",
+        "kl",
+        "reverse_kl",
+        "pearson",
+        "neyman",
+        "squared_hellinger",
+        "jensen_shannon",
+        "bernoulli",
+    ] = field(
+        "the other side of the same game; the labels swapped; the means of D's last hidden layer; "
+        "-log r; or an f-divergence from r, as the discriminator estimates it",
+        default="non_saturating",
+    )
+    targets: tuple[float, ...] = field(
+        'of "least_squares": of D at samples, of D at data, and of G',
+        default=(0.0, 1.0, 1.0),
+        at_least=-10.0,
+        at_most=10.0,
     )
     discriminator_steps: int = field(
         "updates of the discriminator to one of the generator", default=1, at_least=1
+    )
+    penalty: Literal["two_sided", "one_sided", "dragan", "r1"] | None = field(
+        "on D's slope, where it differs from 1 between data and samples; is over 1 there; differs "
+        "from 1 around data; or from 0 at data",
+        default=None,
+    )
+    penalty_weight: float = field("of `penalty`", default=10.0, at_least=0)
+    clip_value: float | None = field(
+        "largest size of D's weights, clipped after each of its updates", default=None, above=0
+    )
+    label_smoothing: float = field(
+        "of D's label of data, which is 1 minus this", default=0.0, at_least=0, below=0.5
+    )
+    instance_noise: float = field(
+        "standard deviation of noise on all that D sees", default=0.0, at_least=0
+    )
+    instance_noise_steps: int = field(
+        "over which `instance_noise` falls to 0, linearly; 0 if it stays", default=0, at_least=0
+    )
+    prior_family: Literal["normal", "uniform"] = field(
+        "p(z): N(0, I), or U(-1, 1) in each dimension", default="normal"
     )
 
     def make_networks(self) -> None:
         self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
         self.make("discriminator", self.image_shape)
+        self.check_choices()
+
+    def check_choices(self) -> None:
+        """Refuses losses, penalties and networks that do not go together."""
+        loss, targets = self.discriminator_loss, self.targets
+        fits = len(targets) == 3 and targets[0] != targets[1]
+        self.require(fits, "targets", "three numbers, of which the first two differ")
+        smooth = self.cost.labels or not self.label_smoothing
+        self.require(smooth, "label_smoothing", f"0 with {loss!r}, which has no labels")
+        from_ratio = self.generator_loss in ratio.GENERATOR_LOSSES[2:]
+        known = self.cost.estimates or not from_ratio
+        expected = f"one that needs no ratio, with {loss!r}, which estimates none"
+        self.require(known, "generator_loss", expected)
+        if self.generator_loss == "feature_matching":
+            self.require_rows("discriminator")
+        alone = not self.penalty or not networks.couples_rows(self.discriminator)
+        expected = "None with a discriminator whose rows depend on each other (batch normalisation)"
+        self.require(alone, "penalty", expected)
+        pure = not self.unrolled_steps or networks.is_function(self.discriminator)
+        expected = "0 with a discriminator that has noise or state (dropout, batch normalisation)"
+        self.require(pure, "unrolled_steps", expected)
+
+    @property
+    def cost(self) -> ratio.RatioLoss:
+        """What outputs of the discriminator cost."""
+        if self.discriminator_loss == "least_squares":
+            return ratio.least_squares(*self.targets)
+        return ratio.LOSSES[self.discriminator_loss]
+
+    @property
+    def phase_logs(self) -> tuple[str, ...]:
+        critic = self.discriminator_loss == "wasserstein"
+        return tuple(name for name in self.LOGS if (name == "wasserstein") == critic)
+
+    # --- the game ---------------------------------------------------------------------------------
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x = self.as_batch(data)["x"]
         for _ in range(self.discriminator_steps):
-            self.play(self.discriminator_phase, x)
+            self.play(self.discriminator_phase, x, after=self.clip if self.clip_value else None)
         self.play(self.generator_phase, x)
         return self.report()
 
     def discriminator_phase(self, x: tf.Tensor) -> Losses:
-        """-log D(x) - log(1 - D(G(z)))  (algorithm 1)."""
-        x_p = tf.stop_gradient(self.generate(x))
-        logits, logits_p = self.apply_each("discriminator", (x,), (x_p,), together=False)
-        self.log(**adversarial.accuracies(logits, logits_p))
-        return {"discriminator": adversarial.discriminator(logits, logits_p)}
+        """-log D(x) - log(1 - D(G(z)))  (algorithm 1), or as `discriminator_loss` says."""
+        x, x_p = self.seen(x, tf.stop_gradient(self.generate(x)))
+        outputs = self.judge(x, x_p)
+        self.watch(*outputs)
+        return {"discriminator": self.discriminator_cost(outputs, self.penalty_points(x, x_p))}
 
     def generator_phase(self, x: tf.Tensor) -> Losses:
-        """-log D(G(z)), or log(1 - D(G(z)))  (section 3)."""
-        logits_p = self.apply("discriminator", self.generate(x))
-        if self.generator_loss == "minimax":
-            return {"generator": adversarial.minimax_generator(logits_p)}
-        return {"generator": adversarial.non_saturating_generator(logits_p)}
+        """-log D(G(z))  (section 3), or as `generator_loss` says."""
+        x, x_p = self.seen(x, self.generate(x))
+
+        def opponent() -> Any:
+            points = self.penalty_points(x, x_p)
+            return lambda: self.discriminator_cost(self.judge(x, x_p), points)
+
+        with self.ahead("discriminator", opponent):
+            if self.generator_loss == "feature_matching":
+                means = self.mean_features(x), self.mean_features(x_p)
+                return {"generator": kernel.feature_matching(*means)}
+            outputs_p = self.apply("discriminator", x_p)
+            return {"generator": self.cost.generator(outputs_p, self.generator_loss)}
+
+    def judge(self, x: tf.Tensor, x_p: tf.Tensor) -> list[tf.Tensor]:
+        """The discriminator's outputs at data and at samples, [B] each."""
+        return self.apply_each("discriminator", (x,), (x_p,), together=False)
+
+    def discriminator_cost(self, outputs: list[tf.Tensor], points: tf.Tensor | None) -> tf.Tensor:
+        """The discriminator's loss, [B], of its outputs and of its slope at some points."""
+        of_data, of_model = outputs
+        loss = self.cost.discriminator(of_data, of_model, self.label_smoothing)
+        if self.penalty and points is not None:
+            critic = functools.partial(self.apply, "discriminator")
+            loss += self.penalty_weight * _SLOPES[self.penalty](critic, points)
+        return loss
+
+    def penalty_points(self, x: tf.Tensor, x_p: tf.Tensor) -> tf.Tensor | None:
+        """Where the discriminator's slope is penalised, [B, ...]."""
+        if self.penalty in (None, "r1"):
+            return x if self.penalty else None
+        mix = self.draw(distributions.uniform(1, low=0.0), "mix", batch_of=x)[:, 0]
+        if self.penalty != "dragan":
+            return penalty.between(x, x_p, mix)
+        # One number of the minibatch, all pixels together.
+        _, variance = replicas.moments(tf.reshape(x, [-1]))
+        noise = self.draw(distributions.uniform(self.image_shape, low=0.0), "around", batch_of=x)
+        return penalty.around(x, tf.sqrt(variance), noise, mix)
+
+    def seen(self, x: tf.Tensor, x_p: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Data and samples as the discriminator sees them: with instance noise, if any."""
+        if not self.instance_noise:
+            return x, x_p
+        stddev = tf.constant(self.instance_noise)
+        if self.instance_noise_steps:
+            gone = tf.cast(self.step.value, tf.float32) / self.instance_noise_steps
+            stddev *= tf.maximum(0.0, 1.0 - gone)
+        noise = distributions.normal(tf.zeros_like(x), 1.0)
+        return tuple(
+            each + stddev * self.draw(noise, place)
+            for each, place in ((x, "noise_data"), (x_p, "noise_model"))
+        )
+
+    def mean_features(self, x: tf.Tensor) -> tf.Tensor:
+        """Means over the global batch of the discriminator's last hidden layer, [F]."""
+        hidden = self.trace("discriminator", x)[-2]
+        return replicas.mean(tf.reduce_mean(tf.reshape(hidden, [tf.shape(x)[0], -1]), axis=0))
+
+    def watch(self, outputs: tf.Tensor, outputs_p: tf.Tensor) -> None:
+        """Logs how well the discriminator tells data and samples apart."""
+        if self.discriminator_loss == "wasserstein":
+            self.log(wasserstein=-adversarial.wasserstein_critic(outputs, outputs_p))
+        else:
+            margins = self.cost.margin(outputs), self.cost.margin(outputs_p)
+            self.log(**adversarial.accuracies(*margins))
+
+    def clip(self) -> None:
+        """Every weight of the discriminator into [-clip_value, clip_value]."""
+        limit = tf.constant(self.clip_value)
+        for weight in self.discriminator.trainable_variables:
+            weight.assign(tf.clip_by_value(weight, -limit, limit))
+
+    # --- the model --------------------------------------------------------------------------------
+
+    @property
+    def prior(self) -> Distribution:
+        """p(z)."""
+        if self.prior_family == "uniform":
+            return distributions.uniform(self.latent_dim)
+        return super().prior
 
     def generate(self, x: tf.Tensor) -> tf.Tensor:
         """As many samples of p(x) as x has rows."""

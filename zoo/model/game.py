@@ -285,10 +285,12 @@ class Game:
         Args:
             role: of the network.
             *batches: its inputs, one tuple a batch.
-            together: whether batch normalisation spans all of them, as one batch; else each is
-                normalised by itself.
+            together: whether batch normalisation, and what else couples rows, spans all of them,
+                as one batch; else each is a batch by itself.
         """
-        if together or not self.networks[role].non_trainable_variables:  # one call is faster
+        network = self.networks[role]
+        alone = not (network.non_trainable_variables or networks.couples_rows(network))
+        if together or alone:  # one call is faster
             joined = (tf.concat(inputs, axis=0) for inputs in zip(*batches, strict=True))
             return tf.split(self.apply(role, *joined), len(batches))
         return [self.apply(role, *batch) for batch in batches]

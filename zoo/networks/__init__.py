@@ -8,14 +8,34 @@ import keras
 
 from zoo.errors import refusal, unknown
 from zoo.networks import auto, tables
+from zoo.networks.layers import BatchNorm
 from zoo.networks.masked import MADE, PixelStack
+from zoo.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
+from zoo.networks.noise import Dropout, GaussianNoise, Shift
 from zoo.networks.stack import Pair, Stack, dense
 from zoo.networks.tables.table import Table
 
-__all__ = ["MADE", "SEEDED", "Pair", "PixelStack", "Stack", "list_tables", "make"]
+__all__ = [
+    "MADE",
+    "SEEDED",
+    "Pair",
+    "PixelStack",
+    "Stack",
+    "couples_rows",
+    "is_function",
+    "list_tables",
+    "make",
+]
 
 SEEDED = (Stack, Pair, PixelStack)  # networks whose call takes a seed for their noise layers
 
+_COUPLING = (
+    BatchNorm,
+    MinibatchDiscrimination,
+    MinibatchStddev,
+    keras.layers.BatchNormalization,
+)
+_NOISY = (Dropout, GaussianNoise, Shift)
 
 # Networks on codes alone, for tables that say nothing of them. A discriminator of codes is without
 # batch normalisation, which would tell it a whole batch's moments.
@@ -25,6 +45,20 @@ _ON_CODES = {
     "code_decoder": (dense(256, **_HIDDEN), dense(256, **_HIDDEN), dense(None, **_LINEAR)),
     "code_discriminator": (dense(256), dense(256), dense(None, **_LINEAR)),
 }
+
+
+def couples_rows(network: keras.Layer) -> bool:
+    """Whether a row of the outputs depends on the batch's other rows while it trains."""
+    return _has(network, _COUPLING)
+
+
+def is_function(network: keras.Layer) -> bool:
+    """Whether the outputs are a function of inputs and trainable weights: no noise, no state."""
+    return not network.non_trainable_variables and not _has(network, _NOISY)
+
+
+def _has(network: keras.Layer, kinds: tuple[type, ...]) -> bool:
+    return any(isinstance(layer, kinds) for layer in network._flatten_layers())
 
 
 def list_tables() -> list[str]:

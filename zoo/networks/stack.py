@@ -16,71 +16,16 @@ import tensorflow as tf
 from zoo import seeds
 from zoo.errors import refusal
 from zoo.networks.layers import BatchNorm, BatchShape, Conv2D, Conv2DTranspose, Maxout, UntiedBias
+from zoo.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
 from zoo.networks.noise import Dropout, GaussianNoise, Seed, Shift
+from zoo.networks.rows import Reshape as Reshape
+from zoo.networks.rows import Row as Row
+from zoo.networks.rows import conv as conv
+from zoo.networks.rows import deconv as deconv
+from zoo.networks.rows import dense as dense
+from zoo.networks.spectral import SpectralNorm
 
 Extra: TypeAlias = tf.Tensor | None  # a second input [B, A], where there is one
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One line of a table: noise on the input, a linear map, normalisation, non-linearity.
-
-    Attributes:
-        op: "dense", "conv" or "deconv".
-        units: outputs (before maxout), or None for as many as the role asks: the network's last
-            row.
-        kernel, stride, padding: of convolutions.
-        norm: batch normalisation, which replaces the bias.
-        affine: whether the normalisation learns a scale and a shift.
-        dropout: fraction of the *inputs* dropped while training.
-        noise: stddev of Gaussian noise added to the inputs while training.
-        shift: pixels by which input images are moved at most while training.
-        activation: "linear", "relu", "leaky_relu", "tanh" or "maxout".
-        pieces: maxout pieces.
-        bias: "tied" (one a map), "untied" (one a pixel) or "none".
-        extra: the network's second input (noise, labels, a code) joins this row's inputs, which
-            adds a learned linear map of it before the non-linearity. Where no row asks for it, it
-            joins the first.
-        size: (height, width) that the outputs are cropped to, or None.
-    """
-
-    op: str
-    units: int | None
-    kernel: int = 1
-    stride: int = 1
-    padding: str = "valid"
-    norm: bool = False
-    affine: bool = True
-    dropout: float = 0.0
-    noise: float = 0.0
-    shift: int = 0
-    activation: str = "leaky_relu"
-    pieces: int = 2
-    bias: str = "tied"
-    extra: bool = False
-    size: tuple[int, int] | None = None
-
-
-def dense(units: int | None, **options: Any) -> Row:
-    """A fully connected row; maps are flattened first."""
-    return Row("dense", units, **options)
-
-
-def conv(units: int | None, kernel: int, stride: int = 1, **options: Any) -> Row:
-    """A convolution row; vectors become maps of one pixel first."""
-    return Row("conv", units, kernel, stride, **options)
-
-
-def deconv(units: int | None, kernel: int, stride: int = 1, **options: Any) -> Row:
-    """A transposed-convolution row."""
-    return Row("deconv", units, kernel, stride, **options)
-
-
-@dataclasses.dataclass(frozen=True)
-class Reshape:
-    """A row that reshapes each example: Reshape((7, 7, 64))."""
-
-    shape: tuple[int, ...]
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -208,6 +153,7 @@ class _Block(keras.layers.Layer):
             self.noises.append(Dropout(row.dropout, **dtype))
         if row.noise:
             self.noises.append(GaussianNoise(row.noise, **dtype))
+        self.joins, shape = _joins(row, shape, stack.init_seed * 1009 + index, dtype)
         last = index == len(stack.rows) - 1
         self.linear = _linear(row, stack, last, _initializer(stack, index, row), dtype)
         self.linear.build((None, *shape))
@@ -258,7 +204,9 @@ class _Block(keras.layers.Layer):
             x = tf.concat([x, extra], axis=-1)
         for k, noise in enumerate(self.noises):
             x = noise(x, training=training, seed=None if seed is None else seeds.fold(seed, k))
-        x = self.linear(x)
+        for join in self.joins:
+            x = join(x)
+        x = self.linear(x, training=training) if self.row.spectral else self.linear(x)
         if self.row.size is not None:
             x = x[:, : self.row.size[0], : self.row.size[1]]
         if self.norm is not None:
@@ -359,6 +307,7 @@ def _linear(
 ) -> keras.Layer:
     bias = row.bias == "tied" and not row.norm
     options = {"use_bias": bias, "kernel_initializer": initializer, **dtype}
+    wrap = SpectralNorm if row.spectral else lambda layer: layer
     units = row.units
     if units is None:
         result = stack.example_shape
@@ -366,9 +315,24 @@ def _linear(
             raise ValueError(refusal("units", "an int in every row but the last", units))
         units = _size(result) if row.op == "dense" or len(result) < 2 else result[-1]
     if row.op == "dense":
-        return keras.layers.Dense(units, **options)
+        return wrap(keras.layers.Dense(units, **options))
     kinds = {"conv": Conv2D, "deconv": Conv2DTranspose}
-    return kinds[row.op](units, row.kernel, row.stride, row.padding, **options)
+    return wrap(kinds[row.op](units, row.kernel, row.stride, row.padding, **options))
+
+
+def _joins(
+    row: Row, shape: tuple[int, ...], seed: int, dtype: dict[str, Any]
+) -> tuple[list[keras.Layer], tuple[int, ...]]:
+    """The layers by which the rest of the batch joins a row's inputs, and what shape they give."""
+    made: list[keras.Layer] = []
+    if row.minibatch:
+        made.append(MinibatchDiscrimination(row.minibatch, init_seed=seed + 1, **dtype))
+    if row.minibatch_stddev:
+        made.append(MinibatchStddev(**dtype))
+    for layer in made:
+        layer.build((None, *shape))
+        shape = layer.compute_output_shape((None, *shape))[1:]
+    return made, shape
 
 
 def _initializer(stack: Stack, index: int, row: Row) -> keras.Initializer:

@@ -1,0 +1,156 @@
+"""Spectral normalisation and the layers of minibatches, against NumPy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from zoo import networks, replicas
+from zoo.networks import own
+from zoo.networks.layers import BatchNorm
+from zoo.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
+from zoo.networks.noise import Dropout
+from zoo.networks.spectral import SpectralNorm
+from zoo.networks.stack import Stack, conv, dense
+
+
+@pytest.mark.parametrize(
+    "made, shape",
+    [
+        (lambda: keras.layers.Dense(4), (5, 6)),
+        (lambda: keras.layers.Conv2D(4, 3, data_format="channels_last"), (5, 6, 6, 2)),
+    ],
+)
+def test_the_kernel_gets_norm_1_and_the_layer_keeps_its_own(made, shape):
+    layer = SpectralNorm(made())
+    layer.build((None, *shape[1:]))
+    random = np.random.default_rng(0)
+    layer.bias.assign(random.standard_normal(4))
+    kernel, x = layer.layer.kernel.numpy(), random.standard_normal(shape).astype(np.float32)
+    for _ in range(60):
+        layer(x, training=True)
+    sigma = np.linalg.norm(kernel.reshape(-1, 4), 2)
+    np.testing.assert_array_equal(layer.layer.kernel, kernel)
+    plain = layer.layer(x) - layer.bias.numpy()
+    np.testing.assert_allclose(layer(x), plain / sigma + layer.bias.numpy(), rtol=1e-3, atol=1e-5)
+
+
+def test_one_iteration_a_call_in_training_alone_and_the_gradient_goes_through_sigma():
+    layer = SpectralNorm(keras.layers.Dense(3, use_bias=False))
+    layer.build((None, 4))
+    w, u = layer.layer.kernel.numpy(), layer.u.numpy()
+    x = np.eye(4, dtype=np.float32)
+    v = w @ u / np.linalg.norm(w @ u)
+    np.testing.assert_allclose(layer(x), w / (v @ w @ u), rtol=1e-5)
+    np.testing.assert_array_equal(layer.u, u)
+    after = w.T @ v / np.linalg.norm(w.T @ v)
+    with tf.GradientTape() as tape:
+        y = layer(x, training=True)
+        value = tf.reduce_sum(y * y)
+    sigma = v @ w @ after
+    np.testing.assert_allclose(y, w / sigma, rtol=1e-5)
+    np.testing.assert_allclose(layer.u, after, rtol=1e-5)
+    # |W|^2 / sigma^2: 2 W / sigma^2 - 2 |W|^2 / sigma^3 v u^T, with u and v constant.
+    expected = 2 * w / sigma**2 - 2 * (w**2).sum() / sigma**3 * np.outer(v, after)
+    (found,) = tape.gradient(value, layer.trainable_variables)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_sigma_is_float32_in_a_bfloat16_network():
+    exact, rounded = (
+        Stack((dense(8, activation="linear", spectral=True),), dtype=dtype)
+        for dtype in ("float32", "mixed_bfloat16")
+    )
+    for network in (exact, rounded):
+        network.build((None, 6))
+    assert {v.dtype for v in rounded.variables} == {"float32"}
+    x = np.eye(6, dtype=np.float32)
+    assert rounded(x).dtype == tf.bfloat16
+    np.testing.assert_allclose(tf.cast(rounded(x), tf.float32), exact(x), rtol=2**-8, atol=2**-10)
+
+
+def test_minibatch_discrimination_by_hand():
+    # One kernel of one dimension, T = (1, 0): M = 0, 1, 3; exp(-1) + exp(-3), ...
+    layer = MinibatchDiscrimination(1, 1)
+    x = np.array([[0.0, 5.0], [1.0, 6.0], [3.0, 7.0]], np.float32)
+    layer.build((None, 2))
+    layer.kernel.assign([[1.0], [0.0]])
+    near = np.exp(-np.array([1.0, 1.0, 2.0])) + np.exp(-np.array([3.0, 2.0, 3.0]))
+    np.testing.assert_allclose(layer(x), np.column_stack([x, near]), rtol=1e-5)
+
+
+def test_minibatch_stddev():
+    x = np.random.default_rng(0).standard_normal((6, 2, 3, 2)).astype(np.float32)
+    y = MinibatchStddev()(x).numpy()
+    np.testing.assert_array_equal(y[..., :2], x)
+    np.testing.assert_allclose(y[..., 2], x.std(axis=0).mean(), rtol=1e-5)
+    same = tf.Variable(np.repeat(x[:1], 6, axis=0))
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(MinibatchStddev()(same))
+    assert np.isfinite(tape.gradient(value, same)).all()
+
+
+def test_rows_of_a_table_have_them():
+    rows = (
+        conv(4, 3, spectral=True, minibatch_stddev=True),
+        dense(5, minibatch=7),
+        dense(None, activation="linear", spectral=True),
+    )
+    network = Stack(rows, ())
+    network.build((None, 5, 5, 2))
+    assert tuple(network.blocks[0].linear.layer.kernel.shape) == (3, 3, 3, 4)
+    assert tuple(network.blocks[1].linear.kernel.shape) == (3 * 3 * 4 + 7, 5)
+    assert network(np.zeros((2, 5, 5, 2), np.float32), training=True).shape == (2,)
+    assert networks.couples_rows(network) and not networks.is_function(network)
+    twin = own.revive(own.record({"critic": network}))["critic"]
+    assert twin.rows == network.rows
+
+
+def test_what_couples_rows_and_what_is_a_function():
+    plain = Stack((dense(3), dense(None)), ())
+    kinds = {
+        (False, True): [plain, keras.layers.Dense(1)],
+        (True, False): [BatchNorm(), Stack((dense(3, norm=True), dense(None)), ())],
+        (True, True): [MinibatchStddev(), MinibatchDiscrimination(2)],
+        (False, False): [Dropout(0.1), SpectralNorm(keras.layers.Dense(1))],
+    }
+    for (coupled, pure), layers in kinds.items():
+        for layer in layers:
+            layer.build((None, 4))
+            found = networks.couples_rows(layer), networks.is_function(layer)
+            assert found == (coupled, pure), layer
+
+
+def test_two_replicas_see_the_global_batch(two_cpus):
+    x = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
+    layer = MinibatchDiscrimination(2, 2)
+    layer.build((None, 3))
+    joins = {"near": layer, "stddev": MinibatchStddev(), "moments": replicas.moments}
+    weights = tf.constant(np.arange(1.0, 7.0), tf.float32)[:, None]
+
+    def run(rows, weights):
+        """Values of the rows, and the gradient of their weighted sum over all replicas."""
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            made = {name: join(rows) for name, join in joins.items()}
+            value = sum(tf.reduce_sum(tf.square(weights * made[n])) for n in ("near", "stddev"))
+            if len(two_cpus) == 2:
+                value += tf.reduce_sum(made["moments"][1])
+        return made, tape.gradient(value, rows)
+
+    whole, slope = run(tf.constant(x), weights)
+    strategy = tf.distribute.MirroredStrategy(two_cpus)
+    halves = [(tf.constant(x[i : i + 3]), weights[i : i + 3]) for i in (0, 3)]
+    values = strategy.experimental_distribute_values_from_function(
+        lambda context: halves[context.replica_id_in_sync_group]
+    )
+    made, moves = tf.function(lambda v: strategy.run(run, args=v))(values)
+    both = lambda each: np.concatenate(strategy.experimental_local_results(each))
+    for name in ("near", "stddev"):
+        np.testing.assert_allclose(both(made[name]), whole[name], rtol=1e-5, atol=1e-6)
+    for found, expected in zip(made["moments"], whole["moments"], strict=True):
+        for each in strategy.experimental_local_results(found):
+            np.testing.assert_allclose(each, expected, rtol=1e-5, atol=1e-6)
+    # Each replica adds the variance of all, so its slope counts once a replica.
+    variance_slope = 2 * (x - x.mean(axis=0)) / len(x)
+    np.testing.assert_allclose(both(moves), slope + variance_slope, rtol=1e-4, atol=1e-5)

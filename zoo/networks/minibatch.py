@@ -1,0 +1,74 @@
+"""Layers that let a discriminator see how an example differs from the others of its batch.
+
+The batch is the global one, on any number of replicas. Data and samples must be batches of their
+own: `apply_each(..., together=False)`.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from zoo import replicas
+from zoo.networks.layers import BatchShape
+
+
+@keras.saving.register_keras_serializable("zoo")
+class MinibatchDiscrimination(keras.layers.Layer):
+    """Joins to x how near the other examples are, by learned distances: [B, A] -> [B, A + kernels].
+
+        o_ik = sum over j != i of exp(-|M_ik - M_jk|_1),  M = x T,  T [A, kernels, dims]
+
+    Args:
+        kernels: how many distances.
+        dims: of the space of each.
+        init_seed: of the initial T, Glorot's.
+
+    Reference: Salimans et al., Improved techniques for training GANs, arXiv 1606.03498, section
+        3.2; without the term of j = i, which is 1.
+    """
+
+    def __init__(self, kernels: int, dims: int = 5, init_seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kernels, self.dims, self.init_seed = kernels, dims, init_seed
+
+    def build(self, shape: BatchShape) -> None:
+        initial = keras.initializers.GlorotNormal(self.init_seed)
+        width = self.kernels * self.dims
+        self.kernel = self.add_weight(shape=(shape[-1], width), initializer=initial, name="kernel")
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        product = tf.cast(x @ tf.cast(self.kernel, x.dtype), tf.float32)
+        own = tf.reshape(product, [-1, self.kernels, self.dims])
+        distance = tf.reduce_sum(tf.abs(own[:, None] - replicas.rows(own)), axis=-1)  # [B, all, k]
+        near = tf.reduce_sum(tf.exp(-distance), axis=1) - 1.0
+        return tf.concat([x, tf.cast(near, x.dtype)], axis=-1)
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        return (*shape[:-1], shape[-1] + self.kernels)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"kernels": self.kernels, "dims": self.dims, "init_seed": self.init_seed}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class MinibatchStddev(keras.layers.Layer):
+    """Joins to x one number, the batch's standard deviation: [B, ..., C] -> [B, ..., C + 1].
+
+    It is the mean over pixels and channels of the deviations over the batch.
+
+    Reference: Karras et al., Progressive growing of GANs, arXiv 1710.10196, section 3; over the
+        whole batch, where the authors' code has groups of 4.
+    """
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        _, variance = replicas.moments(tf.cast(x, tf.float32))
+        # The root's own slope is infinite at 0, where a batch of one image is.
+        stddev = tf.reduce_mean(tf.sqrt(variance + 1e-8))
+        return tf.concat(
+            [x, tf.fill([*tf.unstack(tf.shape(x)[:-1]), 1], tf.cast(stddev, x.dtype))], -1
+        )
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        return (*shape[:-1], shape[-1] + 1)

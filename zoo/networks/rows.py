@@ -1,0 +1,72 @@
+"""The rows of a network, as data: what `zoo.networks.stack` builds layers from."""
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of a table: noise on the input, a linear map, normalisation, non-linearity.
+
+    Attributes:
+        op: "dense", "conv" or "deconv".
+        units: outputs (before maxout), or None for as many as the role asks: the network's last
+            row.
+        kernel, stride, padding: of convolutions.
+        norm: batch normalisation, which replaces the bias.
+        affine: whether the normalisation learns a scale and a shift.
+        dropout: fraction of the *inputs* dropped while training.
+        noise: stddev of Gaussian noise added to the inputs while training.
+        shift: pixels by which input images are moved at most while training.
+        activation: "linear", "relu", "leaky_relu", "tanh" or "maxout".
+        pieces: maxout pieces.
+        bias: "tied" (one a map), "untied" (one a pixel) or "none".
+        extra: the network's second input (noise, labels, a code) joins this row's inputs, which
+            adds a learned linear map of it before the non-linearity. Where no row asks for it, it
+            joins the first.
+        size: (height, width) that the outputs are cropped to, or None.
+        spectral: whether the linear map has norm 1, by spectral normalisation.
+        minibatch: kernels of minibatch discrimination, which join a dense row's inputs.
+        minibatch_stddev: whether the batch's standard deviation joins the inputs.
+    """
+
+    op: str
+    units: int | None
+    kernel: int = 1
+    stride: int = 1
+    padding: str = "valid"
+    norm: bool = False
+    affine: bool = True
+    dropout: float = 0.0
+    noise: float = 0.0
+    shift: int = 0
+    activation: str = "leaky_relu"
+    pieces: int = 2
+    bias: str = "tied"
+    extra: bool = False
+    size: tuple[int, int] | None = None
+    spectral: bool = False
+    minibatch: int = 0
+    minibatch_stddev: bool = False
+
+
+def dense(units: int | None, **options: Any) -> Row:
+    """A fully connected row; maps are flattened first."""
+    return Row("dense", units, **options)
+
+
+def conv(units: int | None, kernel: int, stride: int = 1, **options: Any) -> Row:
+    """A convolution row; vectors become maps of one pixel first."""
+    return Row("conv", units, kernel, stride, **options)
+
+
+def deconv(units: int | None, kernel: int, stride: int = 1, **options: Any) -> Row:
+    """A transposed-convolution row."""
+    return Row("deconv", units, kernel, stride, **options)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reshape:
+    """A row that reshapes each example: Reshape((7, 7, 64))."""
+
+    shape: tuple[int, ...]
