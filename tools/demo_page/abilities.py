@@ -287,10 +287,11 @@ class Classes(Ability):
             ]
         else:
             z = drawing.start_codes(self.model, self.model.sample(_ROWS, seed=seed), None, seed)
-            columns = []
-            for one_hot in np.eye(count, dtype=np.float32):
-                z[:, :count] = one_hot
-                columns.append(drawing.decode_mean(self.model, z))
+            style = z[:, count:]
+            columns = [
+                drawing.decode_mean(self.model, np.concatenate([of_class, style], axis=1))
+                for of_class in np.eye(count, dtype=np.float32)[:, None].repeat(_ROWS, axis=1)
+            ]
         shown = np.stack(columns, axis=1).reshape(-1, *self.model.image_shape)
         return [Picture(f"{count} classes, {_ROWS} styles", grid(shown, count))]
 
