@@ -86,9 +86,8 @@ def test_a_model_learns_from_other_data(example, run_dir, in_tmp_path):
     "methods", [("vae",), pytest.param(("vae", "vae_gan", "ali"), marks=pytest.mark.every)]
 )
 def test_methods_are_compared_on_own_data(example, in_tmp_path, capsys, methods):
-    for index, image in enumerate(zoo.data.load("digits").arrays("train", 60)["x"]):
-        zoo.pictures.save_png(f"mine/{index}.png", image)
-    arguments = ["--data=folder:mine", "--steps=2", "--batch_size=10", "--latent_dim=2"]
+    np.savez("mine.npz", x=zoo.data.load("digits").arrays("train", 60)["x"])
+    arguments = ["--data=npz:mine.npz", "--steps=2", "--batch_size=10", "--latent_dim=2"]
     metrics = ["reconstruction_mse", *["feature_mse"] * (len(methods) > 1)]
     example("compare_methods")([*arguments, "--methods", *methods, "--metrics", *metrics])
     header, *rows, path = capsys.readouterr().out.splitlines()
@@ -96,7 +95,7 @@ def test_methods_are_compared_on_own_data(example, in_tmp_path, capsys, methods)
     assert [row.split("\t")[0] for row in rows] == list(methods)
     values = np.array([row.split("\t")[1:] for row in rows], float)
     assert (values > 0).all() and (values[:, 0] < 1).all()
-    data = zoo.data.load("folder:mine")
+    data = zoo.data.load("npz:mine.npz")
     x = data.arrays(data.default_split, 12)["x"]
     found = images(path, len(x))
     assert len(found) == 3 * len(methods)

@@ -79,7 +79,7 @@ class Latents(Ability):
     """Sliders for some dimensions of the code, and a row of images for each."""
 
     title = "Latent sliders"
-    says = "Moves the code of image A along single dimensions, and shows what the decoder makes."
+    says = "Moves a code along single dimensions, and shows what the decoder makes of it."
 
     @property
     def images(self) -> int:

@@ -51,7 +51,8 @@ class Pad(ui.element, component="pad.js"):
         image_shape: (H, W, C) of the model.
         sampled: a function of a seed, an image [1, H, W, C] of the model.
         changed: awaited without arguments once there is another image.
-        seed: of the sample that it begins with.
+        seed: of the first sample.
+        x: that sample.
 
     Attributes:
         x: the image as the model takes it, float32 [1, H, W, C].
@@ -63,6 +64,7 @@ class Pad(ui.element, component="pad.js"):
         sampled: Callable[[int], np.ndarray],
         changed: Callable[[], Awaitable[None]],
         seed: int,
+        x: np.ndarray,
     ) -> None:
         super().__init__()
         height, width, _ = image_shape
@@ -70,13 +72,8 @@ class Pad(ui.element, component="pad.js"):
         self._props |= {"width": round(scale * width), "height": round(scale * height)}
         self._props["pen"] = max(1.5 * scale, _PAD / 10)  # of a model's pixels 1.5 at least
         self.classes("rounded border border-gray-400")
-        self.image_shape, self.sampled, self.changed, self.seed = (
-            image_shape,
-            sampled,
-            changed,
-            seed,
-        )
-        self.x = sampled(seed)
+        self.image_shape, self.sampled, self.changed = image_shape, sampled, changed
+        self.seed, self.x = seed, x
         self.on("drawn", self.drawn)
         self.show()
 
@@ -242,6 +239,9 @@ class Page:
         try:
             model = await run.io_bound(models.opened, choice)
             found = await run.io_bound(abilities.abilities_of, model)
+            sampled = functools.partial(abilities.sampled_image, model)
+            needed = range(max(ability.images for ability in found))
+            images = [await run.io_bound(sampled, seed) for seed in needed]
         except Exception as error:  # a damaged export or a run without a checkpoint: pick another
             with self.body:
                 ui.label(" ".join(f"{error}".split())).classes("text-red-700")
@@ -249,20 +249,25 @@ class Page:
         finally:
             self.spinner.set_visibility(False)
         with self.body:
-            self.lay_out(model, found)
+            self.lay_out(model, found, sampled, images)
         await self.panels[found[0].title].refresh()
 
-    def lay_out(self, model: "Verbs", found: list[Ability]) -> None:
+    def lay_out(
+        self,
+        model: "Verbs",
+        found: list[Ability],
+        sampled: Callable[[int], np.ndarray],
+        images: list[np.ndarray],
+    ) -> None:
+        """What the model is and the person's images on the left, a tab an ability on the right."""
         self.pads: list[Pad] = []
         self.holders: list[ui.column] = []
         with ui.column().classes("w-64 shrink-0 gap-4"):
             facts(model)
-            needed = max(ability.images for ability in found)
-            for index in range(needed):
+            for index, x in enumerate(images):
                 with ui.column().classes("gap-1") as holder:
                     ui.label("Image " + "AB"[index]).classes("text-bold")
-                    sampled = functools.partial(abilities.sampled_image, model)
-                    pad = Pad(model.image_shape, sampled, self.refresh, seed=index)
+                    pad = Pad(model.image_shape, sampled, self.refresh, index, x)
                     pad.buttons()
                 self.pads.append(pad)
                 self.holders.append(holder)
