@@ -113,7 +113,7 @@ ENCODES = ("sample", "encode", "decode", "reconstruct")
     "model, expected",
     [
         (Transparent("sample"), ["Sample"]),
-        (Transparent("sample", "log_prob"), ["Sample", "Likelihood"]),
+        (Transparent("sample", "log_prob", code_dim=None), ["Sample", "Likelihood"]),
         (Transparent("sample", "decode"), ["Sample", "Latent sliders"]),
         (Transparent("sample", "decode", image_shape=(2,), code_dim=2), ["Sample"]),
         (

@@ -87,8 +87,9 @@ class Latents(Ability):
 
     @staticmethod
     def fits(model: "Verbs") -> bool:
-        style = model.code_dim - drawing.first_of_style(model)
-        return of_images(model) and "decode" in model.capabilities and style > 0
+        if not of_images(model) or "decode" not in model.capabilities:  # perhaps without a code
+            return False
+        return model.code_dim > drawing.first_of_style(model)
 
     @property
     def width(self) -> int:
