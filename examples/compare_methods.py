@@ -20,7 +20,9 @@ def main(arguments=None):
     parser.add_argument("--data", default="digits", help="folder:PATH, npz:PATH or a data set")
     parser.add_argument("--image_size", type=int, help="resize to this side")
     parser.add_argument("--methods", nargs="+", default=["vae", "vae_gan", "ali"])
-    parser.add_argument("--metrics", nargs="+", default=["reconstruction_mse", "feature_mse"])
+    parser.add_argument(
+        "--metrics", nargs="+", default=["reconstruction_mse", "reconstruction_ratio"]
+    )
     parser.add_argument("--latent_dim", type=int, default=16)
     parser.add_argument("--batch_size", type=int, default=100)
     parser.add_argument("--steps", type=int, default=2000, help="of training, for each method")
