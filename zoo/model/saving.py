@@ -1,4 +1,4 @@
-"""How a model is kept: as a `.keras` file, optimizers and own networks included, and as an export."""
+"""How a model is kept: as a `.keras` file, with optimizers and own networks, and as an export."""
 
 import inspect
 import os
