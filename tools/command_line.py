@@ -36,6 +36,7 @@ from zoo import registry  # noqa: E402
 from zoo.errors import printable, refusal  # noqa: E402
 from zoo.fields import HyperParameter  # noqa: E402
 
+_LARGEST = 2**20  # bytes of a flagfile
 REFUSED, FAILED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 1, 130, 141, 143
 Flags = Sequence[HyperParameter]
 
@@ -256,6 +257,7 @@ def _read(argv, known, repeated, known_only):
             short = "h" if item.name == "help" else None
             entry = absl_flags.Flag(*described, short, boolean=item.kind == "bool")
         absl_flags.DEFINE_flag(entry, values)
+    _check_flagfile(_without_flagfile(argv)[0])
     values.set_gnu_getopt(True)  # "--flag value" of a flag not known yet must not end the parse
     try:
         rest = values(argv, known_only=known_only)[1:]
@@ -280,6 +282,15 @@ def _read(argv, known, repeated, known_only):
     if rest and not known_only:
         raise ValueError(refusal("argument", "flags of the form --name=value only", rest[0]))
     return values
+
+
+def _check_flagfile(path):
+    """Refuses a pipe or a device, which may have no end, and what is too long for flags."""
+    if path is None or not os.path.exists(path):
+        return
+    if not os.path.isfile(path) or os.path.getsize(path) > _LARGEST:
+        expected = f"a regular file of at most {_LARGEST} bytes"
+        raise ValueError(refusal("flagfile", expected, path))
 
 
 def _without_flagfile(argv):

@@ -128,6 +128,7 @@ CASES = {
         "Did you mean 'mirrored'?",
     ),
     "negative seed": ("train", nothing, (*SMALL, "--seed=-1"), "seed=-1"),
+    "endless flagfile": ("train", nothing, ("--flagfile=/dev/zero",), "flagfile="),
     "missing flagfile": ("train", nothing, ("--flagfile={0}/a.cfg",), "flagfile="),
     "binary flagfile": (
         "train",
