@@ -7,8 +7,9 @@ import zoo
 from tests.methods import scalar
 from tests.methods.scalar import K, S, W
 from tests.methods.tiny import linear, moved, phase, seen_by, states
-from tests.small import batch, sgd
+from tests.small import batch, sgd, stack
 from zoo.methods.m1_m2 import M1M2
+from zoo.networks.stack import dense
 
 CONFORMANCE = {
     "images": {"num_classes": 10, "feature_dim": 4, "pretrain_steps": 2},
@@ -72,7 +73,9 @@ def test_the_first_stage_is_a_vae():
 
 
 def test_each_stage_moves_its_own_networks():
-    model, found = sgd(make(pretrain_steps=1)), []
+    norm = dense(8, norm=True, activation="tanh")  # whose statistics must not move either
+    networks = {"encoder": stack(2, 1, norm), "decoder": stack(1, 2, norm)}
+    model, found = sgd(make(pretrain_steps=1, **networks)), []
     batches = {name: tf.constant(value) for name, value in DATA.items()}
     for stage in (0, 1):
         before, model.stage = states(model), stage

@@ -17,8 +17,8 @@ _ERROR, _BAR = "classification_error", "label_spreading_error"
 _NOTE = (
     "Test errors at the end of a fixed schedule. Each seed draws other labels, equally many of a "
     "class; the unlabelled stream is the whole of train. In italics scikit-learn's classifiers, "
-    "and a network of the zoo's, on the draws of the entry with most seeds that has them. *No* stands "
-    "where a method does not beat label spreading on its own draws."
+    "and a network of the zoo's, on the draws of the entry with most seeds that has them. *No* "
+    "stands where a method does not beat label spreading on its own draws."
 )
 
 
