@@ -19,6 +19,8 @@ from zoo.losses import adversarial, divergence, likelihood, supervised
         (likelihood.negative_elbo, (1, 2)),
         (likelihood.negative_elbo, (2, 1)),
         (likelihood.iwae_bound, (1,)),
+        (likelihood.marginal_bound, (1, 2)),
+        (likelihood.marginal_bound, (2, 1)),
         (lambda z: likelihood.doubly_reparameterised(z, 2), (1,)),
         (adversarial.log_ratio_generator, (2,)),
         (adversarial.wasserstein_critic, (1, 2)),

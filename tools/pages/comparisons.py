@@ -1,6 +1,6 @@
 """RESULTS.md: methods side by side on each data set, an index, and what was not run."""
 
-from pages import markdown, methods
+from pages import few_labels, markdown, methods
 from pages.sources import Sources
 from zoo.cards import figures
 from zoo.ledger import Entry
@@ -30,6 +30,7 @@ def render(sources: Sources) -> str:
         f"{figures.LEGEND} ↓ lower is better, ↑ higher is better.",
         "## Index",
         _index(sources),
+        *few_labels.section(sources),
         *(part for stem, rows in tables.items() for part in _comparison(stem, rows, sources)),
         "## Not run",
         "`python tools/reproduce.py --flagfile=configs/METHOD/CONFIG.cfg` runs one. In brackets "

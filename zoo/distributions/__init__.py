@@ -19,7 +19,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from zoo.distributions.discretised import LEVELS, DiscretisedLogistic, logistic_scale
-from zoo.distributions.draws import draw, sample_rows
+from zoo.distributions.draws import Draw, at_mean, draw, drawer, sample_rows
 from zoo.distributions.families import (
     describe,
     has_exact_mean,
@@ -42,7 +42,9 @@ __all__ = [
     "MEAN_DRAWS",
     "Autoregressive",
     "DiscretisedLogistic",
+    "Draw",
     "Implicit",
+    "at_mean",
     "autoregressive_flow",
     "bernoulli",
     "blocks",
@@ -55,6 +57,7 @@ __all__ = [
     "diagonal_normal",
     "discretised_logistic",
     "draw",
+    "drawer",
     "has_exact_mean",
     "is_density",
     "is_deterministic",

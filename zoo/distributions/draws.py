@@ -1,11 +1,17 @@
 """Draws whose noise is a function of seeds: of a whole batch, and row by row."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from zoo import seeds
 from zoo.distributions.families import is_deterministic, is_implicit, noises, transformed
 from zoo.distributions.randomness import noise, noise_rows
+
+# (distribution, place) -> its draw, or what stands for one: `draw` of a phase, `drawer`, `at_mean`.
+Draw: TypeAlias = Callable[[tfd.Distribution, str], tf.Tensor]
 
 
 def draw(
@@ -65,6 +71,16 @@ def sample_rows(
         draws = zip(*(tf.unstack(each, num=n, axis=1) for each in given))
         return tf.stack([transformed(distribution, *draw) for draw in draws], axis=1)
     return _swap(transformed(distribution, *map(_swap, given)))
+
+
+def drawer(row_seeds: tf.Tensor) -> Draw:
+    """Draws whose row i depends on `row_seeds[i]` alone."""
+    return lambda distribution, place: sample_rows(distribution, row_seeds, place)
+
+
+def at_mean(distribution: tfd.Distribution, place: str) -> tf.Tensor:
+    """The mean, in the place of a draw."""
+    return distribution.mean()
 
 
 def _places(seed: tf.Tensor, count: int) -> list[tf.Tensor]:

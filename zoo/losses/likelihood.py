@@ -36,6 +36,25 @@ def iwae_bound(log_weights: tf.Tensor) -> tf.Tensor:
     return tf.reduce_logsumexp(log_weights, axis=1) - tf.math.log(draws)
 
 
+def marginal_bound(joint_bounds: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """sum_y q(y|x) [L(x, y) - log q(y|x)], [B] nats: a lower bound of log p(x).
+
+    Its gap is KL(q(y|x) || p(y|x)) where L(x, y) = log p(x, y); where q(y|x) is one-hot, it is
+    L(x, y) of that y.
+
+    Args:
+        joint_bounds: [B, K], lower bounds L(x, y) of log p(x, y), y = 0, ..., K - 1.
+        logits: [B, K] of q(y|x).
+
+    Reference: Kingma et al., Semi-supervised learning with deep generative models, arXiv 1406.5298,
+        equation 7.
+    """
+    tf.debugging.assert_rank(joint_bounds, 2)
+    tf.debugging.assert_rank(logits, 2)
+    log_q = tf.nn.log_softmax(logits)
+    return tf.reduce_sum(tf.exp(log_q) * (joint_bounds - log_q), axis=1)
+
+
 def doubly_reparameterised(
     z: tf.Tensor, draws: int, beta: float | tf.Tensor = 1.0
 ) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,17 +1,16 @@
 """HALI: hierarchical adversarially learned inference."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from zoo import distributions
+from zoo.distributions import Draw
 from zoo.fields import field
 from zoo.losses import adversarial, supervised
 from zoo.model import Distribution, GenerativeModel, Losses
-
-Draw = Callable[[Distribution, str], tf.Tensor]  # (distribution, place) -> its draw, or its mean
 
 
 class HALI(GenerativeModel):
@@ -146,7 +145,7 @@ class HALI(GenerativeModel):
 
     def class_logits(self, x: tf.Tensor) -> tf.Tensor:
         """D's logits of the K classes, [B, K], at the means of the codes."""
-        return self.apply("discriminator", x, _side(self.climb(x, _mean)))[:, :-1]
+        return self.apply("discriminator", x, _side(self.climb(x, distributions.at_mean)))[:, :-1]
 
     # --- distributions and verbs ------------------------------------------------------------------
 
@@ -188,19 +187,19 @@ class HALI(GenerativeModel):
 
     def sample_rows(self, seeds_: tf.Tensor, y: None = None) -> tf.Tensor:
         with self.inference():
-            draw = _drawer(seeds_)
+            draw = distributions.drawer(seeds_)
             z = self.descend(draw(self.prior, "z_p"), self.levels, draw)
             return self.likelihood(z[0]).mean()
 
     def reconstruct_rows(
         self, x: tf.Tensor, seeds_: tf.Tensor, y: None = None, level: int = 1
     ) -> tf.Tensor:
-        return self._up_and_down(x, level, _mean)
+        return self._up_and_down(x, level, distributions.at_mean)
 
     def redraw_rows(
         self, x: tf.Tensor, seeds_: tf.Tensor, y: None = None, level: int = 1
     ) -> tf.Tensor:
-        return self._up_and_down(x, level, _drawer(seeds_))
+        return self._up_and_down(x, level, distributions.drawer(seeds_))
 
     def _up_and_down(self, x: tf.Tensor, level: int, draw: Draw) -> tf.Tensor:
         with self.inference():
@@ -216,15 +215,6 @@ class HALI(GenerativeModel):
                 hidden |= {f"level_{level}_row_{i}": row for i, row in enumerate(rows)}
                 z = self.up(z, level).mean()
         return hidden
-
-
-def _mean(distribution: Distribution, place: str) -> tf.Tensor:
-    return distribution.mean()
-
-
-def _drawer(seeds_: tf.Tensor) -> Draw:
-    """Draws whose row i depends on seeds_[i] alone."""
-    return lambda distribution, place: distributions.sample_rows(distribution, seeds_, place)
 
 
 def _side(codes: list[tf.Tensor]) -> tf.Tensor:

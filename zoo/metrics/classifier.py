@@ -247,7 +247,8 @@ def _classifies(model: GenerativeModel, dataset: Dataset) -> bool:
     return "classify" in model.capabilities and dataset.num_classes is not None
 
 
-def _learns_few_labels(model: GenerativeModel, dataset: Dataset) -> bool:
+def learns_few_labels(model: GenerativeModel, dataset: Dataset) -> bool:
+    """Whether the model learned the classes of the data from few labels."""
     return _classifies(model, dataset) and dataset.labels is not None
 
 
@@ -259,7 +260,7 @@ METRICS = {
         better="lower",
     ),
     "supervised_error": Metric(
-        _learns_few_labels,
+        learns_few_labels,
         lambda s: supervised_error(s.dataset, s.x, s.y, s.seed),
         help="share of wrong labels of a classifier that learned from the few labels alone",
     ),

@@ -14,6 +14,7 @@ ROOMS = (
     "neighbours",
     "svm",
     "classifier",
+    "rivals",
     "clustering",
     "likelihood",
     "latents",

@@ -317,9 +317,9 @@ class Game:
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """Inside of a phase: networks in inference mode, for those that no player moves now."""
-        phase: Any = _PHASE.get()
-        with entered(dataclasses.replace(phase, training=False)):
+        """Networks in inference mode, for those that no player moves now; in a verb they are."""
+        phase = _PHASE.get()
+        with entered(phase and dataclasses.replace(phase, training=False)):
             yield
 
     @contextlib.contextmanager

@@ -1,0 +1,64 @@
+"""The table `few labels` of RESULTS.md: methods that classify, beside rivals on the same draws."""
+
+from pages import markdown
+from pages.sources import Sources
+from zoo.cards import figures
+from zoo.ledger import Entry, Metric
+
+# {metric: how its row is called}, of the classifiers that learn from the same labels.
+RIVALS = {
+    "knn_error": "nearest neighbour",
+    "rbf_svm_error": "RBF-SVM",
+    "label_spreading_error": "label spreading",
+    "self_training_error": "self-training",
+    "supervised_error": "the zoo's network, labels alone",
+}
+_ERROR, _BAR = "classification_error", "label_spreading_error"
+_NOTE = (
+    "Test errors at the end of a fixed schedule. Each seed draws other labels, equally many of a "
+    "class; the unlabelled stream is the whole of train. In italics scikit-learn's classifiers, "
+    "and a network of the zoo's, on the draws of the entry with most seeds that has them. *No* "
+    "stands where a method does not beat label spreading on its own draws."
+)
+
+
+def section(sources: Sources) -> list:
+    """The parts of RESULTS.md on few labels; none without results."""
+    rows: dict[tuple[str, int], list[tuple[str, str, Entry]]] = {}
+    for name in sources.methods:
+        for stem, entry in sources.ran(name).items():
+            labels = entry.flags.get("labels")
+            if labels is not None and _ERROR in entry.metrics:
+                data = entry.dataset + (" (binarised)" if entry.flags.get("binarise") else "")
+                rows.setdefault((data, labels), []).append((name, stem, entry))
+    if not rows:
+        return []
+    lines = markdown.header("data", "labels", "method", "error ↓", "beats label spreading", "seeds")
+    for (data, labels), found in sorted(rows.items()):
+        for name, stem, entry in found:
+            link = markdown.link(stem, f"results/{name}.md#{name}-{stem}")
+            config = sources.configs.get((name, stem))
+            mark = figures.OPTIMISTIC if config and config.optimistic else ""
+            shown = figures.reached(_ERROR, entry.metrics[_ERROR])
+            cells = f"{name}, {link}{mark}", shown, beats(entry), len(entry.seeds)
+            lines.append(markdown.row(data, labels, *cells))
+        for metric, title in RIVALS.items():
+            known = [entry.metrics[metric] for *_, entry in found if metric in entry.metrics]
+            if known:
+                widest = max(known, key=_draws)
+                shown = figures.reached(metric, widest)
+                cells = f"*{title}*", shown, "", _draws(widest)
+                lines.append(markdown.row(data, labels, *cells))
+    marked = any(figures.OPTIMISTIC in line for line in lines)
+    return ["## Few labels", _NOTE, lines, figures.OPTIMISTIC_LEGEND if marked else ""]
+
+
+def beats(entry: Entry) -> str:
+    """Whether the mean error is below that of label spreading on the same draws; "" if unknown."""
+    if _BAR not in entry.metrics:
+        return ""
+    return "yes" if entry.metrics[_ERROR].mean < entry.metrics[_BAR].mean else "*no*"
+
+
+def _draws(metric: Metric) -> int:
+    return len(metric.values)
