@@ -59,7 +59,7 @@ class Batches(Doors):
             if self.num_classes is None:
                 flags.insert(0, f"--num_classes={dataset.num_classes}")
             learns = hasattr(self, "class_logits")
-            hint = f"Add {' '.join(flags)}." if learns else ""
+            hint = f"Add {' '.join(flags)}." if learns and flags else ""
             expected = f"None, as {self.method} would not learn from them"
             raise ValueError(refusal("labels", expected, dataset.labels, hint))
 
