@@ -52,7 +52,9 @@ class GMMN(Pretrained, GenerativeModel):
         default="rbf",
     )
     bandwidths: tuple[float, ...] = field(
-        "of the kernels; of RBF kernels variances", default=(2.0, 5.0, 10.0, 20.0, 40.0, 80.0)
+        "of the kernels; of RBF kernels variances",
+        default=(2.0, 5.0, 10.0, 20.0, 40.0, 80.0),
+        above=0,
     )
     estimator: Literal["biased", "unbiased", "linear"] = field(
         "of MMD^2 (zoo.losses.kernel)", default="biased"
@@ -68,8 +70,7 @@ class GMMN(Pretrained, GenerativeModel):
         return super().stage_starts if self.space == "codes" else ()
 
     def make_networks(self) -> None:
-        positive = bool(self.bandwidths) and min(self.bandwidths) > 0
-        self.require(positive, "bandwidths", "one number > 0 at least, and no other")
+        self.require(self.bandwidths, "bandwidths", "one number at least")
         biased = not self.root or self.estimator == "biased"
         self.require(biased, "root", f"False with estimator={self.estimator!r}, which may be < 0")
         width = self.latent_dim
