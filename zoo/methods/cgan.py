@@ -13,9 +13,9 @@ class CGAN(GAN):
     *Capabilities*: sample, decode, both of them given y.
     *Result*: results/cgan-*.json.
 
-    `num_classes` or `num_attributes` says what y is. It joins z in the decoder's first row, and D by
-    its part for codes, "z". A D whose joint part is one linear row gives f(x) + g(y), which teaches
-    nothing of what x has to do with y: it is refused.
+    `num_classes` or `num_attributes` says what y is. It joins z in the decoder's first row, and
+    enters D by its part for codes, "z". A D whose joint part is one linear row gives f(x) + g(y),
+    which teaches nothing of what x has to do with y: it is refused.
 
     Reference:
         Mirza, Osindero: Conditional generative adversarial nets, arXiv 1411.1784, equation 2.

@@ -203,7 +203,7 @@ class GAN(Unrolling, GenerativeModel):
         return self.labels_of(*given) if self.told_width else []
 
     def judge(self, x: tf.Tensor, x_p: tf.Tensor, *given: tf.Tensor) -> list[tf.Tensor]:
-        """The discriminator's outputs at data and at samples: [B] each, or [B, 1 + answer_width]."""
+        """D's outputs at data and at samples: [B] each, or [B, 1 + answer_width]."""
         told = self.told(*given)
         return self.apply_each("discriminator", (x, *told), (x_p, *told), together=False)
 
