@@ -1,5 +1,7 @@
 """CGAN: the GAN given labels or attributes."""
 
+from typing import ClassVar
+
 from zoo.methods.gan import GAN
 from zoo.networks import Pair
 
@@ -23,7 +25,7 @@ class CGAN(GAN):
         its own, before they join.
     """
 
-    LABELS = ("num_classes", "num_attributes")
+    LABELS: ClassVar[tuple[str, ...]] = ("num_classes", "num_attributes")
     NEEDS_LABELS = True
 
     def make_networks(self) -> None:

@@ -1,6 +1,6 @@
 """GAN: generative adversarial networks."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import tensorflow as tf
 
@@ -43,7 +43,11 @@ class GAN(Unrolling, GenerativeModel):
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("decoder",)}
-    LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model", "wasserstein")
+    LOGS: ClassVar[tuple[str, ...]] = (
+        "discriminator_accuracy_data",
+        "discriminator_accuracy_model",
+        "wasserstein",
+    )
 
     discriminator_loss: Literal[
         "bernoulli",

@@ -89,8 +89,9 @@ class GMMN(Pretrained, GenerativeModel):
     def autoencoding(self, x: tf.Tensor) -> Losses:
         """-log p(x|F(E(x))): cross-entropy of pixels, half the squared error of vectors."""
         outputs = self.apply("decoder", self.apply("encoder", x))
-        family = "bernoulli" if len(self.image_shape) == 3 else "normal"
-        return {"autoencoder": -distributions.likelihood(family, outputs, 1.0).log_prob(x)}
+        images = len(self.image_shape) == 3
+        p = distributions.bernoulli(outputs) if images else distributions.normal(outputs, 1.0)
+        return {"autoencoder": -p.log_prob(x)}
 
     def matching(self, x: tf.Tensor) -> Losses:
         """MMD of the batch and as many samples, or its square."""
@@ -101,9 +102,9 @@ class GMMN(Pretrained, GenerativeModel):
             x_p = self.apply("generator", z)
         else:
             x_p = self.likelihood(z).mean()
-        flat = (tf.reshape(each, [tf.shape(each)[0], -1]) for each in (x, x_p))
-        rows = map(replicas.rows, flat)  # moments are those of the global batch
-        mmd = kernel.squared_mmd(*rows, _KERNELS[self.kernel](self.bandwidths), self.estimator)
+        # Moments are those of the global batch.
+        x, x_p = (replicas.rows(tf.reshape(each, [tf.shape(each)[0], -1])) for each in (x, x_p))
+        mmd = kernel.squared_mmd(x, x_p, _KERNELS[self.kernel](self.bandwidths), self.estimator)
         self.log(squared_mmd=mmd)
         # At 0 the root has no slope: all is matched.
         return {"generator": tf.sqrt(tf.maximum(mmd, 1e-12)) if self.root else mmd}

@@ -31,6 +31,7 @@ KERAS_NAMES = tuple(
     """.split()
 )
 _REFUSAL = re.compile(r"Invalid `[^`\n]+`: expected [^\n]*")
+DATA_NAMES = ("x", "x_labelled", "x_reference")  # of a batch, what is data
 LABELS = "batches with labels y, as this model is conditional"
 SOME_LABELS = "batches with labels: x_labelled and y_labelled, or y"
 
@@ -162,14 +163,15 @@ class Doors(keras.Model):
             return self._checked_stream(x), y
         batch = named((x, y))
         rows = {}
-        for name in ("x", "x_labelled"):
+        for name in DATA_NAMES:
             if name in batch:
                 # With its channel: Keras' step would otherwise be traced for data of any rank.
                 batch[name] = forms.check_images(_array(batch[name]), self.image_shape, name)
                 rows[name] = len(batch[name])
         if len(set(rows.values())) > 1:
             expected = f"arrays of {rows['x']} rows, as x; other sizes go in a tf.data.Dataset"
-            raise ValueError(refusal("x_labelled", expected, rows["x_labelled"]))
+            other = next(name for name in rows if rows[name] != rows["x"])
+            raise ValueError(refusal(other, expected, rows[other]))
         for name in ("y", "y_labelled"):
             if name in batch and self.labelled_kind:
                 kinds = self.num_classes, self.num_attributes
@@ -199,7 +201,7 @@ class Doors(keras.Model):
                 channel = lambda *parts: named(_one(parts))["x"][..., None]
                 return inputs.map(_as_written(channel), deterministic=True)
         x = _array(named(inputs)["x"])
-        infers = "reconstruct" in self.capabilities
+        infers = not self.capabilities.isdisjoint({"reconstruct", "log_ratio"})
         shape, argument = (self.image_shape, "x") if infers else ((self.code_dim,), "z")
         checked = forms.check_images(x, shape, argument)
         return x if tf.is_tensor(x) and x.shape == checked.shape else checked  # a tape's own stays
