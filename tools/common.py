@@ -219,9 +219,12 @@ def check_run(flags: types.SimpleNamespace) -> None:
     """Refuses, without TensorFlow, what can be refused of the flags of a run."""
     if flags.method is None:
         raise unknown("method", None, registry.list_methods())
-    prefix, _, rest = str(flags.dataset).partition(":")
-    if flags.dataset not in data.list_sources() and not (rest and prefix in data.PREFIXES):
-        raise unknown("dataset", flags.dataset, data.list_sources())
+    optional = [] if flags.reference_dataset is None else ["reference_dataset"]
+    for name in ("dataset", *optional):
+        value = getattr(flags, name)
+        prefix, _, rest = str(value).partition(":")
+        if value not in data.list_sources() and not (rest and prefix in data.PREFIXES):
+            raise unknown(name, value, data.list_sources())
 
 
 def load_data(flags: types.SimpleNamespace) -> "Dataset":

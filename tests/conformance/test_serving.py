@@ -42,6 +42,8 @@ def test_cpp_loader_gives_the_outputs_of_keras(model, served, tmp_path):
     expected = {}
     if "sample" in model.capabilities:
         expected["sample"] = {"x": model.sample_rows(rows, **y)}
+    if "read" in model.capabilities:
+        expected["read"] = model.read_rows(x, rows, **y)
     if "log_ratio" in model.capabilities:
         expected["log_ratio"] = {"log_ratio": model.log_ratio_rows(x)}
     if "encode" in model.capabilities:

@@ -109,6 +109,23 @@ def test_an_evaluation_sees_all_rows_of_the_data_and_as_many_of_the_reference():
     np.testing.assert_array_equal(rows, data.arrays("test")["x"])
 
 
+def test_divergences_are_measured_by_the_ratio():
+    """log r = w.x + b: its mean over the data, and minus its mean over the reference."""
+    w, b = np.array([0.4, -0.3]), 0.2
+    model = model_of(discriminator=linear(1, output_shape=()))
+    model.discriminator.set_weights([w[:, None], np.array([b])])
+    data = zoo.data.load("gaussian_ring", reference="gaussian_grid")
+    x, other = data.arrays("test", 200)["x"], data.reference.arrays("test", 200)["x"]
+    found = zoo.metrics.evaluate(model, data, limit=200)
+    assert set(found) == {"kl_from_reference", "kl_of_reference"}
+    for name, value in (
+        ("kl_from_reference", np.mean(x @ w + b)),
+        ("kl_of_reference", -np.mean(other @ w + b)),
+    ):
+        np.testing.assert_allclose(found[name]["value"], value, rtol=1e-4)
+        assert found[name]["n"] == 200
+
+
 def test_what_does_not_fit_is_refused():
     with refused(ValueError, match="`reference`.*gaussian_ring"):
         zoo.data.load("digits", reference="gaussian_ring")

@@ -122,7 +122,7 @@ class Rows(Verbs):
     @property
     def has_features(self) -> bool:
         """Whether `features` are known: those of an encoder that is made of rows."""
-        return hasattr(self.networks.get("encoder"), "trace")
+        return hasattr(self, "posterior") and hasattr(self.networks.get("encoder"), "trace")
 
     @property
     def has_discriminator_features(self) -> bool:
