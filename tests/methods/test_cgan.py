@@ -103,6 +103,7 @@ def test_labels_are_needed():
         cgan().sample(2, seed=0)
 
 
+@pytest.mark.every
 def test_it_learns_the_mean_of_each_class():
     """Class y is a point m_y, which the GAN's R1 game on linear-quadratic networks settles on."""
     means = np.array([[-1.0, 0.0], [1.0, 1.0], [0.5, -1.0]], np.float32)
