@@ -114,7 +114,8 @@ def test_the_first_stage_reconstructs():
     np.testing.assert_allclose(found, entropy, rtol=1e-4)
 
 
-@pytest.mark.parametrize("estimator", ["biased", pytest.param("unbiased", marks=pytest.mark.every)])
+@pytest.mark.every
+@pytest.mark.parametrize("estimator", ["biased", "unbiased"])
 def test_it_learns_the_data_s_moments(estimator):
     """x = m + A u, u ~ U(-1, 1)^2, as G can be: of a class of affine maps it finds this one."""
     rng = np.random.default_rng(0)
