@@ -9,6 +9,7 @@ from tests.helpers import refused
 from tests.methods.tiny import linear, moved, phase, states
 from tests.small import D, batch, nets, sgd
 from zoo.methods.gmmn import GMMN
+from zoo.networks.stack import Stack, dense
 
 CONFORMANCE = {
     "images": {"space": "codes", "pretrain_steps": 4, "feature_dim": 5},
@@ -18,7 +19,9 @@ CONFORMANCE = {
 
 def gmmn(**options):
     if options.get("space") == "codes":
-        networks = {"encoder": linear(3, 5), "decoder": linear(D, 6), "generator": linear(3, 7)}
+        hidden = dense(8, norm=True, activation="tanh")  # whose statistics must not move either
+        encoder = Stack((hidden, dense(3, activation="linear")), init_seed=5, init_stddev=0.5)
+        networks = {"encoder": encoder, "decoder": linear(D, 6), "generator": linear(3, 7)}
         options = {"feature_dim": 3, "pretrain_steps": 2, **networks, **options}
     return sgd(GMMN(image_shape=(D,), latent_dim=D, **nets("decoder") | options))
 

@@ -15,7 +15,7 @@ class ACGAN(CGAN):
         L_C = E log P(y|x) + E log P(y|G(z, y)):
         max over D of  L_S + L_C;  max over G of  L_C - L_S, non-saturating.
     *Players*: discriminator and generator (the decoder), updated one after the other.
-    *Capabilities*: sample, decode, both given y; classify.
+    *Capabilities*: sample (given y), decode (given y), classify (of x alone).
     *Result*: results/acgan-*.json.
 
     Of each class G prefers what D is sure of: samples of a class differ less than its data do.

@@ -19,8 +19,8 @@ class InfoGAN(GAN):
         L_I = E_{c ~ p(c), x = G(z, c)} log Q(c|x) + H(c),  at most the information of c in x.
     *Players*: discriminator (D, whose last row gives Q's parameters beside its verdict) and
         generator (the decoder), updated one after the other. L_I is a part of both their losses.
-    *Capabilities*: sample, decode, read: a point, log Q(k|x) of each category k, then the means of
-        Q of the continuous codes.
+    *Capabilities*: sample, decode, read (a point: log Q(k|x) of each category k, then the means of
+        Q of the continuous codes).
     *Result*: results/infogan-*.json.
 
     A whole code is a category, one-hot, then continuous codes, U(-1, 1), then the noise. The log

@@ -99,7 +99,7 @@ GMMN_CODES_MNIST = Table(
             dense(None, activation="sigmoid", dropout=0.5),
         ),
         "decoder": (dense(1024, activation="sigmoid"), dense(None, activation="linear")),
-        "generator": (*_GENERATOR[:-1], dense(None, activation="sigmoid")),
+        "code_decoder": (*_GENERATOR[:-1], dense(None, activation="sigmoid")),
     },
     image_shape=(28, 28, 1),
     reference=_GMMN,
