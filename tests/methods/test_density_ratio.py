@@ -79,17 +79,16 @@ def largest_error(model):
     ],
 )
 def test_it_recovers_the_log_ratio_of_two_gaussians(loss):
+    """Of a range of 3.2 nats; what was seen is 0.05 to 0.13, and 0.19 of least squares."""
     model, data = learned(loss)
-    assert largest_error(model) < 0.35
+    assert largest_error(model) < 0.25
     logs = model.evaluate(data, verbose=0, return_dict=True)
     share = 0.5 * math.erfc(-M / math.sqrt(2))  # of N(m, 1) above 0
     for side in ("data", "reference"):
         np.testing.assert_allclose(logs[f"discriminator_accuracy_{side}"], share, atol=0.05)
-    # KL of N(m, 1) from N(-m, 1) is 2 m^2, in either direction. Outputs of these two losses may
-    # leave the range that stands for a ratio: far out log r is that of its edge.
-    if loss not in ("pearson", "least_squares"):
-        np.testing.assert_allclose(logs["log_ratio_data"], 2 * M**2, atol=0.08)
-        np.testing.assert_allclose(logs["log_ratio_reference"], -2 * M**2, atol=0.08)
+    # KL of N(m, 1) from N(-m, 1) is 2 m^2, in either direction.
+    np.testing.assert_allclose(logs["log_ratio_data"], 2 * M**2, atol=0.08)
+    np.testing.assert_allclose(logs["log_ratio_reference"], -2 * M**2, atol=0.08)
 
 
 # --- two data sets --------------------------------------------------------------------------------
