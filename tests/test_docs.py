@@ -104,7 +104,7 @@ def test_verbs_in_readme_are_those_of_the_models(repository):
     for name, (_, _, _, cell) in zip(names, rows):
         verbs = set(re.findall(r"`(\w+)`", cell)) | (basic if "basic" in cell else set())
         told = set(re.findall(r"`(\w+)`\*", cell))  # has them when it is told the classes
-        needed = {"num_classes": 10} if name == "cvae" else {}
+        needed = {"num_classes": 10} if zoo.registry.get(name).NEEDS_LABELS else {}
         model = zoo.create(name, image_shape=(8, 8, 1), **needed)
         assert verbs - told == set(model.capabilities), name
         density = re.search("exact|bound", cell)

@@ -41,6 +41,7 @@ _SEEDS = {"at_least": 0, "at_most": 2**31 - 1}
 RUN_FLAGS = (
     flag("method", "str", None, "what to train: one of the methods below, or package.module:Class"),
     flag("dataset", "str", None, f"one of {', '.join(data.list_sources())}"),
+    flag("reference_dataset", "str", None, "what the data are compared with, if they are"),
     DATA_DIR,
     flag("binarise", "str", None, "how pixels become 0 or 1", choices=data.BINARISE),
     flag("labels", "int", None, "labelled training examples, equally many of a class", at_least=1),
@@ -218,15 +219,19 @@ def check_run(flags: types.SimpleNamespace) -> None:
     """Refuses, without TensorFlow, what can be refused of the flags of a run."""
     if flags.method is None:
         raise unknown("method", None, registry.list_methods())
-    prefix, _, rest = str(flags.dataset).partition(":")
-    if flags.dataset not in data.list_sources() and not (rest and prefix in data.PREFIXES):
-        raise unknown("dataset", flags.dataset, data.list_sources())
+    optional = [] if flags.reference_dataset is None else ["reference_dataset"]
+    for name in ("dataset", *optional):
+        value = getattr(flags, name)
+        prefix, _, rest = str(value).partition(":")
+        if value not in data.list_sources() and not (rest and prefix in data.PREFIXES):
+            raise unknown(name, value, data.list_sources())
 
 
 def load_data(flags: types.SimpleNamespace) -> "Dataset":
     """The data set that the flags of a run name."""
     names = ("data_dir", "binarise", "labels", "label_seed", "image_size")
-    return data.load(flags.dataset, **{name: getattr(flags, name) for name in names})
+    options = {name: getattr(flags, name) for name in names}
+    return data.load(flags.dataset, reference=flags.reference_dataset, **options)
 
 
 def measured_split(split: str | None, recorded: types.SimpleNamespace, dataset: "Dataset") -> str:

@@ -29,6 +29,8 @@ def grids(
 ) -> dict[str, np.ndarray]:
     """{name: picture} of an image model: those that its capabilities allow.
 
+    Of a density ratio the real images, from the smallest ratio to the largest.
+
     Args:
         model: a GenerativeModel.
         real: {"x"[, "y"]}, real examples.
@@ -51,6 +53,8 @@ def grids(
             found["levels"] = levels(model, *shown, seed)
         if not model.conditional and hasattr(model, "inpaint"):
             found["inpaintings"] = inpaintings(model, shown[0], seed)
+    if "log_ratio" in model.capabilities:
+        found["ratios"] = pictures.image_grid(x[np.argsort(model.log_ratio(x))])
     if "decode" in model.capabilities:
         found["interpolations"] = interpolations(model, x, y, min(_ROWS, len(x) // 2) or 1, seed)
         if not has_mean(model, *shown, seed):

@@ -49,7 +49,7 @@ STATE = "reproduce.json"
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn")
 _TOOLS = pathlib.Path(__file__).resolve().parent
 # Those of tools/sample.py that a result shows, from top to bottom.
-_PICTURES = ("scatter", "samples", "reconstructions", "classes")
+_PICTURES = ("scatter", "samples", "reconstructions", "classes", "ratios")
 _PICTURES += ("draws", "codes", "levels", "curves")
 
 

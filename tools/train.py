@@ -41,7 +41,9 @@ def run(flags: types.SimpleNamespace) -> None:
     common.check_run(flags)
     run_dir = training.check_run_dir(flags.run_dir or pathlib.Path("runs", common.run_name(flags)))
     described = {item.name: getattr(flags, item.name) for item in common.RUN_FLAGS}
-    described |= {"run_dir": run_dir, "dataset": common.absolute(flags.dataset)}
+    described["run_dir"] = run_dir
+    for name in ("dataset", "reference_dataset"):
+        described[name] = described[name] and common.absolute(described[name])
     for name in PATHS:
         if described[name] and not (name == "init_from" and pretrained.is_name(described[name])):
             described[name] = os.path.abspath(described[name])

@@ -161,6 +161,15 @@ class Verbs:
         data = self._x(x)
         return self.reading_of(data, self._labels_of(y, data))
 
+    def log_ratio(self, x: npt.ArrayLike) -> tf.Tensor:
+        """log r(x) = log p(x) - log q(x) of the model's two data sets, [B] nats.
+
+        Args:
+            x: [B, *image_shape].
+        """
+        self._must("log_ratio")
+        return self._by_rows("log_ratio_rows", self._x(x))
+
     def inpaint(
         self,
         x: npt.ArrayLike,
@@ -326,6 +335,10 @@ class Verbs:
 
     def classify_rows(self, x: tf.Tensor) -> tf.Tensor:
         """Logits [B, num_classes]."""
+        raise NotImplementedError
+
+    def log_ratio_rows(self, x: tf.Tensor) -> tf.Tensor:
+        """log r(x), [B] nats."""
         raise NotImplementedError
 
     def features_rows(self, x: tf.Tensor, y: tf.Tensor | None = None) -> dict[str, tf.Tensor]:

@@ -119,6 +119,8 @@ def data(method, family=None):
     """The case's `zoo.data.Dataset`."""
     family = family or families(method)[0]
     own = descriptor(method).get("data", {}) if family == "images" else {}
+    if zoo.registry.get(method).NEEDS_REFERENCE:
+        own = own | {"reference": SOURCES[family]}
     return zoo.data.load(SOURCES[family], **own)
 
 

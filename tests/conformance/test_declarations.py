@@ -9,7 +9,7 @@ from tests import helpers
 from tests.conformance import cases
 from zoo import registry
 
-VERBS = {"sample", "encode", "decode", "reconstruct", "log_prob", "classify", "read"}
+VERBS = {"sample", "encode", "decode", "reconstruct", "log_prob", "classify", "read", "log_ratio"}
 
 
 def paragraph(text, name):

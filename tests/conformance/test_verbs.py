@@ -15,8 +15,10 @@ NEEDS = {  # each verb, and the capability that it asks for
     "reconstruct": "reconstruct",
     "log_prob": "log_prob",
     "classify": "classify",
+    "log_ratio": "log_ratio",
     "inpaint": "reconstruct",
 }
+UNLABELLED = ("classify", "log_ratio")  # verbs that take no labels
 DRAWS = ("sample", "reconstruct", "log_prob", "inpaint")  # verbs that take a seed
 
 
@@ -29,7 +31,7 @@ def inputs(model):
 def call(subject, verb, fed, **options):
     """A verb of a model or an export on the rows of `fed`, with labels where it takes them."""
     first = {"sample": (len(fed["x"]),), "decode": (fed["z"],), "inpaint": (fed["x"], fed["known"])}
-    takes_y = "y" in fed and verb not in ("classify", "discriminator_features")
+    takes_y = "y" in fed and verb not in (*UNLABELLED, "discriminator_features")
     labels = {"y": fed["y"]} if takes_y else {}
     return getattr(subject, verb)(*first.get(verb, (fed["x"],)), **labels, **options)
 
@@ -73,10 +75,10 @@ def test_an_export_has_the_verbs_of_the_model(model, served, verb):
             elif options == {"level": 1}:
                 assert expected.event_shape == [model.code_dim]
             continue
-        shape = {"log_prob": (5,), "classify": (5, model.num_classes)}
+        shape = {"log_prob": (5,), "log_ratio": (5,), "classify": (5, model.num_classes)}
         assert expected.shape == shape.get(verb, (5, *model.image_shape))
         assert expected.dtype == tf.float32 and np.isfinite(expected).all()
-        helpers.assert_close(found, expected, 1e-4 if verb == "log_prob" else 1e-5)
+        helpers.assert_close(found, expected, 1e-4 if verb.startswith("log") else 1e-5)
         if verb in DRAWS:
             assert (np.asarray(call(model, verb, fed, **options)) == expected.numpy()).all()
 
@@ -100,7 +102,8 @@ def same_distribution(found, expected, x):
 def test_what_only_the_model_has_is_said_by_the_export(model, served):
     fed = inputs(model)
     has = {
-        "features": hasattr(model.networks.get("encoder"), "trace"),
+        "features": "encode" in model.capabilities
+        and hasattr(model.networks.get("encoder"), "trace"),
         "discriminator_features": model.has_discriminator_features,
     }
     for verb, it_has in has.items():
@@ -121,6 +124,9 @@ def test_what_only_the_model_has_is_said_by_the_export(model, served):
 
 def test_a_sample_depends_on_its_own_seed_alone(model, served):
     fed = inputs(model)
+    if "sample" not in model.capabilities:
+        refused_alike(model, served, "`sample`|sample", "sample", fed)
+        return
     y = (tf.constant(fed["y"]),) if "y" in fed else ()
     rows = model.row_function("sample_rows")
     changed = fed["seed"].copy()
@@ -141,6 +147,7 @@ def test_bad_numbers_are_refused(model, served):
     fed = inputs(model)
     y = {"y": fed["y"]} if "y" in fed else {}
     bad = [("n", n) for n in (0, -1, 2.0, "2", True)] + [("seed", s) for s in ("a", 1.5)]
+    bad = bad if "sample" in model.capabilities else []
     for argument, value in bad:
         kind = ValueError if argument == "n" and value in (0, -1) else TypeError
         for subject in (model, served):
@@ -154,7 +161,7 @@ def test_labels_are_refused_by_models_without_and_wanted_by_models_with(model, s
         bad = [{key: fed[key] for key in fed if key != "y"}, fed | {"y": fed["y"][:2]}]
     else:
         bad = [fed | {"y": np.zeros(5, np.int32)}, fed | {"y": "one"}]
-    for verb in set(NEEDS) - {"classify"}:
+    for verb in set(NEEDS) - set(UNLABELLED):
         for given in bad if NEEDS[verb] in model.capabilities else ():
             refused_alike(model, served, "`y", verb, given)
 

@@ -112,7 +112,7 @@ class Hierarchy(Linear):
 class Clusters(Linear):
     """Four clusters: the side of each axis, the surer the farther; it may not know the names."""
 
-    parts = ("z", "y", "style")
+    parts, code_classes = ("z", "y", "style"), 4
     capabilities = Linear.capabilities - {"classify"}
 
     def encode(self, x, y=None, level=1, part="z"):

@@ -83,6 +83,18 @@ CASES = {
     ),
     "no data set": ("train", nothing, (METHOD,), "dataset=None"),
     "unknown data set": ("train", nothing, (*SMALL, "--dataset=digit"), "Did you mean 'digits'?"),
+    "unknown second data set": (
+        "train",
+        nothing,
+        (*SMALL, "--reference_dataset=digit"),
+        "`reference_dataset`",
+    ),
+    "second data set without use": (
+        "train",
+        nothing,
+        (*SMALL, "--reference_dataset=digits", "--batch_size=2", "--run_dir={0}/run"),
+        "reference_dataset='digits'",
+    ),
     "unknown flag": (
         "train",
         nothing,

@@ -25,7 +25,7 @@ _TEXT = """\
 import zoo
 
 model = zoo.load("{where}")
-x = model.sample({call})  # {sampled}
+{example}
 ```
 {keras}
 | | |
@@ -60,8 +60,8 @@ were learned from{terms}. To cite: {paper}
 |---|---|---|
 {signatures}
 
-`serving_default` is `sample`. `n` is any number of rows; row i of the outputs depends on row i of
-the inputs alone. Equal seeds give equal rows. `?` is a length that only the rows tell.
+`serving_default` is `{default}`. `n` is any number of rows; row i of the outputs depends on row i
+of the inputs alone. Equal seeds give equal rows. `?` is a length that only the rows tell.
 
 </details>
 
@@ -135,6 +135,10 @@ def render(
     set_name = _one_line(data) if data else None
     pixels = "pixels in [0, 1]" if images else "vectors"
     rows = _facts(model, facts, data, paper, published)
+    example = "log_r = model.log_ratio(x)  # of your x: [B], nats"
+    if "sample" in facts["capabilities"]:
+        call = ", ".join(["16", *_label_argument(model), "seed=0"])
+        example = f"x = model.sample({call})  # {_shape([16, *model.image_shape])}, {pixels}"
     known = failures.known(told, frozenset(facts["capabilities"]), images)
     return _TEXT.format(
         front=metadata.front(name, model.method, set_name, model.density, images, judged),
@@ -142,8 +146,8 @@ def render(
         summary=summary,
         picture=f"\n![Samples]({published.picture})\n" if published else "",
         where=name if published else f"exported/{plain(name)}",
-        call=", ".join(["16", *_label_argument(model), "seed=0"]),
-        sampled=f"{_shape([16, *model.image_shape])}, {pixels}",
+        example=example,
+        default=next(iter(facts["signatures"])),
         keras=_KERAS.format(name=name) if published else "",
         facts="\n".join(f"| {key} | {value} |" for key, value in rows.items()),
         headline=_headline_table(measured, published),

@@ -52,6 +52,7 @@ def load(
     binarise: str | None = None,
     labels: int | None = None,
     label_seed: int = 0,
+    reference: str | None = None,
     image_size: int | None = None,
     cache_dir: str | os.PathLike | None = None,
     memory_limit: int = 2**31,
@@ -86,6 +87,8 @@ def load(
         labels: None, or the number of labelled training examples, equally many of every class. They
             never come from the validation rows.
         label_seed: which of them; an int in [0, 2^31).
+        reference: name of a second data set of the same shape, whose examples come beside, as
+            "x_reference", binarised and resized as the first.
         image_size: centre-crop to a square and resize to image_size x image_size.
         cache_dir: where sets over `memory_limit` are kept as raw files; None means
             `data_dir`/zoo_cache, or ~/.cache/zoo without a data_dir.
@@ -119,12 +122,12 @@ def load(
     if image_size is not None:
         checks.whole(image_size, "image_size")
 
-    from zoo.data import dataset, sources
+    from zoo.data import compared, dataset, sources
 
     source = sources.open_source(
         name, data_dir=data_dir, image_size=image_size, largest=max(memory_limit, LARGEST)
     )
-    return dataset.Dataset(
+    made = dataset.Dataset(
         source,
         binarise=binarise,
         labels=labels,
@@ -132,6 +135,11 @@ def load(
         cache_dir=sources.cache_directory(cache_dir, data_dir),
         memory_limit=memory_limit,
     )
+    if reference is None:
+        return made
+    options: dict[str, Any] = {"data_dir": data_dir, "binarise": binarise, "image_size": image_size}
+    other = load(reference, cache_dir=cache_dir, memory_limit=memory_limit, **options)
+    return compared.Compared(made, other)
 
 
 def __getattr__(attribute: str) -> Any:

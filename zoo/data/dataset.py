@@ -43,6 +43,7 @@ class Dataset:
         mode_stddev: standard deviation of its components, else None.
         labels: number of labelled training examples, or None: all have the labels of the source.
         channels: the `Dataset` of one channel whose images are stacked here, else None.
+        reference: the `Dataset` that this one is compared with (`zoo.data.compared`), else None.
         cache_dir: path of the directory where what is prepared once is kept.
     """
 
@@ -73,6 +74,7 @@ class Dataset:
         self.binary = source.binary or binarise is not None
         self.modes, self.mode_stddev = source.modes, source.mode_stddev
         self.channels: Dataset | None = None
+        self.reference: Dataset | None = None
         if source.channels is not None:
             self.channels = Dataset(
                 source.channels,

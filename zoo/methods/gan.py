@@ -1,7 +1,6 @@
 """GAN: generative adversarial networks."""
 
-import functools
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import tensorflow as tf
 
@@ -44,7 +43,11 @@ class GAN(Unrolling, GenerativeModel):
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("decoder",)}
-    LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model", "wasserstein")
+    LOGS: ClassVar[tuple[str, ...]] = (
+        "discriminator_accuracy_data",
+        "discriminator_accuracy_model",
+        "wasserstein",
+    )
 
     discriminator_loss: Literal[
         "bernoulli",
@@ -113,9 +116,21 @@ class GAN(Unrolling, GenerativeModel):
     )
 
     def make_networks(self) -> None:
-        self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
-        self.make("discriminator", self.image_shape)
+        self.make("decoder", (self.code_dim + self.label_width,), outputs=self.image_shape)
+        told = ((self.told_width,),) if self.told_width else ()
+        answers = (1 + self.answer_width,) if self.answer_width else ()
+        self.make("discriminator", self.image_shape, *told, outputs=answers)
         self.check_choices()
+
+    @property
+    def told_width(self) -> int:
+        """Width of what the discriminator is told beside x, which `told` gives; 0 for nothing."""
+        return self.label_width
+
+    @property
+    def answer_width(self) -> int:
+        """How many numbers the discriminator gives beside its verdict, which comes first."""
+        return 0
 
     def check_choices(self) -> None:
         """Refuses losses, penalties and networks that do not go together."""
@@ -129,6 +144,7 @@ class GAN(Unrolling, GenerativeModel):
         expected = f"one that needs no ratio, with {loss!r}, which estimates none"
         self.require(known, "generator_loss", expected)
         if self.generator_loss == "feature_matching":
+            self.require(not self.answer_width, "generator_loss", "one of D's answers, not of rows")
             self.require_rows("discriminator")
         alone = not self.penalty or not networks.couples_rows(self.discriminator)
         expected = "None with a discriminator whose rows depend on each other (batch normalisation)"
@@ -146,52 +162,75 @@ class GAN(Unrolling, GenerativeModel):
 
     @property
     def phase_logs(self) -> tuple[str, ...]:
-        critic = self.discriminator_loss == "wasserstein"
-        return tuple(name for name in self.LOGS if (name == "wasserstein") == critic)
+        *accuracies, distance = GAN.LOGS
+        unfit = accuracies if self.discriminator_loss == "wasserstein" else [distance]
+        return tuple(name for name in self.LOGS if name not in unfit)
 
     # --- the game ---------------------------------------------------------------------------------
+    #
+    # What phases are `given` beside x is what samples are made from: labels, or a code.
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x = self.as_batch(data)["x"]
+        inputs = self.phase_inputs(self.as_batch(data))
         for _ in range(self.discriminator_steps):
-            self.play(self.discriminator_phase, x, after=self.clip if self.clip_value else None)
-        self.play(self.generator_phase, x)
+            self.play(
+                self.discriminator_phase, *inputs, after=self.clip if self.clip_value else None
+            )
+        self.play(self.generator_phase, *inputs)
         return self.report()
 
-    def discriminator_phase(self, x: tf.Tensor) -> Losses:
+    def discriminator_phase(self, x: tf.Tensor, *given: tf.Tensor) -> Losses:
         """-log D(x) - log(1 - D(G(z)))  (algorithm 1), or as `discriminator_loss` says."""
-        x, x_p = self.seen(x, tf.stop_gradient(self.generate(x)))
-        outputs = self.judge(x, x_p)
-        self.watch(*outputs)
-        return {"discriminator": self.discriminator_cost(outputs, self.penalty_points(x, x_p))}
+        x, x_p = self.seen(x, tf.stop_gradient(self.generate(x, *given)))
+        outputs = self.judge(x, x_p, *given)
+        self.watch(*outputs, *given)
+        points = self.penalty_points(x, x_p)
+        return {"discriminator": self.discriminator_cost(outputs, points, *given)}
 
-    def generator_phase(self, x: tf.Tensor) -> Losses:
+    def generator_phase(self, x: tf.Tensor, *given: tf.Tensor) -> Losses:
         """-log D(G(z))  (section 3), or as `generator_loss` says."""
-        x, x_p = self.seen(x, self.generate(x))
+        x, x_p = self.seen(x, self.generate(x, *given))
 
         def opponent() -> Any:
             points = self.penalty_points(x, x_p)
-            return lambda: self.discriminator_cost(self.judge(x, x_p), points)
+            return lambda: self.discriminator_cost(self.judge(x, x_p, *given), points, *given)
 
         with self.ahead("discriminator", opponent):
             if self.generator_loss == "feature_matching":
-                means = self.mean_features(x), self.mean_features(x_p)
+                means = (self.mean_features(each, *given) for each in (x, x_p))
                 return {"generator": kernel.feature_matching(*means)}
-            outputs_p = self.apply("discriminator", x_p)
-            return {"generator": self.cost.generator(outputs_p, self.generator_loss)}
+            outputs_p = self.apply("discriminator", x_p, *self.told(*given))
+            return {"generator": self.generator_cost(outputs_p, *given)}
 
-    def judge(self, x: tf.Tensor, x_p: tf.Tensor) -> list[tf.Tensor]:
-        """The discriminator's outputs at data and at samples, [B] each."""
-        return self.apply_each("discriminator", (x,), (x_p,), together=False)
+    def told(self, *given: tf.Tensor) -> list[tf.Tensor]:
+        """What the discriminator is told beside x: [], or [[B, told_width]]."""
+        return self.labels_of(*given) if self.told_width else []
 
-    def discriminator_cost(self, outputs: list[tf.Tensor], points: tf.Tensor | None) -> tf.Tensor:
+    def judge(self, x: tf.Tensor, x_p: tf.Tensor, *given: tf.Tensor) -> list[tf.Tensor]:
+        """D's outputs at data and at samples: [B] each, or [B, 1 + answer_width]."""
+        told = self.told(*given)
+        return self.apply_each("discriminator", (x, *told), (x_p, *told), together=False)
+
+    @staticmethod
+    def verdict(outputs: tf.Tensor) -> tf.Tensor:
+        """What the discriminator says of data against samples, [B], beside its other answers."""
+        return outputs if outputs.shape.rank == 1 else outputs[:, 0]
+
+    def discriminator_cost(
+        self, outputs: list[tf.Tensor], points: tf.Tensor | None, *given: tf.Tensor
+    ) -> tf.Tensor:
         """The discriminator's loss, [B], of its outputs and of its slope at some points."""
-        of_data, of_model = outputs
+        of_data, of_model = map(self.verdict, outputs)
         loss = self.cost.discriminator(of_data, of_model, self.label_smoothing)
         if self.penalty and points is not None:
-            critic = functools.partial(self.apply, "discriminator")
+            told = self.told(*given)
+            critic = lambda points: self.verdict(self.apply("discriminator", points, *told))
             loss += self.penalty_weight * _SLOPES[self.penalty](critic, points)
         return loss
+
+    def generator_cost(self, outputs_p: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
+        """The generator's loss, [B], of the discriminator's outputs at its samples."""
+        return self.cost.generator(self.verdict(outputs_p), self.generator_loss)
 
     def penalty_points(self, x: tf.Tensor, x_p: tf.Tensor) -> tf.Tensor | None:
         """Where the discriminator's slope is penalised, [B, ...]."""
@@ -219,13 +258,14 @@ class GAN(Unrolling, GenerativeModel):
             for each, place in ((x, "noise_data"), (x_p, "noise_model"))
         )
 
-    def mean_features(self, x: tf.Tensor) -> tf.Tensor:
+    def mean_features(self, x: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
         """Means over the global batch of the discriminator's last hidden layer, [F]."""
-        hidden = self.trace("discriminator", x)[-2]
+        hidden = self.trace("discriminator", x, *self.told(*given))[-2]
         return replicas.mean(tf.reduce_mean(tf.reshape(hidden, [tf.shape(x)[0], -1]), axis=0))
 
-    def watch(self, outputs: tf.Tensor, outputs_p: tf.Tensor) -> None:
+    def watch(self, outputs: tf.Tensor, outputs_p: tf.Tensor, *given: tf.Tensor) -> None:
         """Logs how well the discriminator tells data and samples apart."""
+        outputs, outputs_p = map(self.verdict, (outputs, outputs_p))
         if self.discriminator_loss == "wasserstein":
             self.log(wasserstein=-adversarial.wasserstein_critic(outputs, outputs_p))
         else:
@@ -247,10 +287,11 @@ class GAN(Unrolling, GenerativeModel):
             return distributions.uniform(self.latent_dim)
         return super().prior
 
-    def generate(self, x: tf.Tensor) -> tf.Tensor:
-        """As many samples of p(x) as x has rows."""
-        return self.likelihood(self.draw(self.prior, "z", batch_of=x)).mean()
+    def generate(self, x: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
+        """As many samples of p(x), or of p(x|y), as x has rows."""
+        return self.likelihood(self.draw(self.prior, "z", batch_of=x), *given).mean()
 
-    def likelihood(self, z: tf.Tensor) -> Distribution:
-        """p(x|z), a point mass."""
-        return distributions.deterministic(distributions.to_data(self.apply("decoder", z)))
+    def likelihood(self, z: tf.Tensor, y: tf.Tensor | None = None) -> Distribution:
+        """p(x|z), or p(x|z, y), a point mass."""
+        outputs = self.apply("decoder", tf.concat([z, *self.labels_of(y)], axis=-1))
+        return distributions.deterministic(distributions.to_data(outputs))

@@ -122,8 +122,9 @@ def _of_clusters(
 
 def _clusters(model: GenerativeModel, dataset: Dataset) -> bool:
     # A model that was told the classes is measured by `classification_error`.
-    clusters = "y" in model.parts and "classify" not in model.capabilities
-    return clusters and fits.on_classes("encode")(model, dataset)
+    verb = "encode" if "y" in model.parts else "read"
+    unnamed = model.code_classes is not None and "classify" not in model.capabilities
+    return unnamed and fits.on_classes(verb)(model, dataset)
 
 
 METRICS = {

@@ -27,6 +27,7 @@ ROOMS = (
     "copies",
     "parzen",
     "critic",
+    "ratios",
 )
 # What a model is first judged by, in this order: what its config may be about comes first.
 HEADLINES = (

@@ -243,8 +243,11 @@ class Subject:
         """
 
         def encode(x: Any, y: Any, index: int) -> Rows:
-            logits = np.asarray(self.model.encode(x, part="y").logits_parameter(), np.float64)
-            log_q = special.log_softmax(logits, axis=1)
+            if "y" in self.model.parts:
+                logits = self.model.encode(x, part="y").logits_parameter()
+            else:  # log q, the first of what is read
+                logits = self.model.read(x).mean()[:, : self.model.code_classes]
+            log_q = special.log_softmax(np.asarray(logits, np.float64), axis=1)
             q, surest = np.exp(log_q), np.argmax(log_q, axis=1)[:, None]
             less = log_q.copy()
             np.put_along_axis(less, surest, -np.inf, axis=1)

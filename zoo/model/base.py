@@ -42,6 +42,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
         DENSITY: "exact", "lower_bound" or None: what `log_prob` returns.
         LABELS: which of `num_classes` and `num_attributes` mean something to the method.
         NEEDS_LABELS: whether it is nothing without one of these.
+        NEEDS_REFERENCE: whether it learns from two data sets, the second one as "x_reference".
         OUTPUT_BIAS: whether the decoder's output bias is set from the data before step 0.
 
     Raises:
@@ -62,6 +63,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
     DENSITY: ClassVar[Literal["exact", "lower_bound"] | None] = None
     LABELS: ClassVar[tuple[str, ...]] = ()
     NEEDS_LABELS = False
+    NEEDS_REFERENCE = False
     OUTPUT_BIAS = False
 
     if TYPE_CHECKING:  # what the constructor takes beside the fields

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from zoo import tensors
 from zoo.errors import refusal
-from zoo.model.doors import SOME_LABELS, Doors, named
+from zoo.model.doors import DATA_NAMES, SOME_LABELS, Doors, named
 
 
 class Batches(Doors):
@@ -28,7 +28,7 @@ class Batches(Doors):
         """
         batch = named(data)
         self.need_labels(batch)
-        for name in ("x", "x_labelled"):
+        for name in DATA_NAMES:
             if name in batch:
                 batch[name] = self.as_images(batch[name], name)
         for name in ("y", "y_labelled"):
@@ -50,6 +50,12 @@ class Batches(Doors):
         if tuple(dataset.image_shape) != self.image_shape:
             expected = f"{tuple(dataset.image_shape)}, as {dataset.name} has"
             raise ValueError(refusal("image_shape", expected, self.image_shape))
+        reference = getattr(dataset, "reference", None)
+        if (reference is not None) != self.NEEDS_REFERENCE:
+            expected = "a second data set" if self.NEEDS_REFERENCE else "None"
+            name = None if reference is None else reference.name
+            hint = f"{self.method} compares {'two data sets' if self.NEEDS_REFERENCE else 'none'}."
+            raise ValueError(refusal("reference_dataset", expected, name, hint))
         for argument in ("num_classes", "num_attributes"):
             mine, its = getattr(self, argument), getattr(dataset, argument)
             if mine is not None and mine != its:
@@ -61,7 +67,7 @@ class Batches(Doors):
             if self.num_classes is None:
                 flags.insert(0, f"--num_classes={dataset.num_classes}")
             learns = hasattr(self, "class_logits")
-            hint = f"Add {' '.join(flags)}." if learns else ""
+            hint = f"Add {' '.join(flags)}." if learns and flags else ""
             expected = f"None, as {self.method} would not learn from them"
             raise ValueError(refusal("labels", expected, dataset.labels, hint))
 

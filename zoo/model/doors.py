@@ -38,6 +38,7 @@ KERAS_NAMES = tuple(
     """.split()
 )
 _REFUSAL = re.compile(r"Invalid `[^`\n]+`: expected [^\n]*")
+DATA_NAMES = ("x", "x_labelled", "x_reference")  # of a batch, what is data
 LABELS = "batches with labels y, as this model is conditional"
 SOME_LABELS = "batches with labels: x_labelled and y_labelled, or y"
 
@@ -188,14 +189,15 @@ class Doors(keras.Model):
             return self._checked_stream(x), y
         batch = named((x, y))
         rows = {}
-        for name in ("x", "x_labelled"):
+        for name in DATA_NAMES:
             if name in batch:
                 # With its channel: Keras' step would otherwise be traced for data of any rank.
                 batch[name] = forms.check_images(_array(batch[name]), self.image_shape, name)
                 rows[name] = len(batch[name])
         if len(set(rows.values())) > 1:
             expected = f"arrays of {rows['x']} rows, as x; other sizes go in a tf.data.Dataset"
-            raise ValueError(refusal("x_labelled", expected, rows["x_labelled"]))
+            other = next(name for name in rows if rows[name] != rows["x"])
+            raise ValueError(refusal(other, expected, rows[other]))
         for name in ("y", "y_labelled"):
             if name in batch and self.labelled_kind:
                 kinds = self.num_classes, self.num_attributes
@@ -215,8 +217,8 @@ class Doors(keras.Model):
         if self.conditional:
             expected = "a verb that takes y, such as reconstruct, as this model is conditional"
             raise ValueError(refusal("call", expected, "model(x)"))
-        infers = "reconstruct" in self.capabilities
-        shape, argument = (self.image_shape, "x") if infers else ((self.code_dim,), "z")
+        generates = "decode" in self.capabilities and "reconstruct" not in self.capabilities
+        shape, argument = ((self.code_dim,), "z") if generates else (self.image_shape, "x")
         if isinstance(inputs, _ON_HOST):
             return _each(inputs, lambda batch: forms.images(named(batch)["x"], shape, argument))
         if not _is_arrays(inputs):

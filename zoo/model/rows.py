@@ -50,6 +50,7 @@ class Rows(Verbs):
         posterior_of_level: `(x, level)` -> q(z_level|x), where there are levels.
         posterior_of_part: `(x, part)` -> q of a part of the code, where it has parts.
         class_logits: `x` -> logits [B, K], of models that classify.
+        density_ratio: `x` -> log p(x) / q(x), [B], of models of two data sets.
         untrained: roles of the networks that a pretrained model came without.
         networks, inference, trace, label_vector: see `GenerativeModel`.
     """
@@ -62,6 +63,7 @@ class Rows(Verbs):
     posterior_of_level: Callable[..., tfd.Distribution]
     posterior_of_part: Callable[..., tfd.Distribution]
     class_logits: Callable[[tf.Tensor], tf.Tensor]
+    density_ratio: Callable[[tf.Tensor], tf.Tensor]
     untrained: frozenset[str]
     networks: dict[str, Any]
     inference: Callable[[], Any]  # a context manager, which `Game` defines
@@ -75,7 +77,8 @@ class Rows(Verbs):
     @property
     def capabilities(self) -> frozenset[str]:
         """The verbs this model has."""
-        verbs = {"sample"}
+        draws = type(self).sample_rows is not Rows.sample_rows
+        verbs: set[str] = {"sample"} if draws or hasattr(self, "likelihood") else set()
         if hasattr(self, "likelihood"):
             verbs.add("decode")
         if hasattr(self, "posterior"):
@@ -86,6 +89,8 @@ class Rows(Verbs):
             verbs.add("log_prob")
         if self.classifies:
             verbs.add("classify")
+        if hasattr(self, "density_ratio"):
+            verbs.add("log_ratio")
         return frozenset(verbs)
 
     @property
@@ -137,7 +142,7 @@ class Rows(Verbs):
     @property
     def has_features(self) -> bool:
         """Whether `features` are known: those of an encoder that is made of rows."""
-        return hasattr(self.networks.get("encoder"), "trace")
+        return hasattr(self, "posterior") and hasattr(self.networks.get("encoder"), "trace")
 
     @property
     def has_discriminator_features(self) -> bool:
@@ -280,6 +285,11 @@ class Rows(Verbs):
         """Logits [B, num_classes]."""
         with self.inference():
             return self.class_logits(x)
+
+    def log_ratio_rows(self, x: tf.Tensor) -> tf.Tensor:
+        """log r(x), [B] nats."""
+        with self.inference():
+            return self.density_ratio(x)
 
     def features_rows(self, x: tf.Tensor, y: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """{"row_0": ..., "row_1": ...}: the encoder's rows but the last, which is its output."""

@@ -110,9 +110,8 @@ def _write(model: Any, directory: pathlib.Path, name: str, wishes: _Wishes) -> N
     module = tf.Module()
     found = {id(v): v for function in functions.values() for v in function.graph.variables}
     module.variables_in_use = sorted(found.values(), key=lambda variable: variable.name)
-    tf.saved_model.save(
-        module, str(directory), signatures={**functions, "serving_default": functions["sample"]}
-    )
+    first = next(iter(functions.values()))  # `sample`, where there is one
+    tf.saved_model.save(module, str(directory), signatures={**functions, "serving_default": first})
     scan(directory)  # what `zoo.load` would refuse is not published
 
     shapes = {verb: signatures.shapes(function) for verb, function in functions.items()}

@@ -109,6 +109,10 @@ class Served(Verbs):
         """The output of `classify`."""
         return self._run("classify", x=x)["logits"]
 
+    def log_ratio_rows(self, x: tf.Tensor) -> tf.Tensor:
+        """The output of `log_ratio`."""
+        return self._run("log_ratio", x=x)["log_ratio"]
+
     def _run(self, signature: str, **inputs: tf.Tensor | None) -> dict[str, tf.Tensor]:
         """{output: tensor} of a signature; inputs that it does not have are left out."""
         fed = self.manifest["signatures"][signature]["inputs"]

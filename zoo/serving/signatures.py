@@ -5,6 +5,7 @@
     decode(z, seed) -> mean, sample            log_prob(x, seed) -> log_prob
     decode_parameters(z) -> logits | ...       classify(x) -> logits
     decode_log_prob(x, z) -> log_prob           read(x, seed) -> as encode
+    log_ratio(x) -> log_ratio
 
 All are verbs but `redraw`, a step of `inpaint`, and the two from which `Served.decode` rebuilds
 p(x|z): its parameters, or an autoregressive one's scores. Where there are levels, or parts of the
@@ -29,7 +30,7 @@ Weights = Callable[[], contextlib.AbstractContextManager]
 # Families without parameters: known by samples alone, or by samples and scores.
 IMPLICIT, AUTOREGRESSIVE = "implicit", "autoregressive"
 # The output of the signatures that have one, under the same name in every export.
-_OUTPUT = {"sample": "x", "classify": "logits"}
+_OUTPUT = {"sample": "x", "classify": "logits", "log_ratio": "log_ratio"}
 _OUTPUT |= dict.fromkeys(("log_prob", "decode_log_prob"), "log_prob")
 DATA = ("sample", "decode", "reconstruct", "redraw")  # all outputs of these are data
 
@@ -76,6 +77,7 @@ def inputs(model: Any, family: str | None) -> dict[str, tuple[str, ...]]:
         "reconstruct": {"reconstruct": x, "redraw": x},
         "log_prob": {"log_prob": x},
         "classify": {"classify": ("x",)},
+        "log_ratio": {"log_ratio": ("x",)},
     }
     found: dict[str, tuple[str, ...]] = {}
     for verb, signatures in of_verb.items():
@@ -200,6 +202,7 @@ def _bodies(model: Any) -> dict[str, Body]:
         "log_prob": model.log_prob_rows,
         "decode_log_prob": lambda x, z, *y: model.likelihood_of(z, *y).log_prob(x),
         "classify": model.classify_rows,
+        "log_ratio": model.log_ratio_rows,
     }
     found: dict[str, Body] = {
         **{name: _named(_OUTPUT[name], function) for name, function in one.items()},

@@ -127,7 +127,8 @@ class Pictures:
 
     def on_sample(self, step: int) -> None:
         """Draws and writes them."""
-        if self._vectors and self._model.image_shape != (2,):
+        planar = self._vectors and self._model.image_shape == (2,)
+        if "sample" not in self._model.capabilities or self._vectors and not planar:
             return
         self._directory.mkdir(exist_ok=True)
         samples = np.asarray(self._model.sample(self._count, seed=0, **self._sampled_labels))

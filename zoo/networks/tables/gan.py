@@ -1,4 +1,6 @@
-"""Convolutional generators and discriminators for 28x28 images, without inference."""
+"""Generators and discriminators for 28x28 images, without inference."""
+
+import dataclasses
 
 from zoo.networks.stack import Reshape, conv, deconv, dense
 from zoo.networks.tables.table import Table
@@ -45,4 +47,60 @@ WGAN_GP_MNIST = _table(
 GAN_MNIST = _table(32, True, False, "of this zoo, after WGAN-GP's code", 0.02)
 DCGAN_MNIST = _table(
     32, True, True, "of this zoo, by the rules of Radford et al., DCGAN, arXiv 1511.06434", 0.02
+)
+
+# The discriminator has hidden rows of image and label together.
+CGAN_MNIST = dataclasses.replace(
+    GAN_MNIST,
+    roles={
+        **GAN_MNIST.roles,
+        "discriminator": {
+            "x": GAN_MNIST.roles["discriminator"]["x"],
+            "z": (dense(256),),
+            "joint": (dense(256), dense(None, activation="linear")),
+        },
+    },
+)
+
+_SAME, _UP = {"padding": "same"}, {"activation": "relu", "norm": True}
+
+INFOGAN_MNIST = Table(
+    roles={
+        "decoder": (
+            dense(1024, **_UP),
+            dense(7 * 7 * 128, **_UP),
+            Reshape((7, 7, 128)),
+            deconv(64, 4, 2, **_SAME, **_UP),
+            deconv(None, 4, 2, activation="linear", **_SAME),
+        ),
+        "discriminator": {
+            "x": (conv(64, 4, 2, **_SAME), conv(128, 4, 2, norm=True, **_SAME)),
+            "z": (),
+            "joint": (dense(1024, norm=True), dense(None, activation="linear")),
+        },
+    },
+    image_shape=(28, 28, 1),
+    slope=0.1,
+    init_stddev=0.02,
+    momentum=0.9,
+    reference="Chen et al., InfoGAN, arXiv 1606.03657, appendix C.1",
+)
+
+_GENERATOR = tuple(
+    dense(units, activation="relu" if units else "linear") for units in (64, 256, 256, 1024, None)
+)
+_GMMN = "Li, Swersky, Zemel, GMMN, arXiv 1502.02761, after the authors' code"
+
+GMMN_MNIST = Table(roles={"decoder": _GENERATOR}, image_shape=(28, 28, 1), reference=_GMMN)
+GMMN_CODES_MNIST = Table(
+    roles={
+        "encoder": (
+            dense(1024, activation="sigmoid", dropout=0.2),
+            dense(None, activation="sigmoid", dropout=0.5),
+        ),
+        "decoder": (dense(1024, activation="sigmoid"), dense(None, activation="linear")),
+        "code_decoder": (*_GENERATOR[:-1], dense(None, activation="sigmoid")),
+    },
+    image_shape=(28, 28, 1),
+    reference=_GMMN,
 )
