@@ -9,7 +9,7 @@ Keras models, `zoo.serving.Served` for exports.
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy.typing as npt
@@ -348,6 +348,11 @@ class Verbs:
 
 # What a model says about itself, and the manifest of its export too.
 FACTS = tuple(Verbs.__annotations__)
+
+
+def default_verb(capabilities: Collection[str]) -> str:
+    """What a model is asked first, and a server where no signature is named."""
+    return "sample" if "sample" in capabilities else "classify"
 
 
 def in_chunks(function: Callable[..., Any], *inputs: Any, chunk: int = _CHUNK) -> Any:

@@ -39,7 +39,9 @@ def test_cpp_loader_gives_the_outputs_of_keras(model, served, tmp_path):
     fed = cases.inputs(model)
     rows, x, z = (tf.constant(fed[k]) for k in ("seed", "x", "z"))
     y = {"y": tf.constant(fed["y"])} if "y" in fed else {}
-    expected = {"sample": {"x": model.sample_rows(rows, **y)}}
+    expected = {}
+    if "sample" in model.capabilities:
+        expected["sample"] = {"x": model.sample_rows(rows, **y)}
     if "encode" in model.capabilities:
         wheres = [{"level": level} for level in range(1, model.levels + 1)]
         wheres += [{"part": part} for part in model.parts if part != "z"]

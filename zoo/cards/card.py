@@ -11,6 +11,7 @@ from zoo.cards import failures, figures, metadata
 from zoo.data.licences import licence
 from zoo.ledger import Entry, Metric
 from zoo.metrics import names
+from zoo.verbs import default_verb
 
 _TEXT = """\
 {front}
@@ -25,7 +26,7 @@ _TEXT = """\
 import zoo
 
 model = zoo.load("{where}")
-x = model.sample({call})  # {sampled}
+{call}
 ```
 {keras}
 | | |
@@ -60,7 +61,7 @@ were learned from{terms}. To cite: {paper}
 |---|---|---|
 {signatures}
 
-`serving_default` is `sample`. `n` is any number of rows; row i of the outputs depends on row i of
+`serving_default` is `{default}`. `n` is any number of rows; row i of the outputs depends on row i of
 the inputs alone. Equal seeds give equal rows. `?` is a length that only the rows tell.
 
 </details>
@@ -133,7 +134,6 @@ def render(
     results = published.row if published else told
     judged = {key: results[key] for key in names.HEADLINES if key in results}
     set_name = _one_line(data) if data else None
-    pixels = "pixels in [0, 1]" if images else "vectors"
     rows = _facts(model, facts, data, paper, published)
     known = failures.known(told, frozenset(facts["capabilities"]), images)
     return _TEXT.format(
@@ -142,8 +142,8 @@ def render(
         summary=summary,
         picture=f"\n![Samples]({published.picture})\n" if published else "",
         where=name if published else f"exported/{plain(name)}",
-        call=", ".join(["16", *_label_argument(model), "seed=0"]),
-        sampled=f"{_shape([16, *model.image_shape])}, {pixels}",
+        call=_call(model, "pixels in [0, 1]" if images else "vectors"),
+        default=default_verb(model.capabilities),
         keras=_KERAS.format(name=name) if published else "",
         facts="\n".join(f"| {key} | {value} |" for key, value in rows.items()),
         headline=_headline_table(measured, published),
@@ -218,6 +218,15 @@ def _labels(model: Any) -> str:
     if model.num_attributes is not None:
         return f"`y`, float32 [n, {model.num_attributes}]"
     return f"`y`, int32 [n] in [0, {model.num_classes})"
+
+
+def _call(model: Any, values: str) -> str:
+    """A line of Python: what a model is asked first."""
+    shape = _shape([16, *model.image_shape])
+    if "sample" not in model.capabilities:
+        return f"logits = model.classify(x)  # x: {shape}, {values}"
+    arguments = ", ".join(["16", *_label_argument(model), "seed=0"])
+    return f"x = model.sample({arguments})  # {shape}, {values}"
 
 
 def _label_argument(model: Any) -> list[str]:

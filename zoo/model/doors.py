@@ -199,8 +199,8 @@ class Doors(keras.Model):
                 channel = lambda *parts: named(_one(parts))["x"][..., None]
                 return inputs.map(_as_written(channel), deterministic=True)
         x = _array(named(inputs)["x"])
-        infers = "reconstruct" in self.capabilities
-        shape, argument = (self.image_shape, "x") if infers else ((self.code_dim,), "z")
+        generates = "decode" in self.capabilities and "reconstruct" not in self.capabilities
+        shape, argument = ((self.code_dim,), "z") if generates else (self.image_shape, "x")
         checked = forms.check_images(x, shape, argument)
         return x if tf.is_tensor(x) and x.shape == checked.shape else checked  # a tape's own stays
 

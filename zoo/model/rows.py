@@ -55,9 +55,11 @@ class Rows(Verbs):
     @property
     def capabilities(self) -> frozenset[str]:
         """The verbs this model has."""
-        verbs = {"sample"}
+        verbs = set()
         if hasattr(self, "likelihood"):
-            verbs.add("decode")
+            verbs |= {"sample", "decode"}
+        if type(self).sample_rows is not Rows.sample_rows:  # without a code
+            verbs.add("sample")
         if hasattr(self, "posterior"):
             verbs |= {"encode", "reconstruct"} if "decode" in verbs else {"encode"}
         if hasattr(self, "reading"):
