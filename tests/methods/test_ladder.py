@@ -73,7 +73,7 @@ def test_a_pass_by_hand():
         clean = model.encoder.levels(x, training=True)
     for a, b in zip(noisy, again, strict=True):
         np.testing.assert_array_equal(a.z, b.z)
-    for level, (z, h, loc, variance) in zip(clean, by_hand(model, x.numpy()), strict=True):
+    for level, (z, h, loc, _) in zip(clean, by_hand(model, x.numpy()), strict=True):
         np.testing.assert_allclose(level.z, z, atol=1e-4)
         np.testing.assert_allclose(level.h, h, atol=1e-4)
         np.testing.assert_allclose(level.loc, loc, atol=1e-5)

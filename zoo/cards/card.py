@@ -61,8 +61,8 @@ were learned from{terms}. To cite: {paper}
 |---|---|---|
 {signatures}
 
-`serving_default` is `{default}`. `n` is any number of rows; row i of the outputs depends on row i of
-the inputs alone. Equal seeds give equal rows. `?` is a length that only the rows tell.
+`serving_default` is `{default}`. `n` is any number of rows; row i of the outputs depends on row i
+of the inputs alone. Equal seeds give equal rows. `?` is a length that only the rows tell.
 
 </details>
 

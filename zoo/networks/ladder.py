@@ -1,4 +1,4 @@
-"""The two halves of a ladder network: an encoder of normalised levels, a decoder that denoises them.
+"""The two halves of a ladder network: an encoder, and a decoder that denoises its levels.
 
 Level 0 is x; level l is what row l makes of level l - 1. A level has a size a unit, or a map of a
 convolution.
@@ -16,6 +16,9 @@ from zoo.errors import refusal
 from zoo.networks.layers import BatchShape
 from zoo.networks.rows import Reshape, Row, deconv, dense
 from zoo.networks.stack import Stack, activation_of, row_of
+
+# What a row of a ladder may not have: the ladder has noise and a norm of its own.
+_FOREIGN = "noise", "dropout", "shift", "spectral", "weight_norm", "minibatch", "minibatch_stddev"
 
 
 class Level(NamedTuple):
@@ -74,14 +77,10 @@ class LadderEncoder(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.rows = tuple(row_of(row) for row in rows)
+        self.rows = tuple(_plain(row) for row in rows)
         self.example_shape = None if output_shape is None else tuple(output_shape)
         self.slope, self.init_stddev, self.init_seed = slope, init_stddev, init_seed
         self.momentum, self.epsilon = momentum, epsilon
-        for row in self.rows:
-            if not _fits(row):
-                expected = "dense rows and convolutions of one piece, without noise of their own"
-                raise ValueError(refusal("rows", expected, row))
 
     def build(self, x_shape: BatchShape) -> None:
         shape, last = tuple(x_shape[1:]), len(self.rows) - 1
@@ -198,7 +197,7 @@ class LadderDecoder(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.rows = tuple(row_of(row) for row in rows)
+        self.rows = tuple(_plain(row) for row in rows)
         self.shapes = [tuple(shape) for shape in shapes]
         self.lowest, self.init_stddev, self.init_seed = lowest, init_stddev, init_seed
         self.epsilon = epsilon
@@ -256,11 +255,15 @@ def combine(z: tf.Tensor, u: tf.Tensor, a: tf.Tensor) -> tf.Tensor:
     return (z - mu) * v + mu
 
 
-def _fits(row: Row | Reshape) -> bool:
-    if isinstance(row, Reshape) or row.op == "deconv" or row.activation == "maxout":
-        return False
-    joins = row.spectral or row.minibatch or row.minibatch_stddev
-    return not (row.noise or row.dropout or row.shift or joins)
+def _plain(row: Row | Reshape | Mapping[str, Any]) -> Row:
+    """A row of a ladder, as it is or as a configuration describes it; others are refused."""
+    row = row_of(row)
+    if isinstance(row, Row) and row.op != "deconv" and row.activation != "maxout":
+        default = Row(row.op, row.units)
+        if all(getattr(row, name) == getattr(default, name) for name in _FOREIGN):
+            return row
+    expected = "dense rows and convolutions of one piece, without noise of their own"
+    raise ValueError(refusal("rows", expected, row))
 
 
 def _bare(row: Row) -> Row:

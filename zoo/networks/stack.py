@@ -24,6 +24,7 @@ from zoo.networks.rows import conv as conv
 from zoo.networks.rows import deconv as deconv
 from zoo.networks.rows import dense as dense
 from zoo.networks.spectral import SpectralNorm
+from zoo.networks.weight_norm import WeightNorm
 
 Extra: TypeAlias = tf.Tensor | None  # a second input [B, A], where there is one
 
@@ -309,6 +310,11 @@ def _linear(
     bias = row.bias == "tied" and not row.norm
     options = {"use_bias": bias, "kernel_initializer": initializer, **dtype}
     wrap = SpectralNorm if row.spectral else lambda layer: layer
+    if row.weight_norm != "none":
+        if row.weight_norm not in ("fixed", "learned") or row.spectral or not bias:
+            expected = "none, fixed or learned, of a row with a tied bias and no other norm"
+            raise ValueError(refusal("weight_norm", expected, row.weight_norm))
+        wrap = lambda layer: WeightNorm(layer, row.weight_norm == "learned")
     units = row.units
     if units is None:
         result = stack.example_shape
