@@ -7,6 +7,7 @@ VENV ?= .venv
 EXTRAS ?= serving,test,dev
 JOBS ?= 2
 CONFIG ?= configs/ali/digits.cfg
+MODELS ?= exported,runs
 
 method := $(notdir $(patsubst %/,%,$(dir $(CONFIG))))
 run := $(method)-$(basename $(notdir $(CONFIG)))
@@ -16,7 +17,7 @@ pytest := $(python) -m pytest -n $(JOBS) --dist=loadgroup --no-loadscope-reorder
 stamp := $(VENV)/.installed-$(shell cat setup.cfg pyproject.toml constraints.txt | cksum | cut -d' ' -f1)-$(subst $(comma),-,$(EXTRAS))
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all lint format bench report clean distclean
+.PHONY: help train demo test test-all lint format bench report clean distclean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -31,10 +32,13 @@ train: $(stamp)  ## train CONFIG (ALI on handwritten digits), then evaluate, sam
 	@echo "numbers     runs/$(run)/evaluation.json"
 	@echo "SavedModel  exported/$(run)/"
 
+demo: $(stamp)-demo  ## serve a page to try the models of MODELS (exports and runs) in a browser
+	$(python) tools/demo.py --models=$(MODELS)
+
 test: $(stamp)  ## run the tests, the costly ones for a covering set of methods
 	$(pytest) -m "not every"
 
-test-all: $(stamp)  ## run every test for every method
+test-all: $(stamp)-demo $(stamp)-browser  ## run every test for every method
 	$(pytest)
 
 lint: $(stamp)  ## check style, format, who imports whom and types
@@ -68,4 +72,9 @@ $(stamp):
 	@rm -f $(VENV)/.installed-*
 	$(PYTHON) -m venv $(VENV)
 	$(python) -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+# What few targets need comes on top of the others.
+$(stamp)-%: $(stamp)
+	$(python) -m pip install --quiet -c constraints.txt -e '.[$*]'
 	@touch $@

@@ -4,6 +4,7 @@
 true. A form that is taken must be read as the plain array that it stands for.
 """
 
+import itertools
 import pathlib
 import tempfile
 
@@ -192,13 +193,13 @@ class Doors:
         return found
 
 
-def tables(folder):
-    """{title: (doors, {form: {door: outcome}})} of all doors and forms."""
+def behind(folder):
+    """{title: (Doors, {form: arrays})} of all doors and forms."""
     folder = pathlib.Path(folder)
     images = zoo.create("tests.small:Bound", image_shape=(4, 4, 1), latent_dim=2)
     given = {"image_shape": (D,), "latent_dim": 2}
     points = _POINTS.astype(np.float32)
-    behind = {
+    return {
         "Images [N, H, W, 1]": (Doors(images, folder / "images"), IMAGES),
         "Vectors [N, D]": (Doors(make(Bound), folder / "vectors"), VECTORS),
         "Labels": (
@@ -210,13 +211,35 @@ def tables(folder):
             ATTRIBUTES,
         ),
     }
+
+
+def tables(folder, chosen=lambda number: True):
+    """{title: {form: {door: outcome}}}, of those cells alone whose number is chosen."""
+    numbers = itertools.count()
     return {
         title: {
-            form: {door: doors.outcome(door, *arrays) for door in doors.all()}
+            form: {
+                door: doors.outcome(door, *arrays) for door in doors.all() if chosen(next(numbers))
+            }
             for form, arrays in forms.items()
         }
-        for title, (doors, forms) in behind.items()
+        for title, (doors, forms) in behind(folder).items()
     }
+
+
+def read(text):
+    """The same of a page's text."""
+    found, title, doors = {}, None, []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("## "):
+            title, doors = line[3:], []
+            found[title] = {}
+        elif line.startswith("| form"):
+            doors = cells[1:]
+        elif line.startswith("| ") and doors:
+            found[title][cells[0]] = dict(zip(doors, cells[1:], strict=True))
+    return found
 
 
 def page(found):

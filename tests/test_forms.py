@@ -11,6 +11,20 @@ from tests.small import Bound, D, batch, make, same, weights
 from zoo import forms
 
 
+def test_every_seventh_cell_of_the_page_is_true(tmp_path):
+    """Tables are 7 to 10 doors wide: each door and each form is met."""
+    said = doors.read(doors.PAGE.read_text())
+    found = doors.tables(tmp_path, lambda number: number % 7 == 3)
+    for title, rows in found.items():
+        assert list(rows) == list(said[title])
+        for form, cells in rows.items():
+            assert cells.items() <= said[title][form].items(), (title, form)
+    assert {door for rows in found.values() for cells in rows.values() for door in cells} == {
+        door for rows in said.values() for cells in rows.values() for door in cells
+    }
+
+
+@pytest.mark.every
 def test_the_page_of_docs_says_what_every_door_does(tmp_path):
     found = doors.page(doors.tables(tmp_path))
     assert found == doors.PAGE.read_text(), "write it anew: python -m tests.forms"

@@ -33,7 +33,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from absl import flags as absl_flags  # noqa: E402
 
 from zoo import registry  # noqa: E402
-from zoo.errors import refusal  # noqa: E402
+from zoo.errors import printable, refusal  # noqa: E402
 from zoo.fields import HyperParameter  # noqa: E402
 
 REFUSED, FAILED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 1, 130, 141, 143
@@ -189,11 +189,6 @@ def help_text(tool: str, docstring: str | None, flags: Flags, method_flags: Flag
     return "\n".join(lines)
 
 
-def one_line(text: Any) -> str:
-    """`text` without line breaks."""
-    return " ".join(str(text).split())
-
-
 def _as_text(value):
     if isinstance(value, (tuple, list)):
         return ",".join(map(str, value))
@@ -281,7 +276,7 @@ def _read(argv, known, repeated, known_only):
         expected = "a text file with one --flag=value a line"
         raise ValueError(refusal("flagfile", expected, path)) from None
     except absl_flags.Error as error:
-        raise ValueError(refusal("flag", "--name=value", one_line(error))) from None
+        raise ValueError(refusal("flag", "--name=value", printable(error))) from None
     if rest and not known_only:
         raise ValueError(refusal("argument", "flags of the form --name=value only", rest[0]))
     return values
@@ -302,7 +297,7 @@ def _without_flagfile(argv):
 def _help_lines(item, width):
     default = ",".join(map(str, item.default)) if isinstance(item.default, tuple) else item.default
     head = f"  --{item.name}={'|'.join(item.choices) if item.choices else item.kind}"
-    text = f"{one_line(item.help).rstrip('.') or 'no description'}. Default: {default}."
+    text = f"{printable(item.help).rstrip('.') or 'no description'}. Default: {default}."
     return [head, *textwrap.wrap(text, width, initial_indent="      ", subsequent_indent="      ")]
 
 
@@ -310,15 +305,15 @@ def _explain(error):
     """(exit code, one line) of an error."""
     code = getattr(error, "exit_code", None)
     if code is not None:  # zoo.training's: what failed while running
-        return code, one_line(error)
+        return code, printable(error)
     if isinstance(error, OSError):
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
             return FAILED, f"{error.strerror}. Received: path={error.filename!r}."
         if error.errno is None:
-            return REFUSED, one_line(error)
+            return REFUSED, printable(error)
         return REFUSED, f"{error.strerror}. Received: path={error.filename!r}."
     if isinstance(error, (ValueError, TypeError)):
-        return REFUSED, one_line(error) or type(error).__name__
+        return REFUSED, printable(error) or type(error).__name__
     if isinstance(error, NotImplementedError):
-        return REFUSED, one_line(error) or "not implemented by this method"
-    return FAILED, f"{type(error).__name__}: {one_line(error)} (--debug shows where)"
+        return REFUSED, printable(error) or "not implemented by this method"
+    return FAILED, f"{type(error).__name__}: {printable(error)} (--debug shows where)"

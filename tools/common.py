@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 # A tool finds in `common` all that it needs of `command_line`.
-from command_line import ROOT, TERMINATED, flag, flags_text, load, main, one_line, parse  # noqa: F401
+from command_line import ROOT, TERMINATED, flag, flags_text, load, main, parse  # noqa: F401
 
 from zoo import data, pretrained, registry, training
-from zoo.errors import refusal, unknown
+from zoo.errors import printable, refusal, unknown
 from zoo.fields import HyperParameter
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ MEASURE_FLAGS = (
 
 def run_name(flags: types.SimpleNamespace) -> str:
     """<method>-<config stem>, or <method>-<dataset> without a config."""
-    stem = one_line(flags.dataset).split(":")[0]
+    stem = printable(flags.dataset).split(":")[0]
     if flags.flagfile:
         stem = pathlib.Path(flags.flagfile).stem
     return f"{flags.method.split(':')[-1].lower()}-{stem}"

@@ -73,9 +73,10 @@ def measured_on(run_dir: pathlib.Path, evaluation: Mapping) -> str:
     settings = evaluation.get("settings")
     if settings is None:
         return f"{data}; settings not recorded"
-    usual = {item.name: item.default for item in evaluate.SETTINGS} | {"split": None}
-    said = [f"{name} {value}" for name, value in settings.items() if value != usual.get(name)]
-    return "; ".join([data, *said])
+    defaults = {item.name: item.default for item in evaluate.SETTINGS}
+    unusual = {k: v for k, v in settings.items() if k != "split" and v != defaults.get(k)}
+    said = [f"{name} {value}" for name, value in unusual.items()]
+    return "; ".join([data, f"measured on {settings.get('split')}", *said])
 
 
 def table(title: str, runs: Mapping[str, Mapping], metrics: Sequence[str] | None = None) -> str:

@@ -1,4 +1,8 @@
-"""One grammar for every refusal: which argument, what was expected, what was received."""
+"""One grammar for every refusal: which argument, what was expected, what was received.
+
+Messages name what files and users say, so every one is `printable`: one line, and no character that
+would move a terminal's cursor or colour what follows.
+"""
 
 import difflib
 from collections.abc import Iterable
@@ -18,13 +22,18 @@ def refusal(argument: str, expected: str, received: Any, hint: str = "") -> str:
     if len(shown) > 120:
         shown = shown[:117] + "..."
     message = f"Invalid `{argument}`: expected {expected}. Received: {argument}={shown}."
-    return f"{message} {hint}".rstrip()
+    return printable(f"{message} {hint}".rstrip())
+
+
+def printable(text: Any) -> str:
+    """`text` on one line, its control characters (a terminal's ESC among them) as escapes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(str(text).split()))
 
 
 def unknown(argument: str, received: Any, valid: Iterable[Any]) -> ValueError:
     """`ValueError` for a name outside a closed list, with the nearest valid name."""
     valid = sorted(map(str, valid))
-    expected = "one of " + ", ".join(valid)
+    expected = f"one of {', '.join(valid)}" if valid else "no name, as there is none to choose"
     return ValueError(refusal(argument, expected, received, nearest(received, valid)))
 
 

@@ -121,7 +121,7 @@ class Declared:
         _check_body(cls)
         for declared in cls.HYPER_PARAMETERS.values():
             setattr(cls, declared.name, declared.default)
-        cls.__signature__ = _signature(cls)  # type: ignore[attr-defined]
+        cls.__signature__ = _OfClass(_signature(cls))  # type: ignore[attr-defined]
         cls.__doc__ = _with_arguments(cls)
 
     def assign(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -135,6 +135,18 @@ class Declared:
             given = name in arguments
             setattr(self, name, declared.check(arguments[name]) if given else declared.default)
         return {k: v for k, v in arguments.items() if k not in self.HYPER_PARAMETERS}
+
+
+class _OfClass:
+    """An attribute that a class has and its instances have not: theirs is the one of `__call__`."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is not None:
+            raise AttributeError("__signature__")
+        return self.value
 
 
 def _declarations(cls: type) -> Declarations:
@@ -183,6 +195,10 @@ def _check_body(cls: type[Declared]) -> None:
     """Refuses a value that would be ignored: of a misspelt field, or of one without `field`."""
     bases = cls.__mro__[1:]
     known = {n for base in bases for n in (*vars(base), *inspect.get_annotations(base))}
+    for name, annotation in inspect.get_annotations(cls).items():
+        if not (name in known or name in vars(cls) or name[0] == "_") and _is_kind(annotation):
+            expected = f"a value, as in {name}: {_named(annotation)} = field(..., default=...)"
+            raise TypeError(refusal(name, expected, "an annotation alone"))
     for name in vars(cls).keys() - known:
         value, annotation = vars(cls)[name], inspect.get_annotations(cls).get(name)
         constant = name[0] == "_" or name.isupper()
@@ -219,6 +235,18 @@ def _kind(annotation: Any) -> dict[str, Any]:
     if origin is tuple and len(parts) == 2 and parts[1] is ... and parts[0] in KINDS.values():
         return {"kind": "tuple", "items": parts[0].__name__}
     return {"kind": annotation.__name__} if annotation in KINDS.values() else {}
+
+
+def _is_kind(annotation: Any) -> bool:
+    """Whether an annotation, or the text of one, names a type that fields have."""
+    if isinstance(annotation, str):
+        return annotation.partition("|")[0].partition("[")[0].strip() in (*KINDS, "Literal")
+    union = isinstance(annotation, types.UnionType)
+    return any(map(_kind, typing.get_args(annotation) if union else (annotation,)))
+
+
+def _named(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
 
 
 def _check_bounds(declared: HyperParameter) -> None:

@@ -75,24 +75,32 @@ def white_hint(argument: str, high: float | None) -> str:
     return f"If {white} is white, pass ({argument} / {white}).astype('float32')."
 
 
-def check_range(low: float, high: float, image: bool, argument: str) -> None:
-    """Refuses NaN and infinity, and pixels outside [0, 1].
+def range_fault(low: float, high: float, image: bool, argument: str) -> tuple[str, str, str] | None:
+    """(what was expected, what was received, a hint) of values out of range; None of good ones.
+
+    Those are NaN and infinity, and pixels outside [0, 1].
 
     Args:
         low, high: the smallest and the largest value; NaN if any value is.
         image: whether the data are images.
-        argument: its name in messages.
+        argument: its name in the hint.
     """
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError(refusal(argument, FINITE, "NaN or infinity among them"))
-    if image and (low < LOWEST or high > HIGHEST):
-        found = f"{low:.4g} .. {high:.4g}"
-        hint = "Rescale it, or clip draws of a normal p(x|z)."
-        if low >= 0 and high > 2:
-            hint = "Divide by 255." if high <= 255 else "Divide by the value of white."
-        elif low >= -1 and low < -0.5 and high <= 1:
-            hint = f"Pass ({argument} + 1) / 2."
-        raise ValueError(refusal(argument, PIXELS, found, hint))
+        return FINITE, "NaN or infinity among them", ""
+    if not image or (low >= LOWEST and high <= HIGHEST):
+        return None
+    hint = "Rescale it, or clip draws of a normal p(x|z)."
+    if low >= 0 and high > 2:
+        hint = "Divide by 255." if high <= 255 else "Divide by the value of white."
+    elif low >= -1 and low < -0.5 and high <= 1:
+        hint = f"Pass ({argument} + 1) / 2."
+    return PIXELS, f"{low:.4g} .. {high:.4g}", hint
+
+
+def check_range(low: float, high: float, image: bool, argument: str) -> None:
+    """Refuses what `range_fault` finds."""
+    if fault := range_fault(low, high, image, argument):
+        raise ValueError(refusal(argument, *fault))
 
 
 def check_images(x: npt.ArrayLike, image_shape: Sequence[int], argument: str = "x") -> np.ndarray:
@@ -118,7 +126,11 @@ def check_images(x: npt.ArrayLike, image_shape: Sequence[int], argument: str = "
 
 def images(x: npt.ArrayLike, image_shape: Sequence[int], argument: str = "x") -> np.ndarray:
     """Data as the networks take them, float32 [N, *image_shape]; see `check_images`."""
-    data = check_images(x, image_shape, argument)
+    return as_float(check_images(x, image_shape, argument), image_shape)
+
+
+def as_float(data: np.ndarray, image_shape: Sequence[int]) -> np.ndarray:
+    """What `check_images` returned as float32, bytes of images divided by 255."""
     scaled = data.dtype == np.uint8 and len(image_shape) == 3
     return data.astype(np.float32) / np.float32(255) if scaled else data.astype(np.float32)
 
@@ -208,8 +220,25 @@ def _shaped(x: npt.ArrayLike, shape: tuple[int, ...], argument: str) -> np.ndarr
     return data
 
 
+def sparse_hint(value: Any, argument: str) -> str:
+    """How a sparse or a ragged matrix becomes an array; "" for all other values."""
+    if hasattr(value, "dense_shape"):  # TensorFlow's
+        return f"Pass tf.sparse.to_dense({argument})."
+    for method in ("to_tensor", "toarray"):  # TensorFlow's ragged ones; SciPy's
+        if hasattr(value, method):
+            return f"Pass {argument}.{method}()."
+    return ""
+
+
+def check_dense(value: Any, argument: str, expected: str) -> None:
+    """Refuses sparse and ragged matrices, which have no array's shape."""
+    if hint := sparse_hint(value, argument):
+        raise TypeError(refusal(argument, f"{expected}, dense", type(value).__name__, hint))
+
+
 def numbers(value: Any, argument: str, expected: str) -> np.ndarray:
     """A value as an array of real numbers; `TypeError` if it is none."""
+    check_dense(value, argument, expected)
     try:
         array = np.asarray(value)
     except ValueError:  # rows of different lengths

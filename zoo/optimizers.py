@@ -1,6 +1,7 @@
 """The players' optimizers: what `compile` takes, all of them as one, and Adam in one kernel."""
 
 import functools
+import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -81,11 +82,36 @@ def check(
             raise ValueError(refusal(argument, expected, optimizer.get_config()))
 
 
+class _Rates(keras.Variable):
+    """The players' learning rates as one: it reads as the first; what is assigned, all get."""
+
+    def __init__(self, optimizers: Mapping[str, keras.optimizers.Optimizer]) -> None:
+        self._optimizers = optimizers
+        super().__init__(0.0, trainable=False, name="learning_rate")
+
+    def _initialize(self, value: Any) -> None:
+        self._value = next(iter(self._optimizers.values())).learning_rate.value
+
+    def _direct_assign(self, value: Any) -> None:
+        _set_rates(self._optimizers, value)
+
+
+def _set_rates(optimizers: Mapping[str, keras.optimizers.Optimizer], value: Any) -> None:
+    """Sets the learning rate of every player, or refuses it for all of them."""
+    for player, optimizer in optimizers.items():
+        if not (callable(value) or isinstance(optimizer.learning_rate, keras.Variable)):
+            expected = f"no number, as {player} has a schedule of its own"
+            raise TypeError(refusal("learning_rate", expected, value))
+    for optimizer in optimizers.values():
+        optimizer.learning_rate = value
+
+
 class Players(keras.optimizers.Optimizer):
     """The optimizers of all players as one: what Keras and its callbacks call `model.optimizer`.
 
-    Its learning rate is the first player's; a rate that is set is set for every player. Callbacks
-    that set learning rates find the players' own in `optimizers`, where there are several.
+    Its learning rate reads as the first player's; a rate that is set or assigned is every player's.
+    Callbacks that set learning rates find the players' own in `optimizers`, where there are
+    several.
 
     Args:
         optimizers: {player: optimizer}, built.
@@ -98,9 +124,15 @@ class Players(keras.optimizers.Optimizer):
         variables: Mapping[str, list[keras.Variable]],
     ) -> None:
         super().__init__(learning_rate=0.0, name="players")
+        # Not as a dict, of which Keras would save the content once more.
+        self._by_player = types.MappingProxyType(dict(optimizers))
         self._first = next(iter(optimizers.values()))
+        settable = isinstance(self._first.learning_rate, keras.Variable)
+        self._rates = _Rates(self._by_player) if settable else None
         if len(optimizers) > 1:
             self.optimizers = list(optimizers.values())
+        else:  # what the callback SwapEMAWeights swaps for the averages
+            self._trainable_variables = self._first._trainable_variables
         self._finalisers = [
             functools.partial(optimizer.finalize_variable_values, variables[player])
             for player, optimizer in optimizers.items()
@@ -112,17 +144,27 @@ class Players(keras.optimizers.Optimizer):
         return self._first.iterations
 
     @property
-    def learning_rate(self) -> keras.Variable:
-        return self._first.learning_rate
+    def learning_rate(self) -> Any:
+        own = self._first.learning_rate  # a schedule's, perhaps, if somebody has set one
+        return own if self._rates is None or not isinstance(own, keras.Variable) else self._rates
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        for optimizer in getattr(self, "optimizers", [self._first]):
-            optimizer.learning_rate = value
+        _set_rates(self._by_player, value)
+
+    @property
+    def _model_variables_moving_average(self) -> list[keras.Variable]:
+        return self._first._model_variables_moving_average
+
+    def get_config(self) -> dict[str, Any]:
+        """The players' configurations; `learning_rate` is the first one's."""
+        configs = {player: each.get_config() for player, each in self._by_player.items()}
+        rate = self._first.get_config()["learning_rate"]
+        return {"name": self.name, "learning_rate": rate, "players": configs}
 
     @property
     def variables(self) -> list[keras.Variable]:
-        return [v for each in getattr(self, "optimizers", [self._first]) for v in each.variables]
+        return [v for each in self._by_player.values() for v in each.variables]
 
     def save_own_variables(self, store: Any) -> None:
         """Nothing: the players' optimizers save theirs."""

@@ -5,8 +5,10 @@ finds it. A tensor of a graph (in `tf.function`, `tf.data.Dataset.map`, a stream
 its type and its shape are checked, and its values asserted in the graph.
 """
 
-from collections.abc import Sequence
-from typing import Any
+import functools
+import types
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -14,6 +16,34 @@ import tensorflow as tf
 
 from zoo import checks, forms, seeds
 from zoo.errors import refusal
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Class = TypeVar("Class", bound=type)
+
+
+def plain(function: Function) -> Function:
+    """`function`, whose refusals leave a user's `tf.function` or `Dataset.map` as they are.
+
+    AutoGraph would rewrite what it calls, and wrap an error of it in pages of generated code.
+    """
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except (ValueError, TypeError, NotImplementedError) as error:
+            error.ag_pass_through = True  # type: ignore[union-attr]  # which AutoGraph looks for
+            raise
+
+    return tf.autograph.experimental.do_not_convert(called)
+
+
+def plain_methods(cls: Class) -> Class:
+    """The class, whose public methods are `plain`."""
+    for name, value in list(vars(cls).items()):
+        if isinstance(value, types.FunctionType) and not name.startswith("_"):
+            setattr(cls, name, plain(value))
+    return cls
 
 
 def images(x: Any, image_shape: Sequence[int], argument: str = "x") -> tf.Tensor:
@@ -94,6 +124,11 @@ def graph_images(x: Any, image_shape: Sequence[int], argument: str = "x") -> tf.
         # A reshape would make rows of [B, 4] into twice as many of [2 B, 2].
         expected = forms.shape_words(image_shape)
         raise ValueError(refusal(f"{argument}.shape", expected, tuple(x.shape)))
+    if not x.shape[1:].is_fully_defined():  # a stream's batches may have any shape
+        sizes, expected = tf.shape(x), forms.shape_words(image_shape)
+        own = tf.concat([sizes[:1], image_shape], axis=0)
+        same = tf.raw_ops.Equal(x=sizes, y=own, incompatible_shape_error=False)
+        x = _asserted(same, x, f"{argument}.shape", expected, "another shape in a batch")
     given, x = x.dtype, tf.cast(x, tf.float32)
     x = tf.ensure_shape(x, (None, *image_shape))
     if given == tf.uint8 and image:
@@ -128,15 +163,22 @@ def graph_labels(
 
 
 def _numbers(value: Any, argument: str) -> tf.Tensor:
+    forms.check_dense(value, argument, "numbers")
     tensor = tf.convert_to_tensor(value)
     if not (tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_bool):
         raise TypeError(refusal(f"{argument}.dtype", "numbers", tensor.dtype.name))
     return tensor
 
 
-def _asserted(condition: tf.Tensor, value: tf.Tensor, argument: str, expected: str) -> tf.Tensor:
+def _asserted(
+    condition: tf.Tensor,
+    value: tf.Tensor,
+    argument: str,
+    expected: str,
+    received: str = "other values in a batch",
+) -> tf.Tensor:
     """`value`; a step whose batch does not fulfil the condition everywhere ends before any work."""
-    message = refusal(argument, expected, "other values in a batch")
+    message = refusal(argument, expected, received)
     if tf.executing_eagerly():
         if not tf.reduce_all(condition):
             raise ValueError(message)

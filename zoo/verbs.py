@@ -23,6 +23,7 @@ _CHUNK = 512  # rows a call
 _DRAWS = 5_000  # rows times importance samples a call
 
 
+@tensors.plain_methods
 class Verbs:
     """What every model can be asked; the verbs that it has are its `capabilities`.
 

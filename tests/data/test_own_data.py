@@ -1,5 +1,6 @@
 """Users' own data: held-out rows, folders as cameras and archives leave them, damaged caches."""
 
+import json
 import os
 import zipfile
 
@@ -170,10 +171,48 @@ def test_an_npz_header_larger_than_its_file_is_refused_before_memory_is_asked_fo
         zoo.data.load(f"npz:{tmp_path / 'x.npz'}")
 
 
+@pytest.mark.parametrize(
+    "labels, words",
+    [
+        (
+            {"y": np.arange(9) % 3 + 1},
+            "y with classes from 0, and the least is 1. .* Subtract 1 from",
+        ),
+        (
+            {"y": np.arange(9) % 3 + 5, "x_test": np.zeros([2, 2]), "y_test": np.array([6, 4])},
+            "y and y_test with classes from 0, and the least is 4. .* Subtract 4 from y and y_test",
+        ),
+        ({"y": np.eye(3, dtype=np.uint8)[np.arange(9) % 3]}, r"Save y.argmax\(axis=1\)"),
+        ({"y": np.eye(2)[np.arange(9) % 2]}, r"y of classes \[N\], not of one-hot rows"),
+    ],
+)
+def test_labels_that_would_be_read_as_others_are_refused(tmp_path, labels, words):
+    np.savez(tmp_path / "a.npz", x=np.zeros([9, 2]), **labels)
+    with refused(ValueError, match=words):
+        zoo.data.load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_labels_of_train_may_lack_a_class_of_test(tmp_path):
+    x, y = np.zeros([9, 2]), np.arange(9) % 2 + 1
+    np.savez(tmp_path / "a.npz", x=x, y=y, x_test=x, y_test=y - 1)
+    assert zoo.data.load(f"npz:{tmp_path / 'a.npz'}").num_classes == 3
+    traits = np.array([[0, 1, 1], [0, 0, 1]])
+    np.savez(tmp_path / "b.npz", x=x[:2], y=traits)
+    assert zoo.data.load(f"npz:{tmp_path / 'b.npz'}").num_attributes == 3
+
+
+def test_pixels_out_of_range_are_said_without_stray_quotes(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.full([9, 2, 2], 200.0))
+    with refused(
+        ValueError, match=r"x of pixels in .*, not 200 .. 200\. Received.*Divide by 255.$"
+    ):
+        zoo.data.load(f"npz:{tmp_path / 'a.npz'}")
+
+
 # --- prepared files -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("damaged", ["x.raw", "y.npy", "sizes.json"])
+@pytest.mark.parametrize("damaged", ["x.raw", "y.npy", "sums.json"])
 def test_cut_files_are_prepared_again(tmp_path, damaged):
     x, cache = np.arange(80, dtype=np.uint8).reshape(20, 2, 2, 1), tmp_path / "cache"
     np.savez(tmp_path / "a.npz", x=x, y=np.arange(20) % 2, x_test=x, y_test=np.arange(20) % 2)
@@ -185,6 +224,52 @@ def test_cut_files_are_prepared_again(tmp_path, damaged):
     found = read().arrays("train")
     np.testing.assert_array_equal(np.rint(found["x"] * 255), x)
     np.testing.assert_array_equal(found["y"], np.arange(20) % 2)
+
+
+@pytest.mark.parametrize("size", [10, 64 * 2**16, 2**23 + 1])
+def test_a_changed_byte_at_an_end_of_a_prepared_file_is_noticed(tmp_path, size):
+    path = tmp_path / "x.raw"
+    path.write_bytes(bytes(size))
+    before = store._sum(path)
+    for at in (0, size - 1):
+        content = bytearray(size)
+        content[at] = 1
+        path.write_bytes(content)
+        assert store._sum(path) != before
+    path.write_bytes(bytes(size))
+    assert store._sum(path) == before
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder: (folder / "x.raw").write_bytes(bytes(80)),
+        lambda folder: (folder / "y.npy").write_bytes(
+            (folder / "y.npy").read_bytes()[:-4] + b"9999"
+        ),
+        lambda folder: (folder / "sums.json").write_text("[" * 100_000),
+        lambda folder: ((folder / "sums.json").unlink(), os.mkfifo(folder / "sums.json")),
+        lambda folder: ((folder / "x.raw").unlink(), os.mkfifo(folder / "x.raw")),
+        lambda folder: resealed(folder, "x.raw", bytes(40)),
+        lambda folder: resealed(folder, "y.npy", b"no array"),
+    ],
+)
+def test_prepared_files_of_any_content_are_prepared_again(tmp_path, spoil):
+    x, cache = np.arange(80, dtype=np.uint8).reshape(20, 2, 2, 1) + 1, tmp_path / "cache"
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(20) % 2, x_test=x, y_test=np.arange(20) % 2)
+    read = lambda: zoo.data.load(f"npz:{tmp_path / 'a.npz'}", cache_dir=cache, memory_limit=0)
+    read()
+    for folder in cache.iterdir():
+        spoil(folder)
+    found = read().arrays("train")
+    np.testing.assert_array_equal(np.rint(found["x"] * 255), x)
+    np.testing.assert_array_equal(found["y"], np.arange(20) % 2)
+
+
+def resealed(folder, name, content):
+    """Other content of a prepared file, and sums that fit."""
+    (folder / name).write_bytes(content)
+    (folder / "sums.json").write_text(json.dumps(store._sums(folder)))
 
 
 def test_what_a_killed_preparation_left_is_swept(tmp_path):

@@ -5,46 +5,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import compile_forms
 from tests.small import AtOnce, Bound, InTurn, batch, make, same, weights
 
 K = keras.optimizers
-PLAYERS = {1: Bound, 2: AtOnce}
-
-# (number of players, what is given, classes of the optimizers by player; None where it is refused)
-FORMS = {
-    "nothing": (2, dict, ["FusedAdam", "FusedAdam"]),
-    "a name": (2, lambda: {"optimizers": "sgd"}, ["SGD", "SGD"]),
-    "a name, as Keras says": (2, lambda: {"optimizer": "adam"}, ["Adam", "Adam"]),
-    "one for one player": (1, lambda: {"optimizer": K.RMSprop(1e-3)}, ["RMSprop"]),
-    "one for two players": (2, lambda: {"optimizer": K.Adam(1e-3)}, None),
-    "a list": (2, lambda: {"optimizers": [K.Adam(), K.SGD()]}, None),
-    "names by player": (2, lambda: {"optimizers": {"generator": "sgd"}}, ["FusedAdam", "SGD"]),
-    "by player": (
-        2,
-        lambda: {"optimizers": {"discriminator": K.Lion(1e-4)}},
-        ["Lion", "FusedAdam"],
-    ),
-    "shared": (2, lambda: {"optimizers": dict.fromkeys(AtOnce.PLAYERS, K.Adam(1e-3))}, None),
-    "an unknown player": (2, lambda: {"optimizers": {"critic": "adam"}}, None),
-    "an unknown name": (2, lambda: {"optimizers": "adamant"}, None),
-    "a number": (2, lambda: {"optimizers": {"generator": 1e-3}}, None),
-    "both": (1, lambda: {"optimizers": "adam", "optimizer": "adam"}, None),
-    "a loss": (1, lambda: {"loss": "mse"}, None),
-    "metrics": (1, lambda: {"metrics": ["mae"]}, None),
-}
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_forms_of_compile(form):
-    players, given, classes = FORMS[form]
-    model = make(PLAYERS[players])
-    if classes is None:
-        with pytest.raises((ValueError, TypeError), match="^Invalid `") as refused:
-            model.compile(**given())
-        assert "\n" not in str(refused.value)
-    else:
-        model.compile(**given())
-        assert [type(o).__name__ for o in model.optimizers.values()] == classes
+def test_the_page_of_docs_says_what_compile_takes():
+    found = [compile_forms.outcome(*form[:2]) for form in compile_forms.FORMS]
+    assert found == [classes for _, _, classes in compile_forms.FORMS]
+    written = compile_forms.PAGE.read_text()
+    assert compile_forms.page(found) == written, "write it anew: python -m tests.compile_forms"
 
 
 def test_an_optimizer_of_another_model_is_refused():

@@ -14,7 +14,7 @@ from zoo.training import checkpoints, run
 
 NAME = "vae-digits"
 MEASURED = {"value": 1.0, "n": 9, "split": "test", "protocol": "by hand"}
-PRIVATE = "/home/me"
+PRIVATE = "/somewhere/of/mine"
 
 
 def evaluate(model):

@@ -51,7 +51,7 @@ def test_the_best_of_each_metric_is_marked(tmp_path, capsys):
         | {"elbo": entry(-3.5), "of_tomorrow": entry(1.0)},
     )
     title, header, step, *rows = compared(capsys, one, two)
-    assert title.startswith("digits; split test ")
+    assert title.startswith("digits; measured on test ")
     assert header.split() == ["metric", "better", "one", "two"] and step.split() == [
         "step",
         "7",
@@ -77,9 +77,9 @@ def test_equals_are_all_best_and_one_run_is_not(tmp_path, capsys):
 @pytest.mark.parametrize(
     "other, words",
     [
-        ({"data": "digits, binarise=threshold"}, "digits, binarise=threshold; split test"),
-        ({"settings": SETTINGS | {"split": "train"}}, "digits; split train"),
-        ({"settings": SETTINGS | {"limit": 5}}, "digits; split test; limit 5"),
+        ({"data": "digits, binarise=threshold"}, "digits, binarise=threshold; measured on test"),
+        ({"settings": SETTINGS | {"split": "train"}}, "digits; measured on train"),
+        ({"settings": SETTINGS | {"limit": 5}}, "digits; measured on test; limit 5"),
         ({"settings": None}, "digits; settings not recorded"),
     ],
 )
@@ -142,7 +142,7 @@ def test_runs_are_measured_first_and_once(trained, tmp_path, capsys):
         shutil.copytree(trained, path, ignore=shutil.ignore_patterns("evaluation.json"))
     flags = ("--limit=20", "--metrics=reconstruction_mse,nll", "--iwae_samples=2")
     title, header, _, mse, *_ = compared(capsys, *map(str, paths), "--allow=tests.small", *flags)
-    assert title.startswith("digits; split test; limit 20; iwae_samples 2 (")
+    assert title.startswith("digits; measured on test; limit 20; iwae_samples 2 (")
     assert header.split() == ["metric", "better", "one", "two"]
     assert mse.count(compare.BEST) == 2  # the same weights
     before = [(path / "evaluation.json").stat().st_mtime_ns for path in paths]

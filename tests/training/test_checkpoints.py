@@ -20,6 +20,7 @@ from zoo.training import checkpoints, stops
 def a_model(value=0.0, shape=(3,), step=7):
     state = {
         "step": keras.Variable(step, dtype="int64"),
+        "play_counter": keras.Variable(3, dtype="int64"),
         "networks/w": keras.Variable(np.full(shape, value, np.float32)),
         "networks/half": keras.Variable(np.full(2, value), dtype="bfloat16"),
     }
@@ -163,7 +164,7 @@ def archive(deflated=False, encrypted=False, **members):
             member = io.BytesIO(value if isinstance(value, bytes) else b"")
             if not isinstance(value, bytes):
                 np.lib.format.write_array(member, np.asarray(value), version=(1, 0))
-            file.writestr(name.replace("_w", "/w").replace("_h", "/h") + ".npy", member.getvalue())
+            file.writestr(name.replace("networks_", "networks/") + ".npy", member.getvalue())
     content = bytearray(stream.getvalue())
     if encrypted:  # a flag of each entry of the directory
         for entry in range(len(members)):
@@ -179,7 +180,7 @@ def header(shape, dtype="<f4"):
     return stream.getvalue()
 
 
-OWN = {"step": np.int64(2), "networks_w": np.zeros(3, np.float32)}
+OWN = {"step": np.int64(2), "play_counter": np.int64(3), "networks_w": np.zeros(3, np.float32)}
 OWN["networks_half"] = np.zeros(2, np.uint16)
 DAMAGED = {
     "a header of 4 TB": archive(**OWN | {"networks_w": header((2**40,))}),
@@ -189,6 +190,10 @@ DAMAGED = {
     "no header": archive(**OWN | {"networks_w": b"x" * 200}),
     "an encrypted member": archive(**OWN, encrypted=True),
     "a bomb": archive(deflated=True, **OWN | {"networks_w": np.zeros(10**6, np.float32)}),
+    "NaN": archive(**OWN | {"networks_w": np.full(3, np.nan, np.float32)}),
+    "infinity in bfloat16": archive(**OWN | {"networks_half": np.full(2, 0x7F80, np.uint16)}),
+    "a counter below 0": archive(**OWN | {"play_counter": np.int64(-5)}),
+    "bytes that no header names": archive(**OWN) + bytes(10**5),
     "another step": archive(**OWN | {"step": np.int64(-5)}),
     "no archive": b"variables",
 }
@@ -249,6 +254,43 @@ def test_a_manifest_of_any_content_is_damage(tmp_path, manifest):
     path = checkpoints.save(a_model(step=1), tmp_path, 1)
     sealed(path, **manifest)
     with helpers.refused(checkpoints.Damaged):
+        checkpoints.restore(a_model(), path)
+
+
+def patched(content, at, value):
+    """Bytes with a number of four at some place."""
+    return content[:at] + value.to_bytes(4, "little") + content[at + 4 :]
+
+
+@pytest.mark.parametrize("honest", [False, True])
+def test_a_file_of_a_hole_is_not_read(tmp_path, monkeypatch, honest):
+    """It seems to have gigabytes; its headers know of them, or not."""
+    path = checkpoints.save(a_model(step=1), tmp_path, 1)
+    content, hole = archive(networks_w=header((2**29,))), 2**31
+    directory = content.index(b"PK\x01\x02")
+    if honest:
+        size = len(header((2**29,))) + hole
+        for at in (18, 22, directory + 20, directory + 24):  # of the entry, and of the directory's
+            content = patched(content, at, size)
+        content = patched(content, content.index(b"PK\x05\x06") + 16, directory + hole)
+        parts = content[:directory], content[directory:]
+    else:
+        parts = b"", (path / "variables.npz").read_bytes()  # zipfile passes over what is before
+    with open(path / "variables.npz", "wb") as file:
+        file.write(parts[0])
+        file.seek(hole, os.SEEK_CUR)
+        file.write(parts[1])
+    manifest = json.loads((path / "manifest.json").read_text())
+    if honest:
+        manifest["bit_patterns"] = {}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    monkeypatch.setattr(checkpoints.hashlib, "file_digest", None)  # which would read all
+    kind, words = (
+        (checkpoints.OtherModel, "another model")
+        if honest
+        else (checkpoints.Damaged, r"has \d{10} bytes")
+    )
+    with helpers.refused(kind, match=words):
         checkpoints.restore(a_model(), path)
 
 

@@ -47,6 +47,8 @@ def evil(in_tmp_path, monkeypatch):
         ("zoo.model:GenerativeModel.compile", {}),
         ("vae", {"encoder": "a network", "image_shape": [8, 8, 1]}),
         ("vae", {"image_shape": "all"}),
+        ("vae", {"image_shape": [10**9]}),
+        ("vae", {"image_shape": [10**5, 10**5, 3]}),
         ("vae", {}),
         ("../vae", {}),
         ("", {}),
@@ -97,6 +99,29 @@ def test_what_flags_say_of_a_run_is_what_its_model_says(tmp_path, method):
 def test_allow_is_a_collection_of_names(tmp_path, allow):
     with helpers.refused(TypeError, match="Received: allow="):
         zoo.restore(tmp_path, allow=allow)
+
+
+def test_a_name_that_no_disk_takes_is_refused():
+    with helpers.refused(ValueError, match="`run_dir`: expected a directory that can be read"):
+        zoo.restore("x" * 5000)
+    with helpers.refused(ValueError, match="`run_dir`: expected a directory that can be written"):
+        run.check_run_dir("x" * 5000)
+    for kind in ("npz", "folder"):
+        with helpers.refused(FileNotFoundError, match=f"expected {kind}:PATH"):
+            zoo.data.load(f"{kind}:{'x' * 5000}")
+
+
+def test_what_a_run_names_moves_no_cursor(tmp_path):
+    directory = a_run(tmp_path, "vae", image_shape=[2])
+    identity = json.loads((directory / "identity.json").read_text())
+    for networks in (
+        {"\x1b[2Jencoder": {"class_name": "Dense", "module": "m", "config": {}}},
+        {"encoder": {"class_name": "\x1b[2JDense", "module": "m", "config": {}}},
+    ):
+        (directory / "identity.json").write_text(json.dumps(identity | {"networks": networks}))
+        with helpers.refused(ValueError, match=r"\\x1b\[2J") as error:
+            zoo.restore(directory)
+        assert str(error.value).isprintable()
 
 
 @pytest.mark.parametrize("run_dir", [3, None, b"run"])

@@ -37,7 +37,7 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None, larg
         largest: bytes of a decoded image; a larger one is refused before it is decoded.
     """
     root = pathlib.Path(path).expanduser()
-    if not root.is_dir():
+    if not os.path.isdir(root):  # false of names that no disk takes
         raise bad(name, "folder:PATH of a folder that exists", kind=FileNotFoundError)
     roots = {folder.name: folder for folder in _folders(root) if folder.name in _SPLITS}
     if not {"train", "test"} <= roots.keys() or len(roots) < len(_folders(root)):

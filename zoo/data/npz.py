@@ -31,8 +31,9 @@ def open_npz(name: str, path: str | os.PathLike, largest: int) -> Source:
     """The archive's arrays `x` (or `x_train`), `y` (`y_train`), `x_test`, `y_test` as a `Source`.
 
     x is read by the rule of `zoo.forms`: images [N, H, W] or [N, H, W, C], or vectors [N, D]. y is
-    integer [N] (classes 0 .. max), or [N, A] (attributes). Without x_test, a tenth of the rows are
-    the test split (`source.held_out`). Other members are not read, and nothing is unpickled.
+    integer [N] (classes from 0), or [N, A] (attributes; one-hot rows are refused). Without x_test,
+    a tenth of the rows are the test split (`source.held_out`). Other members are not read, and
+    nothing is unpickled.
 
     Args:
         name: as the user wrote it.
@@ -40,7 +41,7 @@ def open_npz(name: str, path: str | os.PathLike, largest: int) -> Source:
         largest: bytes that an example, or all labels, may have.
     """
     path = pathlib.Path(path).expanduser()
-    if not path.is_file():
+    if not os.path.isfile(path):  # false of names that no disk takes
         raise bad(name, "npz:PATH of a file that exists", kind=FileNotFoundError)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -78,6 +79,11 @@ def open_npz(name: str, path: str | os.PathLike, largest: int) -> Source:
     if len(kinds) > 1:
         raise bad(name, "labels of one kind in train and test")
     classes = ys and kinds == {()}
+    least = min(int(y.min()) for y in ys.values()) if classes else 0
+    if least:  # there would be classes without examples
+        shown = " and ".join(key for key in _ARRAYS if key[0] == "y" and key in members)
+        hint = f"Subtract {least} from {shown}."
+        raise bad(name, f"{shown} with classes from 0, and the least is {least}", hint)
     digest = zlib.crc32(",".join(f"{key}:{members[key].CRC}" for key in sorted(headers)).encode())
     splits, drawn = with_test(splits)
     return Source(
@@ -167,6 +173,8 @@ def _label_array(
         if y.min() < 0 or y.max() >= 2**31:
             raise bad(name, f"{key} with classes from 0, not {y.min()} .. {y.max()}")
         return y.astype(np.int32)
+    if y.ndim == 2 and y.shape[1] and ((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all():
+        raise bad(name, f"{key} of classes [N], not of one-hot rows", f"Save {key}.argmax(axis=1).")
     if y.ndim == 2 and y.shape[1] and y.dtype.kind in "iufb":
         y = y.astype(np.float32)
         if not np.isfinite(y).all():
@@ -219,10 +227,7 @@ def _pixels(name: str, key: str, x: np.ndarray) -> np.ndarray:
     if image and x.dtype == np.uint8:
         return x
     x = x.astype(np.float32)
-    try:
-        forms.check_range(float(x.min()), float(x.max()), image, key)
-    except ValueError as error:
-        expected, _, received = str(error).partition("expected ")[2].partition(". Received: ")
-        found, _, hint = received.partition("'. ")
-        raise bad(name, f"{key} of {expected}, not {found.partition('=')[2]}'", hint) from None
+    if fault := forms.range_fault(float(x.min()), float(x.max()), image, key):
+        expected, found, hint = fault
+        raise bad(name, f"{key} of {expected}, not {found}", hint)
     return x

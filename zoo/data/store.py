@@ -17,8 +17,9 @@ import tensorflow as tf
 from zoo import files
 from zoo.data.source import Split
 
-_SIZES = "sizes.json"
+_SUMS = "sums.json"
 _CHUNK = 1024  # rows transformed at a time: bounds the scratch memory
+_PIECES, _PIECE = 64, 2**16  # of a prepared file: how many are summed, and the bytes of each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,16 +81,33 @@ def collect(
     content = json.dumps({**key, "shape": shape, "dtype": dtype}, sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     final = pathlib.Path(cache_dir) / digest
-    if not _is_whole(final):
+    try:
+        return _opened(final, shape, dtype)
+    except Exception:  # not prepared yet, or damaged: the files may hold anything
         shutil.rmtree(final, ignore_errors=True)
         _sweep(final.parent)
         _prepare(final, split, shape, dtype, transform)
-    labels = final / "y.npy"
-    return Rows(
-        np.memmap(final / "x.raw", dtype=dtype, mode="r", shape=shape),
-        np.load(labels, allow_pickle=False) if labels.exists() else None,
-        str(final / "x.raw"),
-    )
+    return _opened(final, shape, dtype)
+
+
+def _opened(folder: pathlib.Path, shape: tuple[int, ...], dtype: str) -> Rows:
+    """What was prepared.
+
+    Raises:
+        Exception: it is not there, or not as it was written: cut, or changed in one of the pieces
+            that are summed. All of y is, and of x 64 pieces from end to end, so that a set of any
+            size opens at once. Who may write in the folder may change the rest.
+    """
+    if files.read_json(folder / _SUMS) != _sums(folder):
+        raise ValueError(f"{folder} is not as it was written")
+    x = np.memmap(folder / "x.raw", dtype=dtype, mode="r", shape=shape)
+    if not (folder / "y.npy").exists():
+        return Rows(x, None, str(folder / "x.raw"))
+    with files.open_regular(folder / "y.npy") as file:
+        y = np.lib.format.read_array(file, allow_pickle=False)
+    if len(y) != len(x):
+        raise ValueError(f"{folder} has {len(y)} labels of {len(x)} examples")
+    return Rows(x, y, str(folder / "x.raw"))
 
 
 def _prepare(
@@ -99,27 +117,32 @@ def _prepare(
     dtype: str,
     transform: Callable[[np.ndarray], np.ndarray] | None,
 ) -> None:
-    """Writes x.raw, y.npy and the sizes of both as a folder that appears whole."""
+    """Writes x.raw, y.npy and sums of both as a folder that appears whole."""
     temporary = final.with_name(f"{final.name}.{platform.node()}-{os.getpid()}.tmp")
     with files.new_folder(final, temporary, keep=True) as folder:
         with open(folder / "x.raw", "wb") as file:
             y = _fill(_Appender(file, dtype, shape[0]), split, transform)
         if y is not None:
             np.save(folder / "y.npy", y)
-        (folder / _SIZES).write_text(json.dumps(_sizes(folder)))
+        (folder / _SUMS).write_text(json.dumps(_sums(folder)))
 
 
-def _sizes(folder: pathlib.Path) -> dict[str, int]:
-    """{file: bytes} of what was prepared."""
-    return {p.name: p.stat().st_size for p in sorted(folder.iterdir()) if p.name != _SIZES}
+def _sums(folder: pathlib.Path) -> dict[str, str]:
+    """{file: its bytes, and a sum of it} of what was prepared."""
+    return {p.name: _sum(p) for p in sorted(folder.iterdir()) if p.name != _SUMS}
 
 
-def _is_whole(folder: pathlib.Path) -> bool:
-    """Whether prepared files are there, as long as they were written; a disk may have cut them."""
-    try:
-        return json.loads((folder / _SIZES).read_text()) == _sizes(folder)
-    except (OSError, ValueError):  # not prepared, or no JSON
-        return False
+def _sum(path: pathlib.Path) -> str:
+    """Bytes and sha256 of a file; of a long one but for labels, of pieces from end to end."""
+    with files.open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if path.suffix == ".npy" or size <= _PIECES * _PIECE:
+            return f"{size} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+        found = hashlib.sha256()
+        for piece in range(_PIECES):
+            file.seek(piece * (size - _PIECE) // (_PIECES - 1))
+            found.update(file.read(_PIECE))
+        return f"{size} {found.hexdigest()}"
 
 
 def _sweep(cache_dir: pathlib.Path) -> None:

@@ -1,8 +1,7 @@
 """The base of every method: what it defines, its networks, and what Keras wants of a model."""
 
 import inspect
-import os
-import pathlib
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -18,15 +17,18 @@ from zoo.model.building import Building
 from zoo.model.doors import KERAS_NAMES, named
 from zoo.model.game import Game, ending_in_report
 from zoo.model.logs import Logs
-from zoo.model.rows import Rows
+from zoo.model.rows import DISTRIBUTIONS, Rows, giving_distribution
+from zoo.model.saving import Saving
 from zoo.optimizers import FusedAdam, Players, by_player, check
 from zoo.staged import Staged, keras_step
 
+_REQUIRED: Any = inspect.Parameter.empty  # no default, refused in words of our own
+_LARGEST = 2**26  # numbers of one example: 8192 x 8192; no network would fit into memory
 _BFLOAT = 'dtype="mixed_bfloat16" has the range of float32.'
 _NUM_ATTRIBUTES = HyperParameter("num_attributes", "int", None, optional=True, at_least=1)
 
 
-class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Model):
+class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
     """A generative model as players of a game.
 
     A method declares its hyper-parameters as fields (`zoo.fields`) and sets `PLAYERS`; it makes its
@@ -118,6 +120,9 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         super().__init_subclass__(**options)
         if "train_step" in vars(cls):
             cls.train_step = ending_in_report(cls.train_step)
+        for name in DISTRIBUTIONS & vars(cls).keys():
+            if callable(vars(cls)[name]):
+                setattr(cls, name, giving_distribution(vars(cls)[name]))
         # Users' classes under their modules: one of a built-in's name must not take its place.
         package = "zoo" if cls.__module__.split(".")[0] == "zoo" else cls.__module__
         keras.saving.register_keras_serializable(package, cls.__qualname__)(cls)
@@ -125,13 +130,13 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
     def __init__(
         self,
         *,
-        image_shape: Sequence[int],
+        image_shape: Sequence[int] = _REQUIRED,
         num_attributes: int | None = None,
         dtype: Any = None,
         name: str | None = None,
         **arguments: Any,
     ) -> None:
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name, dtype=_policy(dtype))
         if self.compute_dtype == "float16":
             expected = "a policy of another type, as small gradients vanish in float16"
             raise ValueError(refusal("dtype", expected, self.dtype_policy.name, _BFLOAT))
@@ -234,6 +239,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
     def compile(
         self,
         optimizers: Any = None,
+        loss: Any = None,
         *,
         optimizer: Any = None,
         jit_compile: bool | Literal["auto"] = "auto",
@@ -249,6 +255,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
                 optimizer, where there is one player. With `lr_schedule` their learning rates are
                 scaled.
             optimizer: the same, as Keras calls it.
+            loss: None, as for all that Keras takes beside these: the method has its own losses.
             jit_compile: whether by XLA; "auto": on accelerators only (it slows CPUs' convolutions).
             run_eagerly: whether steps run without tracing, for debugging.
             steps_per_execution: batches a call of the traced step.
@@ -257,7 +264,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
             ValueError, TypeError: optimizers of another form; losses or metrics, which the method
                 has itself.
         """
-        for argument, value in others.items():
+        for argument, value in {"loss": loss, **others}.items():
             if value is not None:
                 expected = "no such argument, as the method has its own losses and metrics"
                 raise TypeError(refusal(argument, expected, value))
@@ -287,36 +294,6 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
     def _adam(self, player: str) -> FusedAdam:
         rate = self.learning_rate_of(player)
         return FusedAdam(rate, self.beta_1, self.beta_2, epsilon=1e-8, name=f"{player}_adam")
-
-    def get_compile_config(self) -> dict[str, Any]:
-        if not self.compiled:
-            return {}
-        serialised = {k: keras.saving.serialize_keras_object(o) for k, o in self.optimizers.items()}
-        return {"optimizers": serialised, **self._compile_arguments}
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        config = dict(config)
-        saved = config.pop("optimizers", {})
-        self.compile(
-            {k: keras.saving.deserialize_keras_object(o) for k, o in saved.items()}, **config
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        given = {
-            role: keras.saving.serialize_keras_object(network)
-            for role, network in self._given.items()
-        }
-        return {**self.hyper_parameters, **given, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "GenerativeModel":
-        revived = {
-            k: keras.saving.deserialize_keras_object(v, custom_objects)
-            if isinstance(v, dict) and "class_name" in v
-            else v
-            for k, v in config.items()
-        }
-        return cls(**revived)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -384,38 +361,23 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, keras.Mode
         self.train_function = staged
         return staged
 
-    def export(
-        self,
-        export_dir: str | os.PathLike,
-        version: int | None = None,
-        *,
-        verbose: bool | None = None,
-        **options: Any,
-    ) -> pathlib.Path:
-        """Writes a versioned SavedModel, as `zoo.export` does, and returns its path.
 
-        Args:
-            export_dir, version, **options: see `zoo.export`.
-            verbose: whether the path is printed, as of `keras.Model.export`.
-        """
-        from zoo import serving  # the room imports this module
-
-        known = inspect.signature(serving.export).parameters
-        for name in options:
-            if name not in known:
-                raise TypeError(refusal(name, "an argument of zoo.export", options[name]))
-        path = serving.export(self, export_dir, version, **options)
-        if verbose:
-            print(f"Saved artifact at {str(path)!r}.")
-        return path
+def _policy(dtype: Any) -> Any:
+    """A Keras dtype policy; None of what Keras sets for all."""
+    try:
+        return None if dtype is None else keras.dtype_policies.get(dtype)
+    except (TypeError, ValueError):
+        expected = "a Keras dtype policy, such as 'mixed_bfloat16'"
+        raise ValueError(refusal("dtype", expected, dtype)) from None
 
 
-def _image_shape(shape: Sequence[Any]) -> tuple[int, ...]:
-    expected = "(H, W, C) or (D,), all ints >= 1"
+def _image_shape(shape: Any) -> tuple[int, ...]:
+    expected = f"(H, W, C) or (D,), all ints >= 1, at most {_LARGEST} numbers"
+    shape = None if shape is _REQUIRED else shape
     try:
         sizes = tuple(checks.whole(axis, "image_shape") for axis in shape)
     except (TypeError, ValueError) as error:
         raise type(error)(refusal("image_shape", expected, shape)) from None
-    if len(sizes) not in (1, 3):
+    if len(sizes) not in (1, 3) or math.prod(sizes) > _LARGEST:
         raise ValueError(refusal("image_shape", expected, shape))
     return sizes

@@ -18,6 +18,7 @@ class Batches(Doors):
             return self.labelled(batch)
         return (batch["x"], batch["y"]) if self.conditional else (batch["x"],)
 
+    @tensors.plain
     def as_batch(self, data: Any) -> dict[str, tf.Tensor]:
         """The batch as a dict with float32 `x`; `fit` may be given an array, (x, y) or a dict.
 
@@ -55,7 +56,8 @@ class Batches(Doors):
                 expected = f"{its}, as {dataset.name} has {'none' if its is None else its}"
                 raise ValueError(refusal(argument, expected, mine))
         if dataset.labels is not None and not self.semi_supervised:
-            flags = ["--label_use=classify"] if hasattr(self, "label_use") else []
+            other_use = getattr(self, "label_use", "classify") != "classify"
+            flags = ["--label_use=classify"] if other_use else []
             if self.num_classes is None:
                 flags.insert(0, f"--num_classes={dataset.num_classes}")
             learns = hasattr(self, "class_logits")

@@ -1,14 +1,16 @@
 """The doors by which Keras takes data: arrays are checked on the host, before any work.
 
 `fit`, `evaluate`, `predict`, `train_on_batch`, `test_on_batch`, `predict_on_batch` and `model(x)`
-read the same array alike, by the rule of `zoo.forms`. Streams are read batch by batch, in the graph
-(`zoo.model.batches`); what that refuses leaves here as an error of one line.
+read the same array alike, by the rule of `zoo.forms`, and so are the batches of a generator or a
+`PyDataset`, one by one. A `tf.data.Dataset` is read in the graph (`zoo.model.batches`); what that
+refuses leaves here as an error of one line.
 """
 
 import contextlib
 import functools
 import inspect
 import re
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,12 +18,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo import forms
+from zoo import checks, forms, tensors
 from zoo.errors import refusal
+from zoo.model import saving
 
 # What TensorFlow Datasets call x and y.
 _ALSO = {"image": "x", "label": "y"}
 _WEIGHTS = ("sample_weight", "class_weight")
+# Numbers that Keras' methods take, and the least of each; Keras reads a 0 as None.
+_WHOLE = {"batch_size": 1, "validation_batch_size": 1, "epochs": 0, "initial_epoch": 0}
+_WHOLE |= dict.fromkeys(("steps_per_epoch", "steps", "validation_steps"), 1)
+_ON_HOST = (types.GeneratorType, keras.utils.PyDataset)  # streams of arrays
 # What Keras sets on a model, so that no hyper-parameter may have the name.
 KERAS_NAMES = tuple(
     """
@@ -77,8 +84,9 @@ def in_one_line() -> Iterator[None]:
         if found is None or "\n" not in str(error):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        # The assertion puts its message into brackets, and escapes quotes.
-        raise kind(found[0].removesuffix("]").replace("\\'", "'").strip()) from None
+        # The assertion puts its message into brackets, and escapes quotes; Keras prints in bold.
+        line = found[0].partition("\x1b")[0].removesuffix("]").replace("\\'", "'")
+        raise kind(line.strip()) from None
 
 
 def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
@@ -90,8 +98,9 @@ def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
     def door(self: "Doors", *arguments: Any, **options: Any) -> Any:
         given = signature.bind(self, *arguments, **options)
         found = given.arguments
+        _check_options(found)
         refuse_weights(**{weight: found.get(weight) for weight in _WEIGHTS})
-        if name == "fit" and isinstance(found.get("x"), tf.data.Dataset):
+        if name == "fit" and isinstance(found.get("x"), (tf.data.Dataset, types.GeneratorType)):
             found.setdefault("shuffle", False)  # Keras' default warns that it cannot be heeded
         if found.get("x") is None or hasattr(found["x"], "image_shape"):
             expected = "arrays, or a stream such as data.train(batch_size=100)"
@@ -111,6 +120,20 @@ def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
             return method(*given.args, **given.kwargs)
 
     return door
+
+
+def _check_options(found: dict[str, Any]) -> None:
+    """Refuses, by name, numbers and callbacks that Keras would ignore, or trip over later."""
+    for argument, least in _WHOLE.items():
+        if found.get(argument) is not None:
+            found[argument] = checks.whole(found[argument], argument, least)
+    share = found.get("validation_split")
+    if share and not 0 <= share < 1:
+        raise ValueError(refusal("validation_split", "a float in [0, 1)", share))
+    callbacks = found.get("callbacks")
+    for callback in callbacks if isinstance(callbacks, (list, tuple)) else ():
+        if isinstance(callback, keras.callbacks.ModelCheckpoint) and not callback.save_weights_only:
+            saving.check_path(callback.filepath, "filepath")
 
 
 class Doors(keras.Model):
@@ -144,8 +167,11 @@ class Doors(keras.Model):
         values = [logs[name] for name in self.log_names if name in logs]
         return values if values[1:] else values[0]
 
+    @tensors.plain
     def __call__(self, inputs: Any, *arguments: Any, **options: Any) -> Any:
-        return super().__call__(self.checked_input(inputs), *arguments, **options)
+        checked = self.checked_input(inputs)
+        with in_one_line():
+            return super().__call__(checked, *arguments, **options)
 
     @property
     def labelled_kind(self) -> bool:
@@ -189,6 +215,10 @@ class Doors(keras.Model):
         if self.conditional:
             expected = "a verb that takes y, such as reconstruct, as this model is conditional"
             raise ValueError(refusal("call", expected, "model(x)"))
+        generates = "decode" in self.capabilities and "reconstruct" not in self.capabilities
+        shape, argument = ((self.code_dim,), "z") if generates else (self.image_shape, "x")
+        if isinstance(inputs, _ON_HOST):
+            return _each(inputs, lambda batch: forms.images(named(batch)["x"], shape, argument))
         if not _is_arrays(inputs):
             if not isinstance(inputs, tf.data.Dataset):
                 return inputs
@@ -199,8 +229,6 @@ class Doors(keras.Model):
                 channel = lambda *parts: named(_one(parts))["x"][..., None]
                 return inputs.map(_as_written(channel), deterministic=True)
         x = _array(named(inputs)["x"])
-        generates = "decode" in self.capabilities and "reconstruct" not in self.capabilities
-        shape, argument = ((self.code_dim,), "z") if generates else (self.image_shape, "x")
         checked = forms.check_images(x, shape, argument)
         return x if tf.is_tensor(x) and x.shape == checked.shape else checked  # a tape's own stays
 
@@ -217,11 +245,48 @@ class Doors(keras.Model):
                 read = stream.map(_as_written(as_batch), num_parallel_calls=2, deterministic=True)
                 ranks = _ranks(named(stream.element_spec)), _ranks(read.element_spec)
             return read if getattr(self, "jit_compile", False) or ranks[0] != ranks[1] else stream
-        if isinstance(stream, keras.utils.PyDataset) and getattr(self, "jit_compile", False):
-            self.as_batch(stream[0])  # the first batch stands for all
-        if inspect.isgenerator(stream):
-            return (batch if isinstance(batch, tuple) else (batch,) for batch in stream)
+        if isinstance(stream, _ON_HOST):
+            return _each(stream, self._of_host)
         return stream
+
+    def _of_host(self, batch: Any) -> Any:
+        """A batch of arrays, x as float32: Keras casts later ones to the type of the first."""
+        given = named(batch)
+        if not _is_arrays(given):
+            return given
+        arrays, _ = self.checked(given, None)
+        for name in ("x", "x_labelled"):
+            if name in arrays:
+                arrays[name] = forms.as_float(arrays[name], self.image_shape)
+        return arrays
+
+
+class _Checked(keras.utils.PyDataset):
+    """A `PyDataset` whose batches go through a function."""
+
+    def __init__(self, given: keras.utils.PyDataset, function: Callable[[Any], Any]) -> None:
+        super().__init__(given.workers, given.use_multiprocessing, given.max_queue_size)
+        self._given, self._function = given, function
+
+    def __getitem__(self, index: int) -> tuple[Any]:
+        return (self._function(self._given[index]),)
+
+    @property
+    def num_batches(self) -> int | None:
+        return self._given.num_batches
+
+    def on_epoch_begin(self) -> None:
+        self._given.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        self._given.on_epoch_end()
+
+
+def _each(stream: Any, function: Callable[[Any], Any]) -> Any:
+    """A generator, or a `PyDataset`, whose batches go through a function one by one."""
+    if isinstance(stream, keras.utils.PyDataset):
+        return _Checked(stream, function)
+    return ((function(batch),) for batch in stream)
 
 
 # Converting what we write to graph code takes a second a process, and changes nothing.
@@ -248,6 +313,8 @@ def _is_arrays(data: Any) -> bool:
         return all(map(_is_arrays, data.values()))
     if isinstance(data, (tuple, list)):
         return all(map(_is_arrays, data)) if data and hasattr(data[0], "dtype") else True
+    if forms.sparse_hint(data, "x"):  # to be refused
+        return True
     if isinstance(data, keras.KerasTensor) or (
         tf.is_tensor(data) and not hasattr(data, "numpy") or tf.is_symbolic_tensor(data)
     ):

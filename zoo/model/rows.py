@@ -4,6 +4,7 @@ All functions are traceable, in inference mode, on the weights that the verbs us
 row i of what they return depends on row i of their inputs alone.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -14,6 +15,25 @@ from zoo import distributions
 from zoo.errors import refusal
 from zoo.networks import Pair
 from zoo.verbs import Verbs
+
+# What a model answers with distributions.
+DISTRIBUTIONS = frozenset(
+    ("likelihood", "posterior", "reading", "posterior_of_level", "posterior_of_part")
+)
+
+
+def giving_distribution(function: Callable[..., Any]) -> Callable[..., tfd.Distribution]:
+    """A method's function of such a name, refused in one line where it returns something else."""
+
+    @functools.wraps(function)
+    def checked(*arguments: Any, **options: Any) -> tfd.Distribution:
+        found = function(*arguments, **options)
+        if not isinstance(found, tfd.Distribution):
+            expected = "a TFP distribution, such as one of zoo.distributions"
+            raise TypeError(refusal(function.__name__, expected, type(found).__name__))
+        return found
+
+    return checked
 
 
 class Rows(Verbs):
@@ -178,10 +198,7 @@ class Rows(Verbs):
         return self.posterior(x) if y is None else self.posterior(x, y)
 
     def _reading(self, x: tf.Tensor, y: tf.Tensor | None = None) -> tfd.Distribution:
-        read = self.reading(x) if y is None else self.reading(x, y)
-        if not isinstance(read, tfd.Distribution):
-            raise TypeError(refusal("reading", "a TFP distribution", type(read).__name__))
-        return read
+        return self.reading(x) if y is None else self.reading(x, y)
 
     def _likelihood(self, z: tf.Tensor, y: tf.Tensor | None = None) -> tfd.Distribution:
         return self.likelihood(z) if y is None else self.likelihood(z, y)

@@ -17,13 +17,13 @@ import re
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from zoo import files
-from zoo.errors import refusal
+from zoo.errors import printable, refusal
 from zoo.training import stops
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def save(
     """
     arrays = {name: _array(variable) for name, variable in model.state.items()}
     for name, array in arrays.items():
-        if array.dtype.kind in "fV" and not np.isfinite(array.astype(np.float32)).all():
+        if not _is_finite(array):
             raise stops.Diverged(f"Not finite at step {step}: {name}. {what_stands(directory)}")
     directory = pathlib.Path(directory)
     temporary = directory / f"{_TEMPORARY}{prefix}-{step:08d}-{os.getpid()}"
@@ -111,18 +111,10 @@ def newest(directory: str | os.PathLike, prefix: str = "step") -> pathlib.Path |
     return found[-1] if found else None
 
 
-def read_manifest(path: str | os.PathLike) -> dict[str, Any]:
-    """The manifest of a checkpoint, its sums verified; raises `Damaged`."""
-    path = pathlib.Path(path)
-    with _damage():
-        manifest = files.read_json(path / MANIFEST)
-        if manifest.get("sha256") != {VARIABLES: _sha256(path / VARIABLES)}:
-            raise Damaged(f"{VARIABLES} does not match its sha256 sum")
-        if type(manifest.get("step")) is not int or manifest["step"] != _step(path):
-            raise Damaged(f"its manifest is that of step {manifest.get('step')!r}")
-        if not isinstance(manifest.get("bit_patterns"), dict):
-            raise Damaged("its manifest has no bit_patterns")
-    return manifest
+def read_manifest(path: str | os.PathLike, state: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest of a checkpoint of `state`, its sums verified; raises as `read`."""
+    with _verified(pathlib.Path(path), state) as found:
+        return found.manifest
 
 
 def read(
@@ -136,31 +128,23 @@ def read(
             are compared by the headers of the arrays, before any of them is read.
 
     Raises:
-        Damaged: it cannot be read, or does not hold what its headers and its manifest say.
-        ValueError: its arrays are not those of `state`.
+        Damaged: it cannot be read, or does not hold what its headers and its manifest say, or holds
+            what `save` never writes: numbers that are not finite, counters below 0.
+        OtherModel: its arrays are not those of `state`.
     """
-    manifest, variables = read_manifest(path), pathlib.Path(path) / VARIABLES
-    with (
-        _damage(),
-        files.open_regular(variables, links=False) as file,
-        zipfile.ZipFile(file) as archive,
-    ):
-        members = {item.filename.removesuffix(".npy"): item for item in archive.infolist()}
-        if sum(item.compress_size for item in members.values()) > os.fstat(file.fileno()).st_size:
-            raise Damaged(f"{VARIABLES} is smaller than what it says to hold")
-        kinds = {name: _kind(archive, member) for name, member in members.items()}
-        for name, dtype in manifest["bit_patterns"].items():
-            kinds[name] = _of_pattern(kinds[name], dtype)
-        if state is not None:
-            _check_same_variables(state, kinds, path)
-        arrays = {}
-        for name, member in members.items():
-            with archive.open(member) as content:
+    arrays = {}
+    with _verified(pathlib.Path(path), state) as found:
+        for name, member in found.members.items():
+            with found.archive.open(member) as content:
                 array = np.lib.format.read_array(content, allow_pickle=False)
-            arrays[name] = array.view(kinds[name].dtype)
-        if "step" in arrays and arrays["step"] != manifest["step"]:
+            arrays[name] = array.view(found.kinds[name].dtype)
+            if not _is_finite(arrays[name]):
+                raise Damaged(f"{name} is not finite")
+            if _counts(name) and array.dtype.kind == "i" and (array < 0).any():
+                raise Damaged(f"{name} is below 0")
+        if "step" in arrays and arrays["step"] != found.manifest["step"]:
             raise Damaged(f"its arrays are those of step {arrays['step']}")
-    return manifest, arrays
+    return found.manifest, arrays
 
 
 def restore(model: "GenerativeModel", path: str | os.PathLike) -> dict[str, Any]:
@@ -193,7 +177,8 @@ def restore_newest(
         try:
             return restore(model, path)
         except Damaged as damage:
-            print(f"Damaged checkpoint {path}: {damage}; trying the one before.", file=sys.stderr)
+            message = f"Damaged checkpoint {path}: {damage}; trying the one before."
+            print(printable(message), file=sys.stderr)
     if found:
         expected = "at least one readable checkpoint"
         raise ValueError(refusal("directory", expected, str(directory)))
@@ -232,6 +217,16 @@ def _array(variable: Any) -> np.ndarray:
     return np.asarray(variable.value.numpy())
 
 
+def _is_finite(array: np.ndarray) -> bool:
+    """Whether an array has no NaN and no infinity; bfloat16 is a kind "V" for NumPy."""
+    return array.dtype.kind not in "fV" or bool(np.isfinite(array.astype(np.float32)).all())
+
+
+def _counts(name: str) -> bool:
+    """Whether a whole number of the state counts something."""
+    return name in ("step", "play_counter") or name.startswith("optimizers/")
+
+
 def _all(directory: str | os.PathLike, prefix: str) -> list[pathlib.Path]:
     pattern = re.compile(rf"{re.escape(prefix)}-\d+")
     directory = pathlib.Path(directory)
@@ -246,6 +241,61 @@ def _step(path: str | os.PathLike) -> int:
 def _sha256(path: str | os.PathLike) -> str:
     with files.open_regular(path, links=False) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Found(NamedTuple):
+    """A checkpoint whose sums, headers and sizes are right: its manifest and its archive, open."""
+
+    manifest: dict[str, Any]
+    archive: zipfile.ZipFile
+    members: dict[str, zipfile.ZipInfo]
+    kinds: dict[str, Kind]
+
+
+@contextlib.contextmanager
+def _verified(path: pathlib.Path, state: Mapping[str, Any] | None) -> Iterator[_Found]:
+    """Opens a checkpoint; whatever is wrong with it, in the block too, is `Damaged`.
+
+    What is cheap comes first: a file may seem to have terabytes, and a sum is taken only of one
+    that is as long as its headers say, and no longer than a checkpoint of `state`.
+    """
+    with (
+        _damage(),
+        files.open_regular(path / VARIABLES, links=False) as file,
+        zipfile.ZipFile(file) as archive,
+    ):
+        manifest = files.read_json(path / MANIFEST)
+        if type(manifest.get("step")) is not int or manifest["step"] != _step(path):
+            raise Damaged(f"its manifest is that of step {manifest.get('step')!r}")
+        if not isinstance(manifest.get("bit_patterns"), dict):
+            raise Damaged("its manifest has no bit_patterns")
+        members = {item.filename.removesuffix(".npy"): item for item in archive.infolist()}
+        size = os.fstat(file.fileno()).st_size
+        told = sum(member.compress_size for member in members.values())
+        if not told <= size <= told + _around(members):
+            raise Damaged(f"{VARIABLES} has {size} bytes, and says to hold {told}")
+        kinds = {name: _kind(archive, member) for name, member in members.items()}
+        for name, dtype in manifest["bit_patterns"].items():
+            kinds[name] = _of_pattern(kinds[name], dtype)
+        other = "" if state is None else _difference(state, kinds)
+        if other and state is not None and size > _bytes(state) + _around(state):
+            raise OtherModel(f"Checkpoint {path} is of another model: {other}.")
+        file.seek(0)
+        if manifest.get("sha256") != {VARIABLES: hashlib.file_digest(file, "sha256").hexdigest()}:
+            raise Damaged(f"{VARIABLES} does not match its sha256 sum")
+        if other:
+            raise OtherModel(f"Checkpoint {path} is of another model: {other}.")
+        yield _Found(manifest, archive, members, kinds)
+
+
+def _around(names: Iterable[str]) -> int:
+    """Bytes that an archive may have beside its arrays: at most so many of its entries' headers."""
+    return 1024 + sum(512 + 2 * len(name.encode()) for name in names)
+
+
+def _bytes(state: Mapping[str, Any]) -> int:
+    """Bytes of all variables."""
+    return sum(_array(variable).nbytes for variable in state.values())
 
 
 def _versions() -> dict[str, str]:
@@ -264,7 +314,7 @@ def _damage() -> Iterator[None]:
     except (Damaged, OtherModel):
         raise
     except Exception as error:
-        raise Damaged(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise Damaged(printable(f"{type(error).__name__}: {error}")) from error
 
 
 def _kind(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Kind:
@@ -287,16 +337,15 @@ def _of_pattern(stored: Kind, dtype: str) -> Kind:
     return Kind(stored.shape, dtype)
 
 
-def _check_same_variables(
-    state: Mapping[str, Any], kinds: Mapping[str, Kind], path: str | os.PathLike
-) -> None:
+def _difference(state: Mapping[str, Any], kinds: Mapping[str, Kind]) -> str:
+    """In which variable a checkpoint is not one of `state`, in words; "" if in none."""
     missing, surplus = sorted(state.keys() - kinds.keys()), sorted(kinds.keys() - state.keys())
     if missing or surplus:
         parts = [f"lacks {missing[0]} (of {len(missing)})"] if missing else []
         parts += [f"has {surplus[0]} (of {len(surplus)}) that the model has not"] if surplus else []
-        raise OtherModel(f"Checkpoint {path} is of another model: it {' and '.join(parts)}.")
+        return printable(f"it {' and '.join(parts)}")
     for name, variable in state.items():
         own = Kind(tuple(variable.shape), str(variable.dtype))
         if own != kinds[name]:
-            both = f"{kinds[name]}, the model's {own}"
-            raise OtherModel(f"Checkpoint {path} is of another model: its {name} is {both}.")
+            return f"its {name} is {kinds[name]}, the model's {own}"
+    return ""

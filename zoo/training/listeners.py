@@ -120,7 +120,7 @@ class Best:
         if path is None:
             return
         try:
-            value = float(checkpoints.read_manifest(path)["extra"][self.metric])
+            value = float(checkpoints.read_manifest(path, self._model.state)["extra"][self.metric])
         except (ValueError, KeyError, TypeError, OverflowError):
             return  # of another metric, or unreadable: the next one takes its place
         if math.isfinite(value):

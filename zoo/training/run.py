@@ -129,6 +129,12 @@ def describe(
 def check_writable(path: str | os.PathLike) -> pathlib.Path:
     """`path` as a `pathlib.Path` if it is, or can become, a directory to write in."""
     path = pathlib.Path(path)
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # it may be made, or the file on the way is named below
+    except OSError as error:  # a name that is too long, links in a circle
+        raise _refused(path, error) from error
     nearest = path
     while not os.path.lexists(nearest) and nearest != nearest.parent:
         nearest = nearest.parent
@@ -180,6 +186,9 @@ def read_identity(run_dir: str | os.PathLike) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         expected = f"the directory of a run (it holds {IDENTITY})"
         raise FileNotFoundError(refusal("run_dir", expected, str(run_dir))) from None
+    except OSError as error:  # a name that is too long, a disk that fails
+        expected = f"a directory that can be read ({error.strerror or error})"
+        raise ValueError(refusal("run_dir", expected, str(run_dir))) from None
     for name, kind in _ENTRIES.items():
         if not isinstance(found.get(name), kind):
             expected = f"a run whose {IDENTITY} has {name}, {_WORDS[kind]}"

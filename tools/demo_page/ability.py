@@ -1,0 +1,137 @@
+"""What every ability is made of: the base class, labels, codes, grids."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import drawing
+import numpy as np
+
+from demo_page.controls import Choice, Control, Shown, Whole
+from zoo import pictures
+
+if TYPE_CHECKING:
+    from zoo.verbs import Verbs
+
+Values = Mapping[str, Any]
+
+SIDE = 64  # pixels on the page of an image in a grid, about
+EACH = -1  # the choice of all classes in turn
+SEED = Whole("seed", "Seed", 0)
+
+
+class Ability:
+    """Something that a model can show.
+
+    A subclass must define `title`, `says`, `fits` and `show`, and may set `images` and `controls`.
+
+    Args:
+        model: a `zoo.verbs.Verbs`: of a run, an export or a pretrained model.
+
+    Attributes:
+        title: of the tab.
+        says: a sentence for somebody who sees it for the first time.
+        images: how many of the person's images it takes: 0, 1 or 2.
+    """
+
+    title: str
+    says: str
+    images = 0
+
+    def __init__(self, model: "Verbs") -> None:
+        self.model = model
+
+    @staticmethod
+    def fits(model: "Verbs") -> bool:
+        """Whether the model has the ability."""
+        raise NotImplementedError
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """What a person may set."""
+        return (SEED,)
+
+    def show(self, values: Values, x: np.ndarray) -> list[Shown]:
+        """What is shown for these values.
+
+        Args:
+            values: {name of a control: its value}.
+            x: the person's images, float32 [images, *image_shape].
+        """
+        raise NotImplementedError
+
+    def labels(self, values: Values, n: int) -> np.ndarray | None:
+        """The labels that were chosen, n times; None of a model that takes none."""
+        if not self.model.conditional:
+            return None
+        return np.repeat(as_label(self.model, values["y"])[None], n, axis=0)
+
+
+def of_images(model: "Verbs") -> bool:
+    """Whether its data are images."""
+    return len(model.image_shape) == 3
+
+
+def label_controls(
+    model: "Verbs", name: str = "y", label: str = "Class", each: bool = False
+) -> tuple[Control, ...]:
+    """The control of the labels that a conditional model takes; none of another model.
+
+    Args:
+        model: the model.
+        name, label: of the control.
+        each: whether all classes in turn are a choice, and the default.
+    """
+    if not model.conditional:
+        return ()
+    if model.num_attributes is not None:
+        named = {index: str(index) for index in range(model.num_attributes)}
+        return (Choice(name, label.replace("Class", "Attributes"), named, (), several=True),)
+    named = {EACH: "each in turn"} if each else {}
+    named |= {index: str(index) for index in range(model.num_classes)}
+    return (Choice(name, label, named, min(named)),)
+
+
+def as_label(model: "Verbs", chosen: int | Sequence[int] | None) -> np.ndarray:
+    """One label as the verbs take it: int32 [], or float32 [num_attributes] of 0 and 1.
+
+    Args:
+        model: a conditional model.
+        chosen: a class, the attributes that are on, or None for class 0 or no attribute.
+    """
+    if model.num_attributes is None:
+        return np.array(chosen or 0, np.int32)
+    on = np.zeros(model.num_attributes, np.float32)
+    on[list(chosen or ())] = 1.0
+    return on
+
+
+def code(model: "Verbs", x: np.ndarray, y: np.ndarray | None, seed: int) -> np.ndarray:
+    """The mean code of an image, [1, code_dim]; without an encoder a draw of N(0, I).
+
+    That is the prior of all methods that have none; an export does not hold its prior.
+    """
+    if "encode" in model.capabilities:
+        return np.array(drawing.start_codes(model, x, y, seed))
+    generator = np.random.default_rng(seed)
+    return generator.standard_normal((1, model.code_dim)).astype(np.float32)
+
+
+def known_part(image_shape: tuple[int, ...], hidden: str) -> np.ndarray:
+    """Which pixels are kept, bool [H, W, 1], by the name of the hidden part."""
+    height, width, _ = image_shape
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None]
+    inside = {
+        "right": columns >= width // 2,
+        "left": columns < (width + 1) // 2,
+        "top": rows < (height + 1) // 2,
+        "bottom": rows >= height // 2,
+        "middle": (abs(2 * rows + 1 - height) < height / 2)
+        & (abs(2 * columns + 1 - width) < width / 2),
+    }[hidden]
+    return ~np.broadcast_to(inside, (height, width))[..., None]
+
+
+def grid(images: np.ndarray, columns: int | None = None, side: float = SIDE) -> np.ndarray:
+    """Images in a grid, each magnified to about `side` pixels."""
+    scale = max(1, round(side / images.shape[1]))
+    return pictures.image_grid(images, columns=columns, scale=scale)

@@ -1,0 +1,95 @@
+"""How a model is kept: as a `.keras` file, with optimizers and own networks, and as an export."""
+
+import inspect
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from zoo.errors import refusal
+
+_OLD = (".h5", ".hdf5")
+
+
+def check_path(path: Any, argument: str) -> None:
+    """Refuses whole models as HDF5, a format that holds no class but Keras' own."""
+    if isinstance(path, (str, os.PathLike)) and os.fspath(path).endswith(_OLD):
+        expected = "a path that ends in .keras"
+        hint = "Weights alone go into HDF5: save_weights('x.weights.h5')."
+        raise ValueError(refusal(argument, expected, os.fspath(path), hint))
+
+
+class Saving(keras.Model):
+    """What Keras saves of a model and makes it from again (`zoo.model.base`)."""
+
+    hyper_parameters: dict[str, Any]
+    optimizers: dict[str, Any]
+    _compile_arguments: dict[str, Any]
+    _given: dict[str, Any]
+    compile: Callable[..., None]
+
+    def save(self, filepath: Any, *arguments: Any, **options: Any) -> None:
+        """Writes a `.keras` file, as `keras.Model.save` does.
+
+        Raises:
+            ValueError: a path of an HDF5 file.
+        """
+        check_path(filepath, "filepath")
+        super().save(filepath, *arguments, **options)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        if not self.compiled:
+            return {}
+        serialised = {k: keras.saving.serialize_keras_object(o) for k, o in self.optimizers.items()}
+        return {"optimizers": serialised, **self._compile_arguments}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        config = dict(config)
+        saved = config.pop("optimizers", {})
+        self.compile(
+            {k: keras.saving.deserialize_keras_object(o) for k, o in saved.items()}, **config
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        given = {
+            role: keras.saving.serialize_keras_object(network)
+            for role, network in self._given.items()
+        }
+        return {**self.hyper_parameters, **given, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "Saving":
+        revived = {
+            k: keras.saving.deserialize_keras_object(v, custom_objects)
+            if isinstance(v, dict) and "class_name" in v
+            else v
+            for k, v in config.items()
+        }
+        return cls(**revived)
+
+    def export(
+        self,
+        export_dir: str | os.PathLike,
+        version: int | None = None,
+        *,
+        verbose: bool | None = None,
+        **options: Any,
+    ) -> pathlib.Path:
+        """Writes a versioned SavedModel, as `zoo.export` does, and returns its path.
+
+        Args:
+            export_dir, version, **options: see `zoo.export`.
+            verbose: whether the path is printed, as of `keras.Model.export`.
+        """
+        from zoo import serving  # the room imports this module
+
+        known = inspect.signature(serving.export).parameters
+        for name in options:
+            if name not in known:
+                raise TypeError(refusal(name, "an argument of zoo.export", options[name]))
+        path = serving.export(self, export_dir, version, **options)
+        if verbose:
+            print(f"Saved artifact at {str(path)!r}.")
+        return path
