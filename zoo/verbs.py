@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -354,6 +355,11 @@ FACTS = tuple(Verbs.__annotations__)
 def default_verb(capabilities: Collection[str]) -> str:
     """What a model is asked first, and a server where no signature is named."""
     return "sample" if "sample" in capabilities else "classify"
+
+
+def by_class(model: Verbs, x: np.ndarray) -> np.ndarray:
+    """Examples in the order of the classes that a model gives them, [N, *image_shape]."""
+    return x[np.argsort(np.argmax(model.classify(x), axis=1), kind="stable")]
 
 
 def in_chunks(function: Callable[..., Any], *inputs: Any, chunk: int = _CHUNK) -> Any:

@@ -134,13 +134,15 @@ def render(
     results = published.row if published else told
     judged = {key: results[key] for key in names.HEADLINES if key in results}
     set_name = _one_line(data) if data else None
+    samples = default_verb(model.capabilities) == "sample"
+    shown = "Samples" if samples else "Examples, sorted by the class that the model gives"
     rows = _facts(model, facts, data, paper, published)
     known = failures.known(told, frozenset(facts["capabilities"]), images)
     return _TEXT.format(
         front=metadata.front(name, model.method, set_name, model.density, images, judged),
         name=plain(name),
         summary=summary,
-        picture=f"\n![Samples]({published.picture})\n" if published else "",
+        picture=f"\n![{shown}]({published.picture})\n" if published else "",
         where=name if published else f"exported/{plain(name)}",
         call=_call(model, "pixels in [0, 1]" if images else "vectors"),
         default=default_verb(model.capabilities),
