@@ -135,12 +135,11 @@ class Ladder(GenerativeModel):
 
     def noisy_levels(self, x: tf.Tensor, place: str) -> list[Level]:
         """The levels of a pass with noise, normalised by x's own statistics."""
-        noise = [
-            self.noise_stddev
-            * tf.reshape(self.draw(standard, f"{place}_{i}", batch_of=x), [-1, *shape])
-            for i, shape in enumerate(self.encoder.shapes)
-            for standard in [distributions.standard_normal(math.prod(shape))]
-        ]
+        noise = []
+        for level, shape in enumerate(self.encoder.shapes):
+            standard = distributions.standard_normal(math.prod(shape))
+            drawn = self.draw(standard, f"{place}_{level}", batch_of=x)
+            noise.append(self.noise_stddev * tf.reshape(drawn, [-1, *shape]))
         return self.encoder.levels(x, noise, training=self.is_training)
 
     def denoising(self, clean: list[Level], noisy: list[Level]) -> dict[int, tf.Tensor]:

@@ -76,7 +76,7 @@ class LadderEncoder(keras.layers.Layer):
         epsilon: float = 1e-4,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # its maps alone compute in another type
         self.rows = tuple(_plain(row) for row in rows)
         self.example_shape = None if output_shape is None else tuple(output_shape)
         self.slope, self.init_stddev, self.init_seed = slope, init_stddev, init_seed
@@ -196,7 +196,7 @@ class LadderDecoder(keras.layers.Layer):
         epsilon: float = 1e-4,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # its maps alone compute in another type
         self.rows = tuple(_plain(row) for row in rows)
         self.shapes = [tuple(shape) for shape in shapes]
         self.lowest, self.init_stddev, self.init_seed = lowest, init_stddev, init_seed
