@@ -134,8 +134,8 @@ def render(
     results = published.row if published else told
     judged = {key: results[key] for key in names.HEADLINES if key in results}
     set_name = _one_line(data) if data else None
-    samples = default_verb(model.capabilities) == "sample"
-    shown = "Samples" if samples else "Examples, sorted by the class that the model gives"
+    first = default_verb(facts["capabilities"])
+    shown = "Samples" if first == "sample" else "Examples, sorted by the class that the model gives"
     rows = _facts(model, facts, data, paper, published)
     known = failures.known(told, frozenset(facts["capabilities"]), images)
     return _TEXT.format(
@@ -144,8 +144,8 @@ def render(
         summary=summary,
         picture=f"\n![{shown}]({published.picture})\n" if published else "",
         where=name if published else f"exported/{plain(name)}",
-        call=_call(model, "pixels in [0, 1]" if images else "vectors"),
-        default=default_verb(model.capabilities),
+        call=_call(model, first, "pixels in [0, 1]" if images else "vectors"),
+        default=first,
         keras=_KERAS.format(name=name) if published else "",
         facts="\n".join(f"| {key} | {value} |" for key, value in rows.items()),
         headline=_headline_table(measured, published),
@@ -222,10 +222,10 @@ def _labels(model: Any) -> str:
     return f"`y`, int32 [n] in [0, {model.num_classes})"
 
 
-def _call(model: Any, values: str) -> str:
+def _call(model: Any, verb: str, values: str) -> str:
     """A line of Python: what a model is asked first."""
     shape = _shape([16, *model.image_shape])
-    if "sample" not in model.capabilities:
+    if verb != "sample":
         return f"logits = model.classify(x)  # x: {shape}, {values}"
     arguments = ", ".join(["16", *_label_argument(model), "seed=0"])
     return f"x = model.sample({arguments})  # {shape}, {values}"
