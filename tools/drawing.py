@@ -43,6 +43,10 @@ def grids(
     if "sample" in model.capabilities:
         labels = None if y is None else np.resize(y, (n, *y.shape[1:]))
         found["samples"] = pictures.image_grid(np.asarray(model.sample(n, y=labels, seed=seed)))
+    elif "classify" in model.capabilities:
+        from zoo.verbs import by_class  # loads TensorFlow
+
+        found["classes"] = pictures.image_grid(by_class(model, x))
     if "reconstruct" in model.capabilities:
         x_hat = np.asarray(model.reconstruct(x, y=y, seed=seed))
         columns = 2 * max(1, round(len(x) ** 0.5 / 2))  # a pair never breaks over a line

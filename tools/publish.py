@@ -55,6 +55,7 @@ def run(flags: types.SimpleNamespace) -> None:
         result,
         recorded.seed,
         lambda model: evaluate.evaluated(model, recorded, dataset, measured_as),
+        examples=dataset.arrays("test", limit=40)["x"],
         halve=flags.halve,
         url=flags.url,
     )

@@ -9,9 +9,10 @@ Keras models, `zoo.serving.Served` for exports.
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -362,6 +363,16 @@ class Verbs:
 
 # What a model says about itself, and the manifest of its export too.
 FACTS = tuple(Verbs.__annotations__)
+
+
+def default_verb(capabilities: Collection[str]) -> str:
+    """What a model is asked first, and a server where no signature is named."""
+    return next(verb for verb in ("sample", "classify", "log_ratio") if verb in capabilities)
+
+
+def by_class(model: Verbs, x: np.ndarray) -> np.ndarray:
+    """Examples in the order of the classes that a model gives them, [N, *image_shape]."""
+    return x[np.argsort(np.argmax(model.classify(x), axis=1), kind="stable")]
 
 
 def in_chunks(function: Callable[..., Any], *inputs: Any, chunk: int = _CHUNK) -> Any:

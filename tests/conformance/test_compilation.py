@@ -69,5 +69,7 @@ def test_bfloat16_trains_with_float32_variables_and_outputs(method, family):
     if "sample" in model.capabilities:
         samples = model.sample(2, seed=0, **{k: v[:2] for k, v in y.items()})
         assert samples.dtype == tf.float32
+    if "classify" in model.capabilities:
+        assert model.classify(fed["x"]).dtype == tf.float32
     if "log_prob" in model.capabilities:
         assert model.log_prob(fed["x"], **y).dtype == tf.float32

@@ -371,6 +371,8 @@ def defaults(ability: Ability) -> dict[str, Any]:
 
 
 def sampled_image(model: "Verbs", seed: int) -> np.ndarray:
-    """An image to begin with, [1, *image_shape]: a sample of the model."""
+    """An image to begin with, [1, *image_shape]: a sample, or a blank of a model that has none."""
+    if "sample" not in model.capabilities:
+        return np.zeros((1, *model.image_shape), np.float32)
     y = as_label(model, None)[None] if model.conditional else None
     return np.asarray(model.sample(1, y=y, seed=seed))

@@ -11,6 +11,7 @@ from zoo.cards import failures, figures, metadata
 from zoo.data.licences import licence
 from zoo.ledger import Entry, Metric
 from zoo.metrics import names
+from zoo.verbs import default_verb
 
 _TEXT = """\
 {front}
@@ -25,7 +26,7 @@ _TEXT = """\
 import zoo
 
 model = zoo.load("{where}")
-{example}
+{call}
 ```
 {keras}
 | | |
@@ -133,21 +134,19 @@ def render(
     results = published.row if published else told
     judged = {key: results[key] for key in names.HEADLINES if key in results}
     set_name = _one_line(data) if data else None
-    pixels = "pixels in [0, 1]" if images else "vectors"
+    first = default_verb(facts["capabilities"])
+    shown = "Examples, sorted by the class that the model gives"
+    shown = "Samples" if first == "sample" else shown
     rows = _facts(model, facts, data, paper, published)
-    example = "log_r = model.log_ratio(x)  # of your x: [B], nats"
-    if "sample" in facts["capabilities"]:
-        call = ", ".join(["16", *_label_argument(model), "seed=0"])
-        example = f"x = model.sample({call})  # {_shape([16, *model.image_shape])}, {pixels}"
     known = failures.known(told, frozenset(facts["capabilities"]), images)
     return _TEXT.format(
         front=metadata.front(name, model.method, set_name, model.density, images, judged),
         name=plain(name),
         summary=summary,
-        picture=f"\n![Samples]({published.picture})\n" if published else "",
+        picture=f"\n![{shown}]({published.picture})\n" if published else "",
         where=name if published else f"exported/{plain(name)}",
-        example=example,
-        default=next(iter(facts["signatures"])),
+        call=_call(model, first, "pixels in [0, 1]" if images else "vectors"),
+        default=first,
         keras=_KERAS.format(name=name) if published else "",
         facts="\n".join(f"| {key} | {value} |" for key, value in rows.items()),
         headline=_headline_table(measured, published),
@@ -222,6 +221,16 @@ def _labels(model: Any) -> str:
     if model.num_attributes is not None:
         return f"`y`, float32 [n, {model.num_attributes}]"
     return f"`y`, int32 [n] in [0, {model.num_classes})"
+
+
+def _call(model: Any, verb: str, values: str) -> str:
+    """A line of Python: what a model is asked first."""
+    shape = _shape([16, *model.image_shape])
+    if verb != "sample":
+        name = {"classify": "logits", "log_ratio": "log_r"}[verb]
+        return f"{name} = model.{verb}(x)  # x: {shape}, {values}"
+    arguments = ", ".join(["16", *_label_argument(model), "seed=0"])
+    return f"x = model.sample({arguments})  # {shape}, {values}"
 
 
 def _label_argument(model: Any) -> list[str]:

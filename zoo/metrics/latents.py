@@ -277,8 +277,8 @@ def _has_information(model: GenerativeModel, dataset: Dataset) -> bool:
 
 def _meant_to_be_normal(model: GenerativeModel, dataset: Dataset) -> bool:
     """Whether the codes of data should be draws of N(0, I)."""
-    encodes = "encode" in model.capabilities and model.levels == 1
-    return encodes and distributions.is_standard_normal(model.prior)
+    both = {"encode", "decode"} <= model.capabilities and model.levels == 1
+    return both and distributions.is_standard_normal(model.prior)
 
 
 def _has_closed_kl(model: GenerativeModel, dataset: Dataset) -> bool:

@@ -57,6 +57,7 @@ class Building:
         outputs: Shape = (),
         like: str | None = None,
         standard: bool = False,
+        kind: type | None = None,
     ) -> None:
         """Makes the network of a role, from the table, or as the caller passed it.
 
@@ -67,6 +68,8 @@ class Building:
             like: the role whose rows it gets, where the table has no such role.
             standard: whether the outputs get mean 0 and variance 1 over the batch, by batch
                 normalisation of the last row; networks of one's own see to it themselves.
+            kind: the class that is made of the rows, whose functions the method uses; None for
+                `Stack`, or `Pair`.
         """
         network = self._given.get(role)
         if network is None:
@@ -75,6 +78,7 @@ class Building:
                 role,
                 like=like or role,
                 standard=standard,
+                kind=kind or networks.Stack,
                 image_shape=self.image_shape,
                 latent_dim=self.latent_dim,
                 outputs=outputs,
@@ -84,6 +88,7 @@ class Building:
                 dtype=self.dtype_policy,
             )
         else:
+            self._check_kind(role, network, kind)
             self._finish[role] = self._finishing(role, network, inputs, outputs)
         self._keep(role, network, *inputs)
 
@@ -95,10 +100,13 @@ class Building:
             network: a Keras layer.
         """
         given = self._given.get(role, network)
-        if not isinstance(given, type(network)):
-            expected = f"a {type(network).__name__}, whose functions the method uses"
-            raise TypeError(refusal(role, expected, given))
+        self._check_kind(role, given, type(network))
         self._keep(role, given, *inputs)
+
+    def _check_kind(self, role: str, network: Any, kind: type | None) -> None:
+        if kind is not None and not isinstance(network, kind):
+            expected = f"a {kind.__name__}, whose functions the method uses"
+            raise TypeError(refusal(role, expected, network))
 
     def _keep(self, role: str, network: Any, *inputs: Shape) -> None:
         if not network.built:

@@ -104,6 +104,7 @@ class Game:
         phase: Callable[..., Losses],
         *inputs: tf.Tensor,
         after: Callable[[], None] | None = None,
+        moves: bool = True,
     ) -> None:
         """Runs one phase: losses on one tape, then one simultaneous update of each player.
 
@@ -115,6 +116,8 @@ class Game:
                 over the global batch, or a scalar per replica, averaged over replicas.
             *inputs: of the phase.
             after: called when the players have moved, such as a clipping of weights.
+            moves: whether they move; else the phase is for what it assigns itself, such as batch
+                statistics.
 
         Raises:
             TypeError: the phase returns something else than losses by player.
@@ -139,7 +142,7 @@ class Game:
             sharing = [player for player, loss in losses.items() if id(loss) == key]
             found = tape.gradient(objective, [variables[player] for player in sharing])
             gradients |= dict(zip(sharing, found))
-        for player in losses:
+        for player in losses if moves else ():
             self._update(player, gradients[player], variables[player])
         self._track({f"{player}_loss": loss for player, loss in losses.items()})
         self.play_counter.assign_add(1)

@@ -77,10 +77,11 @@ class Rows(Verbs):
     @property
     def capabilities(self) -> frozenset[str]:
         """The verbs this model has."""
-        draws = type(self).sample_rows is not Rows.sample_rows
-        verbs: set[str] = {"sample"} if draws or hasattr(self, "likelihood") else set()
+        verbs: set[str] = set()
         if hasattr(self, "likelihood"):
-            verbs.add("decode")
+            verbs |= {"sample", "decode"}
+        if type(self).sample_rows is not Rows.sample_rows:  # without a code
+            verbs.add("sample")
         if hasattr(self, "posterior"):
             verbs |= {"encode", "reconstruct"} if "decode" in verbs else {"encode"}
         if hasattr(self, "reading"):

@@ -1,7 +1,7 @@
 """Networks by role, from the papers' tables or by one rule for any image size."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -72,6 +72,7 @@ def make(
     *,
     like: str | None = None,
     standard: bool = False,
+    kind: Callable[..., Any] = Stack,
     image_shape: Sequence[int],
     latent_dim: int,
     inputs: Sequence[Sequence[int]],
@@ -88,6 +89,7 @@ def make(
         like: "encoder", "decoder", "discriminator", "code_encoder", "code_decoder" or
             "code_discriminator": whose rows it gets unless the table has some for the role itself.
         standard: whether the outputs get mean 0 and variance 1 over the batch.
+        kind: what makes a network of rows: a class with the constructor of `Stack`.
         image_shape, latent_dim: of the model.
         inputs: shapes of one example of each input.
         outputs: shape of one output example; () for one logit.
@@ -116,7 +118,7 @@ def make(
             raise ValueError(refusal("network", expected, network))
         if standard:
             rows = (*rows[:-1], dataclasses.replace(rows[-1], norm=True, affine=False))
-        return Stack(rows, outputs, init_seed=init_seed, name=role, **options)
+        return kind(rows, outputs, init_seed=init_seed, name=role, **options)
     parts = {"x": rows["x"], "z": rows["z"] if len(inputs) > 1 else None, "joint": rows["joint"]}
     stacks = {
         part: Stack(

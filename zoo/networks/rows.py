@@ -26,6 +26,8 @@ class Row:
             joins the first.
         size: (height, width) that the outputs are cropped to, or None.
         spectral: whether the linear map has norm 1, by spectral normalisation.
+        weight_norm: of the linear map: "fixed", whose scales keep what the data set at the start,
+            "learned", or "none".
         minibatch: kernels of minibatch discrimination, which join a dense row's inputs.
         minibatch_stddev: whether the batch's standard deviation joins the inputs.
     """
@@ -46,6 +48,7 @@ class Row:
     extra: bool = False
     size: tuple[int, int] | None = None
     spectral: bool = False
+    weight_norm: str = "none"
     minibatch: int = 0
     minibatch_stddev: bool = False
 

@@ -24,6 +24,7 @@ from zoo.networks.rows import conv as conv
 from zoo.networks.rows import deconv as deconv
 from zoo.networks.rows import dense as dense
 from zoo.networks.spectral import SpectralNorm
+from zoo.networks.weight_norm import WeightNorm
 
 Extra: TypeAlias = tf.Tensor | None  # a second input [B, A], where there is one
 
@@ -58,7 +59,7 @@ class Stack(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.rows = tuple(_row(row) for row in rows)
+        self.rows = tuple(row_of(row) for row in rows)
         self.example_shape = None if output_shape is None else tuple(output_shape)
         self.slope, self.init_stddev, self.init_seed = slope, init_stddev, init_seed
         self.momentum, self.epsilon = momentum, epsilon
@@ -166,7 +167,7 @@ class _Block(keras.layers.Layer):
         elif row.bias == "untied":
             self.untied = UntiedBias(**dtype)
             self.untied.build((None, *shape))
-        self.activation = _activation(row, stack.slope, dtype)
+        self.activation = activation_of(row, stack.slope, dtype)
         if row.activation == "maxout":
             shape = (*shape[:-1], shape[-1] // row.pieces)
         self.output_example = shape
@@ -294,7 +295,8 @@ class Pair(keras.layers.Layer):
         return cls(**stacks, **config)
 
 
-def _row(row: Row | Reshape | Mapping[str, Any]) -> Row | Reshape:
+def row_of(row: Row | Reshape | Mapping[str, Any]) -> Row | Reshape:
+    """A row, as it is or as a configuration describes it."""
     if isinstance(row, (Row, Reshape)):
         return row
     fields = dict(row)  # from a config
@@ -308,6 +310,11 @@ def _linear(
     bias = row.bias == "tied" and not row.norm
     options = {"use_bias": bias, "kernel_initializer": initializer, **dtype}
     wrap = SpectralNorm if row.spectral else lambda layer: layer
+    if row.weight_norm != "none":
+        if row.weight_norm not in ("fixed", "learned") or row.spectral or not bias:
+            expected = "none, fixed or learned, of a row with a tied bias and no other norm"
+            raise ValueError(refusal("weight_norm", expected, row.weight_norm))
+        wrap = lambda layer: WeightNorm(layer, row.weight_norm == "learned")
     units = row.units
     if units is None:
         result = stack.example_shape
@@ -344,7 +351,8 @@ def _initializer(stack: Stack, index: int, row: Row) -> keras.Initializer:
     return keras.initializers.GlorotNormal(seed=seed)
 
 
-def _activation(row: Row, slope: float, dtype: dict[str, Any]) -> keras.Layer:
+def activation_of(row: Row, slope: float, dtype: dict[str, Any]) -> keras.Layer:
+    """The layer of a row's non-linearity; `slope` is of leaky ReLUs."""
     if row.activation == "maxout":
         return Maxout(row.pieces, **dtype)
     if row.activation == "leaky_relu":

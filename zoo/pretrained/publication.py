@@ -21,6 +21,7 @@ from zoo.metrics import names
 from zoo.pretrained import Entry, archives, weights
 from zoo.serving import manifest
 from zoo.training.run import FLAGS, IDENTITY
+from zoo.verbs import by_class
 
 if TYPE_CHECKING:
     from zoo.model import GenerativeModel
@@ -73,6 +74,7 @@ def publish(
     seed: int,
     evaluate: Callable[["GenerativeModel"], Mapping[str, Any]],
     *,
+    examples: np.ndarray | None = None,
     halve: bool = True,
     url: str | None = None,
 ) -> tuple[Entry, bytes]:
@@ -84,6 +86,7 @@ def publish(
         result: the entry of the ledger that the run belongs to.
         seed: of the run, one of the result's.
         evaluate: callable, model -> what evaluation.json holds of it.
+        examples: [40, *image_shape], what the picture shows of a model without samples.
         halve: whether matrices and kernels are stored as float16.
         url: where the archive will be, or None if it comes with the package.
 
@@ -118,7 +121,11 @@ def publish(
         exported = serving.export(model, pathlib.Path(temporary, name), data=result.dataset)
         facts = manifest.read(exported)
     card = cards.render(name, model, facts, result.dataset, measured, published)
-    contents |= {EVALUATION: _json(evaluation), PICTURE: _picture(model), CARD: card.encode()}
+    contents |= {
+        EVALUATION: _json(evaluation),
+        PICTURE: _picture(model, examples),
+        CARD: card.encode(),
+    }
     archive = archives.pack(contents)
     entry = Entry(
         name=name,
@@ -152,8 +159,13 @@ def _flags(run_dir: pathlib.Path) -> bytes:
     return "".join(lines).encode()
 
 
-def _picture(model: "GenerativeModel") -> bytes:
-    """40 samples, of a conditional model with the classes in columns; 2-D data as points."""
+def _picture(model: "GenerativeModel", examples: np.ndarray | None) -> bytes:
+    """40 samples, of a conditional model with the classes in columns; 2-D data as points.
+
+    Of a classifier without samples, examples in the order of the classes that it gives.
+    """
+    if examples is not None and "sample" not in model.capabilities:
+        return pictures.png(pictures.image_grid(by_class(model, examples), columns=_COLUMNS))
     n = _POINTS if len(model.image_shape) == 1 else 40
     y: np.ndarray | None = None
     if model.num_attributes is not None:

@@ -20,7 +20,7 @@ from zoo.serving import lite, manifest, quantised, signatures, warm_up
 from zoo.serving.directory import versions
 from zoo.serving.scan import scan
 from zoo.serving.staging import staging
-from zoo.verbs import FACTS
+from zoo.verbs import FACTS, default_verb
 
 CARD = "model_card.md"
 
@@ -110,8 +110,10 @@ def _write(model: Any, directory: pathlib.Path, name: str, wishes: _Wishes) -> N
     module = tf.Module()
     found = {id(v): v for function in functions.values() for v in function.graph.variables}
     module.variables_in_use = sorted(found.values(), key=lambda variable: variable.name)
-    first = next(iter(functions.values()))  # `sample`, where there is one
-    tf.saved_model.save(module, str(directory), signatures={**functions, "serving_default": first})
+    default = functions[default_verb(model.capabilities)]
+    tf.saved_model.save(
+        module, str(directory), signatures={**functions, "serving_default": default}
+    )
     scan(directory)  # what `zoo.load` would refuse is not published
 
     shapes = {verb: signatures.shapes(function) for verb, function in functions.items()}

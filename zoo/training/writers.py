@@ -130,6 +130,8 @@ class Pictures:
         planar = self._vectors and self._model.image_shape == (2,)
         if "sample" not in self._model.capabilities or self._vectors and not planar:
             return
+        if "sample" not in self._model.capabilities:
+            return
         self._directory.mkdir(exist_ok=True)
         samples = np.asarray(self._model.sample(self._count, seed=0, **self._sampled_labels))
         reconstructions = None
