@@ -96,15 +96,19 @@ def test_tables_of_readme_are_narrow_and_readme_is_short(repository):
 def test_verbs_in_readme_are_those_of_the_models(repository):
     """The docstrings that README's table is made of say what the models can."""
     text = read(repository, "README.md")
-    legend = re.search(r"^\*basic\*: (.*)$", text, re.M)[1]
-    basic = set(re.findall(r"`(\w+)`", legend))
+    legend = re.search(r"^\*basic\*: (.*)\. \*samples\*: (.*?)\. ", text, re.M)
+    words = {
+        w: set(re.findall(r"`(\w+)`", legend[i])) for i, w in enumerate(["basic", "samples"], 1)
+    }
     rows = table_after(text, "| I want | method | paper | verbs |\n")
     names = [re.fullmatch(r"\[(\w+)\]\(results/\1\.md\)", cell)[1] for _, cell, _, _ in rows]
     assert names == zoo.list_methods()
     for name, (_, _, _, cell) in zip(names, rows):
-        verbs = set(re.findall(r"`(\w+)`", cell)) | (basic if "basic" in cell else set())
+        verbs = set(re.findall(r"`(\w+)`", cell)) | words.get(cell.partition(",")[0], set())
         told = set(re.findall(r"`(\w+)`\*", cell))  # has them when it is told the classes
         needed = {"num_classes": 10} if zoo.registry.get(name).NEEDS_LABELS else {}
+        if "num_clusters" in zoo.registry.hyper_parameters(name):
+            needed = {"num_clusters": 10}
         model = zoo.create(name, image_shape=(8, 8, 1), **needed)
         assert verbs - told == set(model.capabilities), name
         density = re.search("exact|bound", cell)

@@ -67,7 +67,7 @@ def replaced(name, content=None, mode=0o100644, as_name=None):
 
 FORGERIES = {
     "climbs": replaced("flags.cfg", as_name="../flags.cfg"),
-    "absolute": replaced("flags.cfg", as_name="/tmp/flags.cfg"),
+    "absolute": replaced("flags.cfg", as_name="/etc/flags.cfg"),
     "extra": [*honest(), ("own.py", b"", 0o100644)],
     "missing": honest()[1:],
     "twice": [*honest(), honest()[0]],

@@ -7,6 +7,8 @@ from pages.sources import Method, Sources
 from zoo.cards import figures
 from zoo.errors import refusal
 
+_SAMPLES = ("sample", "decode")  # what a game without inference has: one word in a cell
+
 
 def splice(text: str, name: str, part: str) -> str:
     """README's text with `part` between the two marks of that name.
@@ -30,6 +32,7 @@ def which_method(methods: dict[str, Method]) -> str:
         lines.append(markdown.row(method.use, name, method.paper, _verbs(method, basic)))
     legend = (
         f"*basic*: {', '.join(map(markdown.code, basic))}. "
+        f"*samples*: {', '.join(map(markdown.code, _SAMPLES))}. "
         "Verbs with a star need to be told the classes, see below."
     )
     return "\n".join([*lines, "", legend])
@@ -42,11 +45,12 @@ def _basic(methods: dict[str, Method]) -> list[str]:
 
 
 def _verbs(method: Method, basic: list[str]) -> str:
-    """The cell of a method's verbs: the basic ones by that word where it has them all."""
-    has_basic = all(verb in method.verbs for verb in basic)
-    cells = ["basic"] if has_basic else []
+    """The cell of a method's verbs; those that go together by one word where it has them all."""
+    words = {"basic": basic, "samples": _SAMPLES}
+    word = next((name for name, verbs in words.items() if method.verbs.keys() >= set(verbs)), None)
+    cells = [word] if word else []
     for verb, remark in method.verbs.items():
-        if has_basic and verb in basic:
+        if word and verb in words[word]:
             continue
         star = "*" if remark.startswith("with ") else ""
         kind = ""

@@ -12,13 +12,12 @@ from zoo.model import Distribution, Losses
 class ADGM(M2):
     """Auxiliary deep generative model: M2, and a variable a that q infers first.
 
-    *Use*: few labels, with a richer posterior than M2's.
+    *Use*: few labels, a richer posterior.
     *Game*: as M2's, with the bounds
         L(x, y) = E_{q(a|x) q(z|a, x, y)} log p(x|y, z) p(y) p(z) p(a|x, y, z) / (q(a|x) q(z|.)),
         U(x) = E_{q(a|x)} sum_y q(y|a, x) [L(x, y, a) - log q(y|a, x)].
     *Players*: model (classifier, encoder, decoder, auxiliary_encoder and auxiliary_decoder).
-    *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound), classify (with
-        `num_classes`).
+    *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound), classify.
     *Result*: results/adgm-*.json.
 
     p(x) is M2's: a is no part of it, nor of the code. `classify` gives the mean of q(y|a, x) over

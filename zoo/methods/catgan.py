@@ -14,7 +14,7 @@ from zoo.model import Distribution, Losses
 class CatGAN(GAN):
     """Categorical GAN: D sorts data into K classes without labels, or with few, and not samples.
 
-    *Use*: clusters, or a classifier from few labels.
+    *Use*: clusters; few labels.
     *Game*: max over D of  H[E p(y|x)] - E H[p(y|x)] + E H[p(y|G(z))], and with labels +
         label_weight E log p(y|x);  max over G of  H[E p(y|G(z))] - E H[p(y|G(z))].
     *Players*: discriminator, then generator (the decoder).

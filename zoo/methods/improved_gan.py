@@ -15,7 +15,7 @@ from zoo.networks import weight_norm
 class ImprovedGAN(GAN):
     """Improved GAN: D tells K classes of data from samples; G matches the means of its features.
 
-    *Use*: a classifier from few labels, by a GAN.
+    *Use*: few labels, by a GAN.
     *Game*: min over D of  -E log p(y|x) - 1/2 E log D(x) - 1/2 E log(1 - D(G(z)));
         min over G of  |E f(x) - E f(G(z))|^2 / F,  f the last hidden layer of D.
     *Players*: discriminator, then generator (the decoder).

@@ -16,13 +16,12 @@ from zoo.model.mixins import Pretrained
 class M1M2(Pretrained, M2):
     """M1, a VAE, for `pretrain_steps`; then, M1 frozen, M2 on draws of its q(f|x).
 
-    *Use*: few labels, learned from a VAE's codes.
+    *Use*: few labels, from a VAE's codes.
     *Game*: in the first stage  max over encoder and decoder of  E_{q(f|x)} log p(x|f) -
         KL(q(f|x) || p(f));  in the second M2's, of f ~ q(f|x) in the place of x.
     *Players*: features (encoder and decoder) in the first stage, model (classifier, code_encoder
         and code_decoder) in the second.
-    *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound), classify (with
-        `num_classes`).
+    *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound), classify.
     *Result*: results/m1_m2-*.json.
 
     Features are drawn anew in each step; `classify` reads their mean. With `--init_from` of a `vae`

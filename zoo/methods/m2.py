@@ -15,13 +15,12 @@ from zoo.model.mixins import FamilyLikelihood
 class M2(FamilyLikelihood, GenerativeModel):
     """Semi-supervised VAE: p(y) p(z) p(x|y, z), inferred by q(y|x) q(z|x, y).
 
-    *Use*: few labels, by a likelihood; a class's styles.
+    *Use*: few labels, by a likelihood; styles.
     *Game*: max over all networks, with the bounds  L(x, y) = E_{q(z|x, y)} log p(x|y, z) + log p(y)
         - KL(q(z|x, y) || p(z)) <= log p(x, y)  and  U(x) = sum_y q(y|x) [L(x, y) - log q(y|x)], of
         mean U(x) + labelled_weight mean L(x_l, y_l) + alpha mean log q(y_l|x_l).
     *Players*: model (classifier, encoder and decoder).
-    *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound), classify (with
-        `num_classes`).
+    *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound), classify.
     *Result*: results/m2-*.json.
 
     The sum over y is exact, with noise of its own for each y; p(y) is uniform. L(x, y) does not

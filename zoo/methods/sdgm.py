@@ -10,11 +10,10 @@ from zoo.model import Distribution
 class SDGM(ADGM):
     """Skip deep generative model: p(y) p(z) p(a|y, z) p(x|a, y, z), two levels of latents.
 
-    *Use*: few labels; ADGM with samples of two levels.
+    *Use*: few labels, codes of two levels.
     *Game*: as ADGM's, with  p(x|a, y, z) p(a|y, z)  for  p(x|y, z) p(a|x, y, z).
     *Players*: model (classifier, encoder, decoder, auxiliary_encoder and auxiliary_decoder).
-    *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound), classify (with
-        `num_classes`).
+    *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound), classify.
     *Result*: results/sdgm-*.json.
 
     The code is (y, z): `sample` draws a ~ p(a|y, z), `decode` and `reconstruct` take its mean.
