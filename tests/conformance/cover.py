@@ -62,7 +62,6 @@ def features(method):
         "weights changed after a play": "after" in names and bool(values.get("clip_value")),
         "a prior of its own": overrides("prior"),
         "initialised by data": cls.OUTPUT_BIAS or overrides("adapt"),
-        f"density: {cls.DENSITY}": True,
     }
     return frozenset(name for name, has in found.items() if has)
 

@@ -6,7 +6,13 @@ import pytest
 from zoo.methods.pixel_cnn import PixelCNN
 
 CONFORMANCE = {
-    "images": {"pixel_layers": 2, "pixel_maps": 4, "pixel_kernel": 3, "pixel_dropout": 0.25},
+    "images": {
+        "num_classes": 10,
+        "pixel_layers": 2,
+        "pixel_maps": 4,
+        "pixel_kernel": 3,
+        "pixel_dropout": 0.25,
+    },
     "vectors": None,
 }
 SMALL = {"image_shape": (2, 2, 1), "pixel_layers": 2, "pixel_maps": 16, "learning_rate": 0.01}
