@@ -13,6 +13,10 @@ method := $(notdir $(patsubst %/,%,$(dir $(CONFIG))))
 run := $(method)-$(basename $(notdir $(CONFIG)))
 python := $(VENV)/bin/python
 pytest := $(python) -m pytest -n $(JOBS) --dist=loadgroup --no-loadscope-reorder --seconds
+# In two runs, of methods and of all else: XLA keeps what it compiled for as long as a process lives.
+of_methods := tests/conformance tests/methods
+both = status=0; $(pytest) $(1) $(of_methods) || status=$$?; \
+	$(pytest) $(1) tests $(addprefix --ignore=,$(of_methods)) || status=$$?; exit $$status
 # A change of versions or extras is another stamp, so it installs again; a touched file does not.
 stamp := $(VENV)/.installed-$(shell cat setup.cfg pyproject.toml constraints.txt | cksum | cut -d' ' -f1)-$(subst $(comma),-,$(EXTRAS))
 
@@ -36,10 +40,10 @@ demo: $(stamp)-demo  ## serve a page to try the models of MODELS (exports and ru
 	$(python) tools/demo.py --models=$(MODELS)
 
 test: $(stamp)  ## run the tests, the costly ones for a covering set of methods
-	$(pytest) -m "not every"
+	@$(call both,-m "not every")
 
 test-all: $(stamp)-demo $(stamp)-browser  ## run every test for every method
-	$(pytest)
+	@$(call both)
 
 lint: $(stamp)  ## check style, format, who imports whom and types
 	$(VENV)/bin/ruff check .
