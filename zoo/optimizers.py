@@ -76,6 +76,10 @@ def check(
         if optimizer.built and optimizer is not before.get(player):
             expected = "an optimizer that was not used before"
             raise ValueError(refusal(argument, expected, optimizer))
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if scaled or getattr(optimizer, "loss_scale_factor", None):
+            expected = "an optimizer that scales no loss: float32 and bfloat16 need none"
+            raise ValueError(refusal(argument, expected, type(optimizer).__name__))
         settable = isinstance(optimizer.learning_rate, keras.Variable)
         if lr_schedule != "constant" and not settable:
             expected = f"a float learning rate with lr_schedule={lr_schedule!r}"

@@ -162,6 +162,17 @@ def graph_labels(
     return _asserted((y >= 0) & (y < num_classes), y, argument, expected)
 
 
+def as_many(y: tf.Tensor, x: tf.Tensor, argument: str = "y") -> tf.Tensor:
+    """y, of as many rows as x: seen of their shapes, else asserted in the graph."""
+    expected = "as many rows as its images"
+    if y.shape[0] is not None and x.shape[0] is not None:
+        if y.shape[0] != x.shape[0]:
+            raise ValueError(refusal(argument, expected, f"{y.shape[0]} of {x.shape[0]}"))
+        return y
+    same = tf.equal(tf.shape(y)[0], tf.shape(x)[0])
+    return _asserted(same, y, argument, expected, "another number in a batch")
+
+
 def _numbers(value: Any, argument: str) -> tf.Tensor:
     forms.check_dense(value, argument, "numbers")
     tensor = tf.convert_to_tensor(value)

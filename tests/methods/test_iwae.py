@@ -160,6 +160,14 @@ def test_at_the_exact_posterior_the_doubly_reparameterised_gradient_is_zero():
     assert largest["doubly_reparameterised"] < 1e-5 and largest["reparameterised"] > 1e-2
 
 
+@pytest.mark.parametrize("estimator", ["reparameterised", "doubly_reparameterised"])
+def test_the_logged_elbo_is_free_of_beta(estimator):
+    model, x = small(estimator=estimator, beta=2.0, learning_rate=1e-9), tf.constant(batch())
+    for logs in (model.train_step(x), model.test_step(x)):
+        elbo = -logs["reconstruction_loss"] - logs["kl"]
+        np.testing.assert_allclose(logs["elbo"], elbo, rtol=1e-4)
+
+
 def test_a_step_of_each_estimator():
     x, moved = tf.constant(batch()), {}
     for estimator in ("reparameterised", "doubly_reparameterised"):

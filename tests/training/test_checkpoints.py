@@ -58,6 +58,18 @@ def test_the_last_k_are_kept_and_leftovers_swept(tmp_path):
     assert checkpoints.newest(tmp_path / "none") is None
 
 
+def test_what_is_no_checkpoint_counts_for_none_and_is_left_alone(tmp_path):
+    (tmp_path / "step-00000001").write_text("a file")
+    (tmp_path / "step-00000002").symlink_to(tmp_path.parent)
+    for step in (97, 98, 99):
+        (tmp_path / f"step-999999{step}").mkdir()
+    strangers = {path.name for path in tmp_path.iterdir()}
+    for step in (5, 6, 7):
+        checkpoints.save(a_model(), tmp_path, step, keep=2)
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found == strangers | {"step-00000006", "step-00000007"}
+
+
 def flip(path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1

@@ -31,10 +31,11 @@ class Batches(Doors):
         for name in DATA_NAMES:
             if name in batch:
                 batch[name] = self.as_images(batch[name], name)
-        for name in ("y", "y_labelled"):
+        for name, images in (("y", "x"), ("y_labelled", "x_labelled")):
             if name in batch and self.labelled_kind:
                 kinds = self.num_classes, self.num_attributes
-                batch[name] = tensors.graph_labels(batch[name], *kinds, argument=name)
+                y = tensors.graph_labels(batch[name], *kinds, argument=name)
+                batch[name] = tensors.as_many(y, batch[images], name) if images in batch else y
         return batch
 
     def as_images(self, x: Any, argument: str = "x") -> tf.Tensor:

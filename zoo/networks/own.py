@@ -51,6 +51,10 @@ def check(
     except Exception as error:  # whatever a network of another kind raises
         reason = re.sub(r"\x1b\[\d*m", "", str(error)).strip().partition("\n")[0]
         raise ValueError(refusal(role, expected, reason)) from error
+    if network.losses:
+        expected = "a network without regularisers and added losses; a method adds none to its own"
+        hint = "`weight_decay` is one, as is a phase that a subclass overrides."
+        raise ValueError(refusal(role, expected, f"{len(network.losses)} of them", hint))
     shape = getattr(found, "shape", None)
     allowed = [tuple(outputs)] if outputs else [(), (1,)]
     if shape is None or shape.rank is None or tuple(shape[1:]) not in allowed:

@@ -99,8 +99,9 @@ def save(
         message = f"No space for the checkpoint of step {step} in {directory}"
         message += f" ({error.strerror}). {what_stands(directory)}"
         raise stops.DiskFull(message) from error
-    for old in _all(directory, prefix)[:-keep]:
-        if old != final:
+    whole = [path for path in _all(directory, prefix) if (path / MANIFEST).is_file()]
+    for old in whole[:-keep]:
+        if old != final and not old.is_symlink():
             shutil.rmtree(old)
     return final
 
