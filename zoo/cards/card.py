@@ -11,7 +11,6 @@ from zoo.cards import failures, figures, metadata
 from zoo.data.licences import licence
 from zoo.ledger import Entry, Metric
 from zoo.metrics import names
-from zoo.verbs import default_verb
 
 _TEXT = """\
 {front}
@@ -133,6 +132,8 @@ def render(
     told = {key: found for key, found in measured.items() if _is_complete(found)}
     results = published.row if published else told
     judged = {key: results[key] for key in names.HEADLINES if key in results}
+    from zoo.verbs import default_verb  # loads TensorFlow, which the pages do without
+
     set_name = _one_line(data) if data else None
     first = default_verb(facts["capabilities"])
     shown = "Examples, sorted by the class that the model gives"
