@@ -40,7 +40,7 @@ KERAS_NAMES = tuple(
 _REFUSAL = re.compile(r"Invalid `[^`\n]+`: expected [^\n]*")
 DATA_NAMES = ("x", "x_labelled", "x_reference")  # of a batch, what is data
 LABELS = "batches with labels y, as this model is conditional"
-_WEIGHTS = ("sample_weight", "class_weight", "sample_weights", "class_weights", "weight", "weights")
+_WEIGHT_KEYS = ("sample_weight", "class_weight", "weight", "weights")
 SOME_LABELS = "batches with labels: x_labelled and y_labelled, or y"
 
 
@@ -58,7 +58,7 @@ def named(data: Any) -> dict[str, Any]:
         return named(x) | ({} if y is None else {"y": y})
     if not isinstance(data, dict):
         return {"x": data}
-    refuse_weights(**{name: data.get(name) for name in _WEIGHTS})
+    refuse_weights(**{name: data.get(name) for name in _WEIGHT_KEYS})
     batch = {_ALSO[key] if key in _ALSO else key: value for key, value in data.items()}
     if "x" not in batch:
         raise ValueError(refusal("data", "batches with images or vectors x", sorted(data)))
