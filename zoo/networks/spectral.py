@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from zoo.networks.layers import BatchShape
+from zoo.networks.normalised import Normalised
 
 
 @keras.saving.register_keras_serializable("zoo")
-class SpectralNorm(keras.layers.Layer):
+class SpectralNorm(Normalised):
     """A layer with the kernel W / sigma, where sigma estimates the largest singular value of W.
 
         v = W^T u / |W^T u|,  u = W v / |W v|,  sigma = u^T W v
@@ -28,9 +29,8 @@ class SpectralNorm(keras.layers.Layer):
     """
 
     def __init__(self, layer: keras.Layer, init_seed: int = 0, **kwargs: Any) -> None:
-        kwargs.setdefault("dtype", layer.dtype_policy)
-        super().__init__(autocast=False, **kwargs)  # float32, whatever the layer computes in
-        self.layer, self.init_seed = layer, init_seed
+        super().__init__(layer, **kwargs)
+        self.init_seed = init_seed
 
     def build(self, shape: BatchShape) -> None:
         if not self.layer.built:
@@ -61,17 +61,5 @@ class SpectralNorm(keras.layers.Layer):
         with keras.StatelessScope(state_mapping=normalised):
             return self.layer(x)
 
-    @property
-    def bias(self) -> keras.Variable:
-        return self.layer.bias
-
-    def compute_output_shape(self, shape: BatchShape) -> BatchShape:
-        return self.layer.compute_output_shape(shape)
-
     def get_config(self) -> dict[str, Any]:
-        layer = keras.saving.serialize_keras_object(self.layer)
-        return {**super().get_config(), "layer": layer, "init_seed": self.init_seed}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "SpectralNorm":
-        return cls(keras.saving.deserialize_keras_object(config.pop("layer")), **config)
+        return {**super().get_config(), "init_seed": self.init_seed}

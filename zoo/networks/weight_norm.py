@@ -6,12 +6,13 @@ import keras
 import tensorflow as tf
 
 from zoo.networks.layers import BatchShape
+from zoo.networks.normalised import Normalised
 
 _NEAR_0 = 1e-10  # of a variance: an output that is the same for all inputs keeps a finite scale
 
 
 @keras.saving.register_keras_serializable("zoo")
-class WeightNorm(keras.layers.Layer):
+class WeightNorm(Normalised):
     """A layer with the kernel g V / |V|, one length |V| and one scale g an output.
 
     At the start g = |V|: the kernel is V. `initialise` sets g and the bias from data.
@@ -26,9 +27,8 @@ class WeightNorm(keras.layers.Layer):
     """
 
     def __init__(self, layer: keras.Layer, learned: bool = True, **kwargs: Any) -> None:
-        kwargs.setdefault("dtype", layer.dtype_policy)
-        super().__init__(autocast=False, **kwargs)  # float32, whatever the layer computes in
-        self.layer, self.learned, self.initialising = layer, learned, False
+        super().__init__(layer, **kwargs)
+        self.learned, self.initialising = learned, False
 
     def build(self, shape: BatchShape) -> None:
         if not self.layer.built:
@@ -69,20 +69,8 @@ class WeightNorm(keras.layers.Layer):
         self.g.assign(self.g * factor)
         self.layer.bias.assign((self.layer.bias - loc) * factor)
 
-    @property
-    def bias(self) -> keras.Variable:
-        return self.layer.bias
-
-    def compute_output_shape(self, shape: BatchShape) -> BatchShape:
-        return self.layer.compute_output_shape(shape)
-
     def get_config(self) -> dict[str, Any]:
-        layer = keras.saving.serialize_keras_object(self.layer)
-        return {**super().get_config(), "layer": layer, "learned": self.learned}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "WeightNorm":
-        return cls(keras.saving.deserialize_keras_object(config.pop("layer")), **config)
+        return {**super().get_config(), "learned": self.learned}
 
 
 def initialise(network: keras.Layer, x: tf.Tensor, **options: Any) -> None:
