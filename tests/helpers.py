@@ -118,3 +118,12 @@ def cc_answers(version, fed, folder):
     finish(start_python(ROOT / "tests" / "serving" / "cc_loader.py", version, *files))
     with np.load(files[1]) as answer:
         return dict(answer)
+
+
+def refused_in_a_line(code, stderr, part):
+    """Asserts that a tool ended with 2 and one line that names what was wrong."""
+    assert code == 2, stderr
+    assert stderr.count("\n") == 1, stderr
+    assert "error: " in stderr and "Received" in stderr
+    assert part in stderr
+    assert "Traceback" not in stderr

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import pictures
+from zoo import pictures, plots
 
 if TYPE_CHECKING:
     from zoo.data import Dataset
@@ -233,7 +233,7 @@ def codes(
     prior = draw_prior(model, len(found), seed)[:, first_of_style(model) :]
     if prior.shape == found.shape:  # of a hierarchy the prior is the top level's
         shown["prior"] = prior
-    return pictures.scatter_image(shown, latent=())
+    return plots.scatter_image(shown, latent=())
 
 
 def panels(
@@ -241,7 +241,7 @@ def panels(
 ) -> dict[str, Any]:
     """{title: points} of a model of 2-D data; what came from a data point has its colour."""
     x, y = real["x"], labels_of(model, real)
-    colours = None if modes is None else pictures.nearest_mode(x, modes)
+    colours = None if modes is None else plots.nearest_mode(x, modes)
 
     def coloured(points):
         return points if colours is None else (points, colours)
@@ -277,7 +277,7 @@ def first_of_style(model: "GenerativeModel") -> int:
 def planar_part(model: "GenerativeModel") -> str | None:
     """The part of the code that is a point in the plane, or None."""
     can = "encode" in model.capabilities
-    return pictures.planar_part(model.code_dim, model.code_classes) if can else None
+    return plots.planar_part(model.code_dim, model.code_classes) if can else None
 
 
 def start_codes(

@@ -21,7 +21,7 @@ import common
 import drawing
 import numpy as np
 
-from zoo import data, pictures, training
+from zoo import data, pictures, plots, training
 from zoo.errors import refusal
 from zoo.training import logs
 
@@ -88,7 +88,7 @@ def drawn(
     if len(dataset.image_shape) == 1:
         points = dataset.arrays(flags.split, _POINTS)
         shown = drawing.panels(model, points, dataset.modes, flags.seed)
-        return {"scatter": pictures.scatter_image(shown, dataset.modes)}
+        return {"scatter": plots.scatter_image(shown, dataset.modes)}
     shown = dataset.arrays(flags.split, flags.n)
     found = drawing.grids(model, shown, flags.n, flags.seed)
     if "sample" in model.capabilities:
@@ -154,7 +154,7 @@ def curves(path: pathlib.Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     lines = logs.read(path)
     logged = {name for line in lines for name in line}
     shown = [name for name in names if name in logged and not name.endswith("gradient_norm")]
-    return {"curves": pictures.curves_image(lines, shown)} if shown and len(lines) > 1 else {}
+    return {"curves": plots.curves_image(lines, shown)} if shown and len(lines) > 1 else {}
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from demo_page.ability import (
     of_images,
 )
 from demo_page.controls import Choice, Control, Picture, Sentence, Shares, Shown, Slider, Whole
-from zoo import pictures
+from zoo import pictures, plots
 
 if TYPE_CHECKING:
     from zoo.verbs import Verbs
@@ -70,7 +70,7 @@ class Sample(Ability):
         if not vectors:
             return [Picture(f"{n} samples", grid(drawn))]
         if self.model.image_shape == (2,):
-            panel = pictures.scatter_image({"samples": drawn}, pixels=800)
+            panel = plots.scatter_image({"samples": drawn}, pixels=800)
             return [Picture(f"{n} samples", panel)]
         return [Sentence(f"{n} samples of {drawn.shape[1]} numbers each.")]
 

@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from zoo import checks
 from zoo.data import store
+from zoo.data.labelled import labelled_rows
 from zoo.data.levels import binariser, scale
 from zoo.data.source import Source
 from zoo.errors import refusal, unknown
 
 _STATIC_SEED = 20_160_602  # of the one draw a pixel of binarise="static"; a constant of the splits
-_LABEL_SEED = 1_606_007
 _SMALL = 1024  # index_shuffle permutes at least 2^16 numbers and skips those that are too large
 
 
@@ -97,7 +97,12 @@ class Dataset:
             self.description += f", binarise={binarise}"
         self._content, self._subset = self.description, None
         if labels is not None:
-            self._subset = self._choose_labelled(labels)
+            if self.num_classes is None:
+                raise ValueError(refusal("labels", f"None: {self.name} has no classes", labels))
+            # There are classes, so there are labels.
+            y: Any = self._rows("train", self._in_training).y
+            y = y[: self.size("train") - source.validation]
+            self._subset = labelled_rows(self.name, y, self.num_classes, labels, label_seed)
             self.description += f", labels={labels}, label_seed={label_seed}"
 
     def __repr__(self) -> str:
@@ -351,28 +356,6 @@ class Dataset:
         if split not in self._source.splits:
             return self._tensor("train", binarise)
         return self._rows(split, binarise).tensor()
-
-    def _choose_labelled(self, labels: int) -> np.ndarray:
-        """Rows of the labelled subset, int64 [labels], equally many of every class."""
-        classes = self.num_classes
-        if classes is None:
-            raise ValueError(refusal("labels", f"None: {self.name} has no class labels", labels))
-        if labels % classes:
-            expected = f"a multiple of the {classes} classes of {self.name}"
-            raise ValueError(refusal("labels", expected, labels))
-        size = self.size("train") - self._source.validation
-        if labels > size:
-            expected = f"at most the {size} training examples of {self.name} outside of validation"
-            raise ValueError(refusal("labels", expected, labels))
-        y = np.asarray(self._rows("train", self._in_training).y)[:size]
-        generator = np.random.Generator(np.random.Philox([_LABEL_SEED, self._label_seed]))
-        order, each = generator.permutation(size), labels // classes
-        chosen = [order[y[order] == k][:each] for k in range(classes)]
-        fewest = min(map(len, chosen))
-        if fewest < each:
-            expected = f"at most {fewest} of each class, as the rarest has {fewest} examples"
-            raise ValueError(refusal("labels", expected, labels))
-        return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 
 def _order(seed: int, step: tf.Tensor, count: int, size: int) -> tf.Tensor:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import cards, ledger, pictures, registry, serving, training
+from zoo import cards, ledger, pictures, plots, registry, serving, training
 from zoo.data.licences import licence
 from zoo.errors import refusal
 from zoo.metrics import names
@@ -174,7 +174,7 @@ def _picture(model: "GenerativeModel", examples: np.ndarray | None) -> bytes:
         y = np.arange(n, dtype=np.int32) % min(_COLUMNS, model.num_classes or _COLUMNS)
     x = np.asarray(model.sample(n, y=y, seed=0))
     if len(model.image_shape) == 1:
-        return pictures.png(pictures.scatter_image({"samples": x}, pixels=600))
+        return pictures.png(plots.scatter_image({"samples": x}, pixels=600))
     return pictures.png(pictures.image_grid(x, columns=_COLUMNS))
 
 

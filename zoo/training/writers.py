@@ -17,7 +17,7 @@ import tensorflow as tf
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from zoo import pictures
+from zoo import pictures, plots
 from zoo.data.dataset import Dataset
 from zoo.training import stops
 
@@ -154,7 +154,7 @@ class Pictures:
     def _panels(self, step: int, samples: np.ndarray, reconstructions: np.ndarray | None) -> None:
         colours = None
         if self._modes is not None:
-            colours = pictures.nearest_mode(self._x, self._modes)
+            colours = plots.nearest_mode(self._x, self._modes)
 
         def of_data(points: np.ndarray) -> Any:
             # A code has the colour of the mode that its x came from.
@@ -163,12 +163,12 @@ class Pictures:
         panels = {"data": of_data(self._x), "samples": samples}
         if reconstructions is not None:
             panels["reconstructions"] = of_data(reconstructions)
-        part = pictures.planar_part(self._model.code_dim, self._model.code_classes)
+        part = plots.planar_part(self._model.code_dim, self._model.code_classes)
         if "encode" in self._model.capabilities and part:
             q = self._model.encode(self._x, part=part, **self._labels)
             panels["codes"] = of_data(np.asarray(q.sample(seed=0)))
         path = self._directory / f"panels-{step:08d}.png"
-        pictures.scatter_panels(path, panels, modes=self._modes)
+        plots.scatter_panels(path, panels, modes=self._modes)
         self._events.picture(step, "panels", path)
 
 
