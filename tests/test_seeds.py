@@ -94,3 +94,33 @@ def test_replica_rows_takes_this_replicas_share(monkeypatch, count, index):
     monkeypatch.setattr(seeds, "replica", lambda: (count, index))
     rows = seeds.replica_rows(lambda n: tf.reshape(tf.range(n * 4), [n, 4]))
     np.testing.assert_array_equal(rows, np.arange(4) + 4 * index)
+
+
+@pytest.mark.parametrize("compiled", [None, False, True], ids=["eager", "graph", "xla"])
+@pytest.mark.parametrize("seed", [[1, 2], [-7, 3], [2**31 - 1, 0], [-(2**31), 2**31 - 1]])
+def test_draws_have_the_bits_of_tensorflow_s(seed, compiled):
+    """The same generator with fewer operations around it, on whatever runs the graph."""
+    random, philox = tf.random, {"alg": "philox"}
+
+    def theirs(seed):
+        return (
+            random.fold_in(random.fold_in(seed, 5, **philox), 2**31 - 1, **philox),
+            random.stateless_normal([3, 5], seed, **philox),
+            random.stateless_uniform([3, 5], seed, **philox),
+            random.stateless_uniform([3, 5], seed, None, None, tf.uint32, **philox),
+            random.stateless_uniform([3, 5], seed, 0, 7, tf.int32, **philox),
+        )
+
+    def ours(seed):
+        return (
+            seeds.fold(seed, 5, 2**31 - 1),
+            seeds.normal([3, 5], seed),
+            seeds.uniform([3, 5], seed),
+            seeds.words([3, 5], seed),
+            seeds.below(7, [3, 5], seed),
+        )
+
+    trace = (lambda f: f) if compiled is None else tf.function(jit_compile=compiled)
+    for expected, received in zip(*(trace(draw)(tf.constant(seed)) for draw in (theirs, ours))):
+        assert expected.dtype == received.dtype
+        np.testing.assert_array_equal(expected, received)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo import checks
+from zoo import checks, seeds
 from zoo.data import store
 from zoo.data.labelled import labelled_rows
 from zoo.data.levels import binariser, scale
@@ -275,8 +275,8 @@ class Dataset:
                 rows = tf.gather(subset, rows)
             images = scale(tf.gather(x, rows))
             if self._binarise == "dynamic":
-                seeds = tf.stack([tf.constant(seed, tf.int64), step])
-                noise = tf.random.stateless_uniform([count, *shape], seeds, alg="philox")
+                step_seed = tf.stack([tf.constant(seed, tf.int64), step])
+                noise = seeds.uniform([count, *shape], step_seed)
                 images = tf.cast(mine(noise) < images, tf.float32)
             return images, rows
 
@@ -362,13 +362,13 @@ def _order(seed: int, step: tf.Tensor, count: int, size: int) -> tf.Tensor:
     """Rows, int64 [count], of the global batch `step` of a stream over `size` examples."""
     per_epoch = size // count
     positions = step % per_epoch * count + tf.range(count, dtype=tf.int64)
-    seeds = tf.stack([tf.constant(seed, tf.int32), tf.cast(step // per_epoch, tf.int32)])
+    epoch = tf.stack([tf.constant(seed, tf.int32), tf.cast(step // per_epoch, tf.int32)])
     if size <= _SMALL:
         everything = tf.range(size, dtype=tf.int64)
-        order = tf.random.experimental.stateless_shuffle(everything, seeds, alg="philox")
+        order = tf.random.experimental.stateless_shuffle(everything, epoch, alg="philox")
         return tf.gather(order, positions)
     # One length-2 seed for the vector: twenty times faster than a seed an element.
-    return tf.random.experimental.index_shuffle(positions, seeds, tf.constant(size - 1, tf.int64))
+    return tf.random.experimental.index_shuffle(positions, epoch, tf.constant(size - 1, tf.int64))
 
 
 def _finish(dataset: tf.data.Dataset) -> tf.data.Dataset:

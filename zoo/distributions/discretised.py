@@ -7,6 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
+from zoo import seeds
+
 LEVELS = 256  # of 8-bit images
 
 
@@ -72,7 +74,7 @@ class DiscretisedLogistic(tfd.Distribution):
     def _sample_n(self, n: int | tf.Tensor, seed: Any = None) -> tf.Tensor:
         shape = tf.concat([[n], tf.shape(self.loc + self.scale)], axis=0)
         seed = tfp.random.sanitize_seed(seed)
-        return self.from_uniform(tf.random.stateless_uniform(shape, seed, alg="philox"))
+        return self.from_uniform(seeds.uniform(shape, seed))
 
     def from_uniform(self, uniform: tf.Tensor) -> tf.Tensor:
         """The sample that a number in [0, 1) stands for: the inverse of F, clipped and rounded."""

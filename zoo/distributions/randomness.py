@@ -6,11 +6,7 @@ import tensorflow as tf
 
 from zoo import seeds
 
-# All noise is Philox's, named: the default generator is another one inside of XLA.
-NOISE = {
-    "normal": lambda shape, seed: tf.random.stateless_normal(shape, seed, alg="philox"),
-    "uniform": lambda shape, seed: tf.random.stateless_uniform(shape, seed, alg="philox"),
-}
+NOISE = {"normal": seeds.normal, "uniform": seeds.uniform}
 
 
 def noise(kind: str, shape: Sequence | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

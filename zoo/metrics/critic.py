@@ -117,7 +117,7 @@ class Critic:
         def update(step: tf.Tensor) -> tf.Tensor:
             """One step on a random batch (WGAN-GP, algorithm 1, lines 4 to 9)."""
             noises = (seeds.fold(seed, place, step) for place in ("data", "samples", "mix"))
-            uniforms = [tf.random.stateless_uniform([size], s, alg="philox") for s in noises]
+            uniforms = [seeds.uniform([size], s) for s in noises]
             x_data, x_model = (_at(x, u) for x, u in zip((data, samples), uniforms))
             score = lambda x: self._network(x, training=True)[:, 0]
             with tf.GradientTape() as tape:

@@ -33,11 +33,7 @@ class Dropout(keras.layers.Layer):
     def _bytes(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Uniform uint8 of this shape [B, ...], four from each random word."""
         row = tf.reduce_prod(shape[1:])
-        words = seeds.replica_rows(
-            lambda n: tf.random.stateless_uniform(
-                [n, shape[0], (row + 3) // 4], seed, None, None, tf.uint32, alg="philox"
-            )
-        )
+        words = seeds.replica_rows(lambda n: seeds.words([n, shape[0], (row + 3) // 4], seed))
         flat = tf.reshape(tf.bitcast(words, tf.uint8), [shape[0], -1])
         return tf.reshape(flat[:, :row], shape)
 
@@ -61,9 +57,7 @@ class GaussianNoise(keras.layers.Layer):
         if not training or self.stddev == 0.0:
             return x
         shape = tf.shape(x)
-        normal = seeds.replica_rows(
-            lambda n: tf.random.stateless_normal(tf.concat([[n], shape], 0), seed, alg="philox")
-        )
+        normal = seeds.replica_rows(lambda n: seeds.normal(tf.concat([[n], shape], 0), seed))
         return x + tf.cast(self.stddev * normal, x.dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -86,11 +80,7 @@ class Shift(keras.layers.Layer):
         if not training or self.pixels == 0:
             return x
         rows, height, width = tf.unstack(tf.shape(x)[:3])
-        moves = seeds.replica_rows(
-            lambda n: tf.random.stateless_uniform(
-                [n, rows, 2], seed, 0, 2 * self.pixels + 1, tf.int32, alg="philox"
-            )
-        )
+        moves = seeds.replica_rows(lambda n: seeds.below(2 * self.pixels + 1, [n, rows, 2], seed))
         edge = [self.pixels, self.pixels]
         x = tf.pad(x, [[0, 0], edge, edge, [0, 0]])
         x = tf.gather(x, moves[:, :1] + tf.range(height), axis=1, batch_dims=1)
