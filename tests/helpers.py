@@ -127,3 +127,12 @@ def refused_in_a_line(code, stderr, part):
     assert "error: " in stderr and "Received" in stderr
     assert part in stderr
     assert "Traceback" not in stderr
+
+
+def first_of(values, count=1):
+    """Values of one parameter, of which `make test` takes the first ones and `make test-all` all.
+
+    For values that take the same code another way, where a test costs seconds a value.
+    """
+    rest = (pytest.param(value, marks=pytest.mark.every) for value in values[count:])
+    return [*values[:count], *rest]

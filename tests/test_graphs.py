@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tests import helpers
 from tests.small import Bound, batch, make
 from zoo import graphs
 from zoo.losses import likelihood
@@ -33,7 +34,7 @@ class Flow(Bound):
         return {"model": q.log_prob(z) - self.likelihood(z).log_prob(x)}
 
 
-@pytest.mark.parametrize("kind", [Bound, Reweighted, Flow])
+@pytest.mark.parametrize("kind", helpers.first_of([Flow, Reweighted, Bound]))
 def test_a_traced_step_dies_with_its_model(kind):
     def traced():
         model = make(kind)

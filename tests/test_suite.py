@@ -3,6 +3,8 @@
 import signal
 import time
 
+import pytest
+
 from tests import helpers, seconds
 
 ENDLESS = """
@@ -30,6 +32,7 @@ def test_comes_after():
 """
 
 
+@pytest.mark.every
 def test_sigterm_ends_pytest_while_a_test_trains(in_tmp_path):
     (in_tmp_path / "test_endless.py").write_text(ENDLESS)
     command = ["-m", "pytest", "-p", "tests.conftest", "-q", "--rootdir=.", "test_endless.py"]

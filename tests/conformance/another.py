@@ -146,33 +146,38 @@ def kill(folder, method):
     wait(fork(lambda: life(**seldom), folder, "continued"))
 
 
-def replicate(folder, method):
-    """Ten steps of SGD on one device, on two, and in two processes; in `one`, `two_devices`, ..."""
+def steps(method, run_dir, strategy):
+    """Ten steps of SGD."""
     from tests.conformance import cases
-    from zoo.training import strategies
 
-    def steps(name, strategy):
-        with strategy.scope():
-            model = cases.sgd(cases.make(method, clip_norm=1.0, ema_decay=0.5))
-        cases.train(model, folder / name, steps=10, log_every=5, checkpoint_every=0)
+    with strategy.scope():
+        model = cases.sgd(cases.make(method, clip_norm=1.0, ema_decay=0.5))
+    cases.train(model, run_dir, steps=10, log_every=5, checkpoint_every=0)
 
-    def one_and_two_devices():
+
+def devices(folder, method):
+    """The steps on one device, in `one`, and on two, in `two`."""
+
+    def life():
         import tensorflow as tf
 
         cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
-        )
-        steps("one", tf.distribute.get_strategy())
-        steps("two_devices", tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+        halves = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(cpu, halves)
+        steps(method, folder / "one", tf.distribute.get_strategy())
+        steps(method, folder / "two", tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+
+    wait(fork(life, folder, "devices"))
+
+
+def processes(folder, method):
+    """The steps in two processes, in `two`."""
+    from zoo.training import strategies
 
     workers = {"worker": [f"localhost:{port}" for port in helpers.free_ports(2)]}
     tasks = [{"cluster": workers, "task": {"type": "worker", "index": i}} for i in range(2)]
-    children = [fork(one_and_two_devices, folder, "devices")]
-    for i, task in enumerate(tasks):
-        life = lambda: steps("two_processes", strategies.make("multi_worker"))
-        children.append(fork(life, folder, f"worker_{i}", TF_CONFIG=json.dumps(task)))
-    wait(*children)
+    life = lambda: steps(method, folder / "two", strategies.make("multi_worker"))
+    wait(*(fork(life, folder, f"worker_{i}", TF_CONFIG=json.dumps(t)) for i, t in enumerate(tasks)))
 
 
 def compile(folder, method, family):
@@ -207,7 +212,7 @@ def compile(folder, method, family):
     wait(fork(life, folder, "compile"))
 
 
-TASKS = {task.__name__: task for task in (load, kill, replicate, compile)}
+TASKS = {task.__name__: task for task in (load, kill, devices, processes, compile)}
 
 
 def main():

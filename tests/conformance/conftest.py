@@ -13,8 +13,9 @@ def pytest_generate_tests(metafunc):
     """Each test for every method; with `family`, `config` or `built_in`, for every one of these.
 
     Marks with `every` what `make test` leaves out: where a test is `costly`, methods outside the
-    covering set, and families but the first; variants outside of the set where a test needs
-    training; configs on built-in data but the first of a method that is no variant.
+    covering set (of the features that the mark names), and families but the first; where it needs
+    an export, methods whose like is exported; where it needs training, variants outside of the set;
+    configs on built-in data but the first of a method that is no variant.
     """
     if "method" not in metafunc.fixturenames:
         return
@@ -24,12 +25,14 @@ def pytest_generate_tests(metafunc):
         "built_in": functools.partial(cases.configs, built_in=True),
     }
     kind = next((name for name in kinds if name in metafunc.fixturenames), None)
-    costly = any(mark.name == "costly" for mark in metafunc.definition.iter_markers())
-    trains = "trained" in metafunc.fixturenames
+    costly = [mark.args for mark in metafunc.definition.iter_markers("costly")]
+    covering = cover.methods(*costly[0]) if costly else cover.methods()
+    trains, exports = (name in metafunc.fixturenames for name in ("trained", "served"))
     found = []
     for method in cases.METHODS:
         variant = cover.variant_of(method) is not None
-        spared = method not in cover.methods() and (costly or trains and variant)
+        spared = method not in covering and bool(costly or trains and variant)
+        spared |= exports and method not in cover.exported()
         for i, value in enumerate(kinds[kind](method) if kind else [None]):
             left_out = spared or costly and i or kind == "built_in" and (i or variant)
             of_kind = [value] if kind else []

@@ -14,10 +14,23 @@ asked in one test of the family, `tests/methods/test_BASE_family.py`.
 import ast
 import functools
 import inspect
+import re
 import textwrap
 
-import zoo
 from tests.conformance import cases
+from zoo import registry
+
+VERBS = {"sample", "encode", "decode", "reconstruct", "log_prob", "classify", "read", "log_ratio"}
+# What an export holds beside its verbs.
+EXPORTED = {"conditional on labels", "few labels", "levels", "parts", "pixels in turn"}
+EXPORTED |= {"an implicit encoder", "reads x by another network"}
+# What decides which rows of the data a process gets at a step.
+ROWS = ("conditional on labels", "few labels", "stages")
+# What a checkpoint has to hold beside the weights of networks and optimizers.
+KEPT = ("stages", "players in turn", "networks of its own", "codes with standardised moments")
+KEPT += ("initialised by data", "few labels", "a prior of its own")
+# What makes rounding grow.
+ROUNDED = ("levels", "gradients of gradients", "pixels in turn", "a network of several players")
 
 
 @functools.cache
@@ -25,8 +38,8 @@ def features(method):
     """Names of what the first case of a method does, a frozenset."""
     from zoo.model import GenerativeModel
 
-    cls, family = zoo.registry.get(method), cases.families(method)[0]
-    defaults = {name: item.default for name, item in zoo.registry.hyper_parameters(method).items()}
+    cls, family = registry.get(method), cases.families(method)[0]
+    defaults = {name: item.default for name, item in registry.hyper_parameters(method).items()}
     values = defaults | cases.descriptor(method).get(family, {})
     labels = bool(values.get("num_classes") or values.get("num_attributes"))
     few = "labels" in cases.descriptor(method).get("data", {})
@@ -88,15 +101,43 @@ def cover(sets):
 
 
 @functools.cache
-def methods():
-    """The methods of which `make test` asks the costly properties."""
-    return cover({method: features(method) for method in cases.METHODS})
+def methods(*of):
+    """The methods of which `make test` asks a costly property.
+
+    Args:
+        of: names of the features that the property is about; of all, if none is named.
+    """
+    if not of:
+        return cover({method: features(method) for method in cases.METHODS})
+    return cover({method: features(method) & set(of) for method in methods()})
+
+
+def documented_verbs(method):
+    """Verbs that the paragraph "Capabilities" of a method names, a frozenset."""
+    words = re.findall(r"\w+", registry.paragraph(method, "Capabilities"))
+    return frozenset(words) & VERBS
+
+
+@functools.cache
+def exported():
+    """The methods of which `make test` asks what exports hold: `methods`, and others that differ.
+
+    Exports are written and read by the same code for all methods, from their verbs. So beside
+    `methods()` there is one method for each set of verbs, labels, levels and parts.
+    """
+    seen, chosen = set(), list(methods())
+    for method in [*methods(), *(m for m in cases.METHODS if variant_of(m) is None)]:
+        kind = (documented_verbs(method), features(method) & EXPORTED)
+        if kind not in seen:
+            chosen.append(method)
+        seen.add(kind)
+    return sorted({*chosen})
 
 
 @functools.cache
 def variant_of(method):
     """The method that this one is but for defaults of its fields, or None."""
-    cls = zoo.registry.get(method)
+    cls = registry.get(method)
     base = cls.__bases__[0]
     (node,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     declared = [n for n in node.body if isinstance(n, (ast.Assign, ast.AnnAssign))]
@@ -105,7 +146,7 @@ def variant_of(method):
     fields = set(getattr(base, "HYPER_PARAMETERS", ()))
     alone = len(declared) == len(node.body) - 1 and names <= fields  # beside the docstring
     known = base.__module__.startswith("zoo.methods.") and len(cls.__bases__) == 1
-    return zoo.registry.name_of(base) if alone and known else None
+    return registry.name_of(base) if alone and known else None
 
 
 def _own_classes(cls, base):

@@ -5,13 +5,13 @@ import pytest
 import tensorflow as tf
 
 from tests import helpers
-from tests.conformance import cases
+from tests.conformance import cases, cover
 
-pytestmark = pytest.mark.costly
 UNIT = 2.0**-8  # bfloat16 has 8 bits of mantissa: what it rounds is off by at most this, relatively
 PERTURBATIONS = 8
 
 
+@pytest.mark.costly
 def test_xla_takes_the_same_step(method, family, helper):
     folder = helper.ask("compile", method, family)
     with np.load(folder / "eager.npz") as eager, np.load(folder / "xla.npz") as xla:
@@ -37,6 +37,7 @@ def losses_at(model, method, family):
     return losses, [v.numpy() for v in variables]
 
 
+@pytest.mark.costly(*cover.ROUNDED)
 def test_bfloat16_trains_with_float32_variables_and_outputs(method, family):
     exact, weights = losses_at(cases.make(method, family), method, family)
     model = cases.make(method, family, dtype="mixed_bfloat16")

@@ -19,3 +19,14 @@ def test_the_chosen_methods_do_all_that_methods_do():
     for left_out in cover.methods():
         others = (sets[method] for method in cover.methods() if method != left_out)
         assert frozenset().union(*others) < everything, left_out
+
+
+def test_a_property_of_some_features_takes_fewer_methods():
+    few = cover.methods(*cover.ROWS)
+    assert {*few} < {*cover.methods()}
+    assert frozenset().union(*map(cover.features, few)) >= {*cover.ROWS}
+
+
+def test_an_export_that_differs_from_all_others_is_asked():
+    assert {*cover.methods()} < {*cover.exported()} < {*cases.METHODS}
+    assert {"hali", "cvae", "density_ratio", "infogan", "m2"} & {*cover.exported()}

@@ -6,10 +6,8 @@ import re
 
 import zoo
 from tests import helpers
-from tests.conformance import cases
+from tests.conformance import cases, cover
 from zoo import registry
-
-VERBS = {"sample", "encode", "decode", "reconstruct", "log_prob", "classify", "read", "log_ratio"}
 
 
 def paragraph(text, name):
@@ -44,7 +42,7 @@ def test_docstring(method):
 
 
 def test_documented_capabilities_are_the_verbs(method, model):
-    found = set(re.findall(r"\w+", paragraph(inspect.getdoc(type(model)), "Capabilities"))) & VERBS
+    found = cover.documented_verbs(method)
     optional = {"classify"}  # with num_classes only
     assert found - optional == model.capabilities - optional
     assert model.capabilities <= found

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from tests.conformance import cases
+from tests.conformance import cases, cover
 from zoo.training import checkpoints
-
-pytestmark = pytest.mark.costly
 
 
 def last_checkpoint(run_dir):
@@ -17,6 +15,7 @@ def last_checkpoint(run_dir):
     return checkpoints.read(checkpoints.newest(run_dir / "checkpoints"))[1]
 
 
+@pytest.mark.costly
 def test_keras_file_loads_in_a_fresh_process(model, method, helper):
     model.save(helper.folder("load", method) / "model.keras")
     folder = helper.ask("load", method)
@@ -24,6 +23,7 @@ def test_keras_file_loads_in_a_fresh_process(model, method, helper):
         helpers.assert_same_bits(dict(loaded), helpers.arrays(model))
 
 
+@pytest.mark.costly(*cover.KEPT)
 def test_killed_in_another_process_a_run_ends_with_the_same_bits(trained, method, helper):
     """Same seed, same bits, whatever the process, its end and its cadence."""
     folder = helper.ask("kill", method)
@@ -35,12 +35,6 @@ def test_killed_in_another_process_a_run_ends_with_the_same_bits(trained, method
     assert {name: last[name] for name in trained.logs} == pytest.approx(trained.logs, rel=1e-6)
 
 
-@pytest.fixture(scope="session")
-def replicas(method, helper):
-    """Folder of runs of ten SGD steps: `one` device, `two_devices`, `two_processes`."""
-    return helper.ask("replicate", method)
-
-
 # Two devices sum in another order than one: a sum of n terms is then off by about sqrt(n) u of
 # their size, with u = 2^-24 = 6e-8; n is at most 8 rows x 64 pixels here, which makes 1.4e-6. A
 # gradient is behind a chain of some ten sums and clipped to norm 1, so it is off by 1.4e-5, a step
@@ -49,8 +43,20 @@ def replicas(method, helper):
 TOLERANCE = 7e-6
 
 
-@pytest.mark.parametrize("how", ["two_devices", "two_processes"])
-def test_replicas_train_as_one(replicas, how):
-    helpers.assert_close(
-        last_checkpoint(replicas / how), last_checkpoint(replicas / "one"), TOLERANCE
-    )
+@pytest.fixture(scope="session")
+def devices(method, helper):
+    """Folder of runs of ten SGD steps: `one` device, `two`."""
+    return helper.ask("devices", method)
+
+
+@pytest.mark.costly
+def test_two_devices_train_as_one(devices):
+    one, two = (last_checkpoint(devices / name) for name in ("one", "two"))
+    helpers.assert_close(two, one, TOLERANCE)
+
+
+# What a process does at a step is what a device does, but for the rows that it reads.
+@pytest.mark.costly(*cover.ROWS)
+def test_two_processes_train_as_one(devices, method, helper):
+    two = last_checkpoint(helper.ask("processes", method) / "two")
+    helpers.assert_close(two, last_checkpoint(devices / "one"), TOLERANCE)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import helpers
 from zoo.networks import MADE, PixelStack
 from zoo.networks.noise import Dropout
 
@@ -112,7 +113,7 @@ def pixel_by_pixel(network, noise, *conditions):
     "options",
     [{}, {"gated": False}, {"first_kernel": 7, "kernel": 5}, {"conditions": ((4,), (5, 6, 3))}],
 )
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", helpers.first_of([False, True]))
 def test_sampling_by_columns_is_exact(options, jit_compile):
     network = stack(heads=((0, 1), (1, 1)), **{"layers": 3, **options})
     given = [images(3, shape, seed=1) for shape in options.get("conditions", ())]

@@ -4,17 +4,18 @@ import numpy as np
 
 from tests import small
 
+# First those of which exports hold something else.
 MODELS = {
-    "bernoulli": (small.Bound, {"image_shape": (8, 8, 1)}),
-    "logistic": (small.Bound, {"image_shape": (8, 8, 3), "decoder_output": "discretised_logistic"}),
     "normal_ema": (
         small.Bound,
         {"image_shape": (3,), "decoder_output": "normal", "ema_decay": 0.9},
     ),
-    "no_encoder": (small.InTurn, {"image_shape": (2,)}),
-    "deterministic": (small.AtOnce, {"image_shape": (8, 8, 1)}),
     "implicit": (small.AtOnce, {"image_shape": (2,), "implicit": True}),
     "bfloat16": (small.AtOnce, {"image_shape": (8, 8, 1), "dtype": "mixed_bfloat16"}),
+    "no_encoder": (small.InTurn, {"image_shape": (2,)}),
+    "bernoulli": (small.Bound, {"image_shape": (8, 8, 1)}),
+    "logistic": (small.Bound, {"image_shape": (8, 8, 3), "decoder_output": "discretised_logistic"}),
+    "deterministic": (small.AtOnce, {"image_shape": (8, 8, 1)}),
 }
 
 

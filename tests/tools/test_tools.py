@@ -13,6 +13,7 @@ import time
 import common
 import export
 import numpy as np
+import pytest
 import sample
 import train
 from PIL import Image
@@ -230,6 +231,7 @@ def test_sigterm_writes_a_checkpoint_and_exits_143(small, tmp_path):
     assert list((run_dir / "checkpoints").glob("step-*"))
 
 
+@pytest.mark.every
 def test_reproduce_trains_measures_and_draws(run_tool, tmp_path):
     lines = ["--method=tests.small:Bound", "--dataset=gaussian_grid", "--latent_dim=2", "--steps=2"]
     lines += ["--decoder_output=normal", "--batch_size=8", "--sample_every=0"]

@@ -84,7 +84,7 @@ def test_the_identity_holds_the_other_run_and_its_step_but_no_path(source, data,
     assert one == other and one["step"] == 3 and set(one) == {"run", "step"}
 
 
-@pytest.mark.parametrize("fate", ["goes on", "is gone"])
+@pytest.mark.parametrize("fate", helpers.first_of(["is gone", "goes on"]))
 def test_a_resumed_run_needs_its_beginning_no_more(source, data, tmp_path, fate):
     init_from, _ = source
     unbroken = trained(data, tmp_path / "unbroken", small.Bound, 6, init_from)
