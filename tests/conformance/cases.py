@@ -110,6 +110,12 @@ def configs(method, built_in=False):
     return sorted(own, key=lambda path: (len(path.stem), path.stem))
 
 
+@functools.cache
+def first_configs(method):
+    """The plainest config of a method on each data set."""
+    return {_dataset(path): path for path in reversed(configs(method))}.values()
+
+
 def _dataset(config):
     return re.search(r"^--dataset=(.*)$", config.read_text(), re.M)[1]
 

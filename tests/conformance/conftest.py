@@ -10,18 +10,20 @@ from tests.conformance import another, cases, cover
 
 
 def pytest_generate_tests(metafunc):
-    """Each test for every method; with `family`, `config` or `built_in`, for every one of these.
+    """Each test for every method; with `family`, `config`, ..., for every one of these.
 
     Marks with `every` what `make test` leaves out: where a test is `costly`, methods outside the
     covering set (of the features that the mark names), and families but the first; where it needs
     an export, methods whose like is exported; where it needs training, variants outside of the set;
-    configs on built-in data but the first of a method that is no variant.
+    configs that are built, but the first on each data set; configs on built-in data, but the first
+    of a method that is no variant.
     """
     if "method" not in metafunc.fixturenames:
         return
     kinds = {
         "family": cases.families,
         "config": cases.configs,
+        "built": cases.configs,
         "built_in": functools.partial(cases.configs, built_in=True),
     }
     kind = next((name for name in kinds if name in metafunc.fixturenames), None)
@@ -34,7 +36,8 @@ def pytest_generate_tests(metafunc):
         spared = method not in covering and bool(costly or trains and variant)
         spared |= exports and method not in cover.exported()
         for i, value in enumerate(kinds[kind](method) if kind else [None]):
-            left_out = spared or costly and i or kind == "built_in" and (i or variant)
+            left_out = bool(spared or costly and i or kind == "built_in" and (i or variant))
+            left_out |= kind == "built" and value not in cases.first_configs(method)
             of_kind = [value] if kind else []
             words = [method, *(getattr(value, "stem", value) for value in of_kind)]
             marks = [pytest.mark.every] if left_out else []

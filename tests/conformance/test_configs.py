@@ -60,8 +60,9 @@ def test_parses(method, config):
         assert flags.best_metric.removeprefix("val_") in logs
 
 
-def test_builds_for_its_data(method, config):
-    flags = parse(config)
+def test_builds_for_its_data(method, built):
+    """In `make test` the plainest config on each data set, in `make test-all` every one."""
+    flags = parse(built)
     prefix, _, _ = flags.dataset.partition(":")
     shape = SHAPES[prefix]
     if flags.image_size is not None:
