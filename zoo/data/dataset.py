@@ -98,7 +98,8 @@ class Dataset:
         self._content, self._subset = self.description, None
         if labels is not None:
             if self.num_classes is None:
-                raise ValueError(refusal("labels", f"None: {self.name} has no classes", labels))
+                expected = f"None: {self.name} has no class labels"
+                raise ValueError(refusal("labels", expected, labels))
             # There are classes, so there are labels.
             y: Any = self._rows("train", self._in_training).y
             y = y[: self.size("train") - source.validation]
