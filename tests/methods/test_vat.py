@@ -16,7 +16,7 @@ from zoo.model.smoothing import Smoothing
 from zoo.networks.stack import dense
 
 CONFORMANCE = {
-    "images": {"num_classes": 10},
+    "images": {"num_classes": 10, "vat_xi": 0.3},
     "vectors": None,
     "data": {"labels": 20},
     "train": {"labelled_batch_size": 4},
