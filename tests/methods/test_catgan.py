@@ -5,7 +5,9 @@ import tensorflow as tf
 
 from tests import helpers
 from tests.methods.tiny import check_labelled_batches_leave_the_population_alone, pair, phase
+from tests.metrics.toys import Data
 from tests.small import D, batch, gradients, nets, same, sgd, weights
+from zoo import metrics
 from zoo.methods.catgan import CatGAN
 from zoo.networks.stack import Pair, Stack, dense
 
@@ -108,3 +110,16 @@ def test_verbs():
             catgan(**options)
     with helpers.refused(ValueError, match="batches with labels"):
         sgd(model).train_step(x)
+
+
+def test_clusters_are_compared_with_the_classes_of_the_data():
+    names = {"clustering_error", "clustering_error_hungarian", "nmi", "ari"}
+    x, found = batch(40), catgan(num_clusters=K)
+    y = probabilities(found, x).argmax(axis=1).astype(np.int32)  # clusters are the classes
+    data = Data(num_classes=K, validation={"x": x, "y": y}, test={"x": x[::-1], "y": y[::-1]})
+    assert len(set(y)) > 1 and names <= set(metrics.applicable(found, data))
+    measured = metrics.evaluate(found, data, metrics=sorted(names))
+    values = {name: measured[name]["value"] for name in names}
+    assert values["clustering_error"] == values["clustering_error_hungarian"] == 0.0
+    np.testing.assert_allclose([values["nmi"], values["ari"]], 1.0)
+    assert not names & set(metrics.applicable(catgan(), data))  # it was told the classes

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import zoo
 from tests import helpers
 from tests.methods.tiny import phase, states
 from tests.small import D, batch, sgd
@@ -192,6 +193,27 @@ def test_both_passes_of_the_unlabelled_get_gradients():
         found = tape.gradient(value, kernel).numpy()
     assert np.abs(slopes[0] - slopes[1]).max() > 1e-3
     np.testing.assert_allclose(found, slopes[0], atol=1e-5)
+
+
+@pytest.mark.every
+def test_every_level_is_denoised_if_its_cost_counts():
+    """Errors fall below the variance of z; by the authors' costs x is served, and others wait."""
+    data, found = zoo.data.load("digits", labels=50), {}
+    x = tf.constant(data.arrays("train")["x"])
+    for costs in ((1.0,), (1000.0, 10.0, 0.1)):
+        settings = {"network": "ladder_small_mlp", "num_classes": 10, "denoising_costs": costs}
+        model = Ladder(image_shape=data.image_shape, **settings)
+        model.compile(steps_per_execution=50)
+        stream = data.train(batch_size=100, seed=0, labelled_batch_size=50)
+        model.fit(stream, steps_per_epoch=600, verbose=0)
+        with phase(model, training=True):
+            clean = model.encoder.levels(x, training=True)
+            errors = model.denoising(clean, model.noisy_levels(x, "unlabelled"))
+        variances = [np.var(level.z, axis=0).mean() for level in clean]
+        found[costs] = [float(errors[level]) / v for level, v in enumerate(variances)]
+    equal, authors = found.values()
+    assert max(equal) < 0.5
+    assert authors[0] < 0.5 and authors[1] < 0.5 and max(authors[2:]) > 2.0 * max(equal)
 
 
 def test_gamma_has_a_decoder_of_the_top_alone():

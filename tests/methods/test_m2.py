@@ -8,8 +8,9 @@ from tests import helpers
 from tests.methods import scalar
 from tests.methods.scalar import K
 from tests.methods.tiny import check_labelled_batches_leave_the_population_alone, phase
+from tests.metrics.toys import Data
 from tests.small import D, batch, gradients, sgd, stack
-from zoo import distributions, seeds
+from zoo import distributions, metrics, seeds
 from zoo.losses import likelihood
 from zoo.methods.m2 import M2
 from zoo.networks.stack import Stack, conv, dense
@@ -209,6 +210,20 @@ def test_the_code_is_the_class_and_the_style():
     all_y = np.column_stack([np.eye(K), np.full(K, 0.3)]).astype(np.float32)
     moved = model.decode(all_y).mean()[:, 0] - scalar.W * 0.3
     np.testing.assert_allclose(moved, scalar.M, atol=1e-5)
+
+
+def test_the_gap_between_the_true_class_and_all():
+    # At the mean of q(z|x, y), x - W z - M_y is the share S^2 / VARIANCE of x - M_y.
+    data, model = Data(num_classes=K, test={"x": X, "y": Y}), toy()
+    rest = (X - scalar.M) * scalar.S**2 / scalar.VARIANCE
+    each = scalar.log_normal(rest, 0.0, scalar.S**2)
+    found = metrics.evaluate(model, data, metrics=["class_gap"])["class_gap"]
+    expected = each[np.arange(6), Y] - each.mean(axis=1)
+    np.testing.assert_allclose(found["value"], expected.mean(), rtol=1e-4)
+    np.testing.assert_allclose(found["standard_error"], expected.std(ddof=1) / 6**0.5, rtol=1e-3)
+    scalar.set_linear(model.decoder, np.zeros([K + 1, 1]))  # y and z are ignored
+    found = metrics.evaluate(model, data, metrics=["class_gap"])["class_gap"]
+    np.testing.assert_allclose(found["value"], 0.0, atol=1e-5)
 
 
 def test_samples_are_of_all_classes():

@@ -40,6 +40,7 @@ class Linear:
     num_attributes, dequantises = None, False
     levels, parts, has_discriminator_features, has_features = 1, ("z",), False, True
     code_dim, code_classes = 2, None
+    clusters = property(lambda self: self.code_classes)
     prior = property(lambda self: distributions.standard_normal(2))
     capabilities = frozenset({"sample", "encode", "decode", "reconstruct", "log_prob", "classify"})
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -284,6 +285,25 @@ def test_auto_of_vectors_is_the_papers_toy():
 
 
 # --- refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, maps", [("improved_gan_svhn", 64), ("improved_gan_cifar10", 96)])
+def test_improved_gan_s_convolutions(name, maps):
+    d = make(name, "discriminator", (32, 32, 3), 100, (10,), (32, 32, 3))
+    assert sizes(d.x) == [32, 32, 16, 16, 16, 8, 6, 6, 6, 2 * maps]  # the last one averages maps
+    wide = 2 * maps
+    kernels = [(9 * 3, maps), *[(9 * maps, maps)] * 2, (9 * maps, wide), *[(9 * wide, wide)] * 3]
+    kernels += [(wide, wide)] * 2
+    rows = sum(inputs * outputs + outputs for inputs, outputs in kernels)  # scales are not trained
+    assert trainable(d) == rows + wide * 10 + 10 + 10
+    x = tf.random.stateless_normal([2, 32, 32, 3], [0, 0])
+    *_, maps_of_last, means, logits = d.trace(x)
+    assert logits.shape == (2, 10)
+    np.testing.assert_allclose(means, np.mean(maps_of_last, axis=(1, 2)), rtol=1e-4, atol=1e-6)
+    decoder = make(name, "decoder", (32, 32, 3), 100, (32, 32, 3), (100,))
+    assert [block.output_example for block in decoder.blocks[1:]] == [
+        *((4, 4, 512), (8, 8, 256), (16, 16, 128), (32, 32, 3))
+    ]
 
 
 def test_wrong_tables_are_refused_in_one_line():

@@ -1,13 +1,12 @@
 """README's two tables: which method for what, and how close to the papers."""
 
-import collections
-
 from pages import markdown
 from pages.sources import Method, Sources
 from zoo.cards import figures
 from zoo.errors import refusal
 
-_SAMPLES = ("sample", "decode")  # what a game without inference has: one word in a cell
+# What many methods have, each one word in a cell: those with inference, and games without.
+_WORDS = {"basic": ("sample", "encode", "decode", "reconstruct"), "samples": ("sample", "decode")}
 
 
 def splice(text: str, name: str, part: str) -> str:
@@ -25,32 +24,22 @@ def splice(text: str, name: str, part: str) -> str:
 
 def which_method(methods: dict[str, Method]) -> str:
     """A row a method: what it is for, its page, its paper, its verbs."""
-    basic = _basic(methods)
     lines = markdown.header("I want", "method", "paper", "verbs")
     for method in methods.values():
         name = markdown.link(method.name, f"results/{method.name}.md")
-        lines.append(markdown.row(method.use, name, method.paper, _verbs(method, basic)))
-    legend = (
-        f"*basic*: {', '.join(map(markdown.code, basic))}. "
-        f"*samples*: {', '.join(map(markdown.code, _SAMPLES))}. "
-        "Verbs with a star need to be told the classes, see below."
-    )
+        lines.append(markdown.row(method.use, name, method.paper, _verbs(method)))
+    words = (f"*{word}*: {', '.join(map(markdown.code, _WORDS[word]))}. " for word in _WORDS)
+    legend = f"{''.join(words)}Verbs with a star need to be told the classes, see below."
     return "\n".join([*lines, "", legend])
 
 
-def _basic(methods: dict[str, Method]) -> list[str]:
-    """The verbs that most methods have."""
-    counts = collections.Counter(verb for method in methods.values() for verb in method.verbs)
-    return [verb for verb, count in counts.items() if 2 * count > len(methods)]
-
-
-def _verbs(method: Method, basic: list[str]) -> str:
+def _verbs(method: Method) -> str:
     """The cell of a method's verbs; those that go together by one word where it has them all."""
-    words = {"basic": basic, "samples": _SAMPLES}
-    word = next((name for name, verbs in words.items() if method.verbs.keys() >= set(verbs)), None)
+    has = method.verbs.keys()
+    word = next((word for word, verbs in _WORDS.items() if has >= set(verbs)), "")
     cells = [word] if word else []
     for verb, remark in method.verbs.items():
-        if word and verb in words[word]:
+        if verb in _WORDS.get(word, ()):
             continue
         star = "*" if remark.startswith("with ") else ""
         kind = ""

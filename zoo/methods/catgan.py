@@ -6,12 +6,13 @@ import tensorflow as tf
 
 from zoo import distributions, replicas
 from zoo.fields import field, fixed
-from zoo.losses import entropy, supervised
+from zoo.losses import entropy, smoothness, supervised
 from zoo.methods.gan import GAN
 from zoo.model import Distribution, Losses
+from zoo.model.smoothing import Smoothing
 
 
-class CatGAN(GAN):
+class CatGAN(Smoothing, GAN):
     """Categorical GAN: D sorts data into K classes without labels, or with few, and not samples.
 
     *Use*: clusters; few labels.
@@ -58,10 +59,6 @@ class CatGAN(GAN):
         classes = self.num_classes or self.num_clusters or 0
         self.make("discriminator", self.image_shape, outputs=(classes,))
 
-    @property
-    def phase_logs(self) -> tuple[str, ...]:
-        return self.LOGS
-
     # --- the game ---------------------------------------------------------------------------------
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
@@ -82,7 +79,7 @@ class CatGAN(GAN):
             with self.statistics_kept():
                 known = self.apply("discriminator", x_labelled)
             loss += self.label_weight * tf.reduce_mean(supervised.cross_entropy(known, y))
-        return {"discriminator": loss}
+        return {"discriminator": self.smoothed(loss, smoothness.virtual_adversarial, x)}
 
     def generator_phase(self, x: tf.Tensor, *given: tf.Tensor) -> Losses:
         """-H[E p(y|G(z))] + H[p(y|G(z))]."""
@@ -94,6 +91,10 @@ class CatGAN(GAN):
         return entropy.marginal(replicas.mean(tf.reduce_mean(tf.nn.softmax(logits), axis=0)))
 
     # --- the model --------------------------------------------------------------------------------
+
+    @property
+    def clusters(self) -> int | None:
+        return self.num_clusters
 
     def class_logits(self, x: tf.Tensor) -> tf.Tensor:
         """log p(y|x) and a constant, [B, K]."""

@@ -6,13 +6,14 @@ import tensorflow as tf
 
 from zoo import networks, seeds
 from zoo.fields import field, fixed
-from zoo.losses import adversarial, kernel, supervised
+from zoo.losses import adversarial, kernel, smoothness, supervised
 from zoo.methods.gan import GAN
 from zoo.model import Losses
+from zoo.model.smoothing import Smoothing
 from zoo.networks import weight_norm
 
 
-class ImprovedGAN(GAN):
+class ImprovedGAN(Smoothing, GAN):
     """Improved GAN: D tells K classes of data from samples; G matches the means of its features.
 
     *Use*: few labels, by a GAN.
@@ -84,7 +85,8 @@ class ImprovedGAN(GAN):
         with self.statistics_kept():
             logits = self.apply("discriminator", x_labelled)
         label_loss = tf.reduce_mean(supervised.cross_entropy(logits, y))
-        return {"discriminator": label_loss + 0.5 * self.unlabelled_weight * tf.reduce_mean(game)}
+        loss = label_loss + 0.5 * self.unlabelled_weight * tf.reduce_mean(game)
+        return {"discriminator": self.smoothed(loss, smoothness.virtual_adversarial, x)}
 
     def judge(self, x: tf.Tensor, x_p: tf.Tensor, *given: tf.Tensor) -> list[tf.Tensor]:
         """log D / (1 - D) of data and samples, [B] each."""

@@ -7,12 +7,13 @@ import tensorflow as tf
 
 from zoo import distributions
 from zoo.fields import field, fixed
-from zoo.losses import supervised
+from zoo.losses import smoothness, supervised
 from zoo.model import Distribution, GenerativeModel, Losses
+from zoo.model.smoothing import Smoothing
 from zoo.networks.ladder import LadderDecoder, LadderEncoder, Level, normalised
 
 
-class Ladder(GenerativeModel):
+class Ladder(Smoothing, GenerativeModel):
     """Ladder network: a classifier of few labels, whose levels are denoised from the ones above.
 
     *Use*: a classifier from few labels; no samples.
@@ -31,6 +32,10 @@ class Ladder(GenerativeModel):
 
     The decoder takes a noisy level beside each estimate, so it is no p(x|z), and there are no
     samples. `encode` gives the last hidden layer, a point.
+
+    An upper zhat_l also serves the levels below, whose costs are 100 and 10,000 times its own:
+    early on it is no estimate of z_l, and its error stays near the variance of z_l, 1. With equal
+    costs every error soon falls to a fraction of that.
 
     Costs of 0 below the top make the paper's Gamma model, whose decoder has the top alone; without
     any cost there is no decoder, and the classifier is a plain one with noise.
@@ -101,7 +106,8 @@ class Ladder(GenerativeModel):
 
     @property
     def phase_logs(self) -> tuple[str, ...]:
-        return self.LOGS if self.denoises else ("label_loss",)
+        names = super().phase_logs
+        return tuple(n for n in names if self.denoises or n != "denoising_loss")
 
     # --- the game ---------------------------------------------------------------------------------
 
@@ -126,7 +132,7 @@ class Ladder(GenerativeModel):
             total = tf.add_n([self.costs[level] * cost for level, cost in costs.items()])
             self.log(denoising_loss=total)
             loss += total
-        return {"classifier": loss}
+        return {"classifier": self.smoothed(loss, smoothness.virtual_adversarial, x)}
 
     def label_cost(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """Mean cross-entropy of the pass with noise, scalar nats."""
@@ -174,7 +180,3 @@ class Ladder(GenerativeModel):
     def class_logits(self, x: tf.Tensor) -> tf.Tensor:
         """log p(y|x) and a constant, [B, K], of the pass without noise."""
         return self.apply("encoder", x)
-
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """x -> logits of the classes."""
-        return self.classify_rows(self.as_images(inputs))

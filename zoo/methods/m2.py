@@ -7,12 +7,13 @@ import tensorflow as tf
 from zoo import distributions
 from zoo.distributions import Draw
 from zoo.fields import field
-from zoo.losses import divergence, likelihood, supervised
+from zoo.losses import divergence, likelihood, smoothness, supervised
 from zoo.model import Distribution, GenerativeModel, Losses
 from zoo.model.mixins import FamilyLikelihood
+from zoo.model.smoothing import Smoothing
 
 
-class M2(FamilyLikelihood, GenerativeModel):
+class M2(Smoothing, FamilyLikelihood, GenerativeModel):
     """Semi-supervised VAE: p(y) p(z) p(x|y, z), inferred by q(y|x) q(z|x, y).
 
     *Use*: few labels, by a likelihood; styles.
@@ -92,14 +93,19 @@ class M2(FamilyLikelihood, GenerativeModel):
             told = supervised.cross_entropy(self.logits_of(*seen), y)
         self.log(elbo=elbo, labelled_elbo=labelled, cross_entropy=told)
         elbo, labelled, told = map(tf.reduce_mean, (elbo, labelled, told))
-        return {"model": self.alpha * told - elbo - self.labelled_weight * labelled}
+        loss = self.alpha * told - elbo - self.labelled_weight * labelled
+        return {"model": self.smoothed(loss, smoothness.virtual_adversarial, x)}
 
     def class_bounds(self, *seen: tf.Tensor, draw: Draw, kl: str) -> tf.Tensor:
         """L(x, y) of every y, [B, K]."""
+        bounds = self.joint_bound(*self.with_every_class(*seen), draw=draw, kl=kl)
+        return tf.reshape(bounds, [-1, self.classes])
+
+    def with_every_class(self, *seen: tf.Tensor) -> list[tf.Tensor]:
+        """Every y, one-hot, with each row of what was seen: all y of the first x, and so on."""
         k = self.classes
-        y = tf.tile(tf.eye(k), [tf.shape(seen[0])[0], 1])  # all y of the first x, of the second, ..
-        each = (tf.repeat(rows, k, axis=0) for rows in seen)
-        return tf.reshape(self.joint_bound(y, *each, draw=draw, kl=kl), [-1, k])
+        y = tf.tile(tf.eye(k), [tf.shape(seen[0])[0], 1])
+        return [y, *(tf.repeat(rows, k, axis=0) for rows in seen)]
 
     def joint_bound(self, y: tf.Tensor, *seen: tf.Tensor, draw: Draw, kl: str) -> tf.Tensor:
         """L(x, y) <= log p(x, y), [B] nats, by one draw of z.
@@ -201,6 +207,13 @@ class M2(FamilyLikelihood, GenerativeModel):
             joint = self.class_bounds(*seen, draw=draw, kl="monte_carlo")
             log_weights = tf.reduce_logsumexp(joint, axis=1)
             return likelihood.iwae_bound(tf.reshape(log_weights, [-1, samples]))
+
+    def class_likelihood_rows(self, x: tf.Tensor) -> tf.Tensor:
+        """log p(x|y, z) of every y, each at the mean of its q(z|x, y), [B, K] nats."""
+        with self.inference():
+            y, *seen = self.with_every_class(*self.seen(x, distributions.at_mean))
+            code = tf.concat([y, self.style(y, *seen).mean()], axis=1)
+            return tf.reshape(self.log_likelihood(code, *seen), [-1, self.classes])
 
     def features_rows(self, x: tf.Tensor, y: None = None) -> dict[str, tf.Tensor]:
         """The encoder's hidden layers at the most probable y."""

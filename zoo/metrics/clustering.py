@@ -123,7 +123,7 @@ def _of_clusters(
 def _clusters(model: GenerativeModel, dataset: Dataset) -> bool:
     # A model that was told the classes is measured by `classification_error`.
     verb = "encode" if "y" in model.parts else "read"
-    unnamed = model.code_classes is not None and "classify" not in model.capabilities
+    unnamed = model.clusters is not None and "classify" not in model.capabilities
     return unnamed and fits.on_classes(verb)(model, dataset)
 
 

@@ -108,6 +108,25 @@ def _exactness(samples: int | None, dequantised: bool) -> str:
     return "exact"
 
 
+def class_gap(log_likelihoods: np.ndarray, y: np.ndarray) -> Measure:
+    """By how much log p(x|y, z) at the true y exceeds its mean over all y, nats.
+
+    0 of a decoder that ignores y. It is no information: its mean over all y falls without bound
+    the surer the decoder is.
+
+    Args:
+        log_likelihoods: [N, K], log p(x|y, z) of every y.
+        y: int [N], the true ones.
+    """
+    values = np.asarray(log_likelihoods, np.float64)
+    gaps = values[np.arange(len(values)), y] - values.mean(axis=1)
+    protocol = (
+        "mean of log p(x|y, z) at the true y less its mean over all y, nats, each y with the mean "
+        "of its own q(z|x, y)"
+    )
+    return mean_of(gaps, protocol)
+
+
 # --- a baseline -------------------------------------------------------------------------------
 
 
@@ -231,6 +250,12 @@ def _bits_of_pixels(s: Subject) -> Measure:
     return bits_per_dim(s.once(_of_pixels), _dimensions(s)).noted(_histograms(s))
 
 
+def _class_gap(s: Subject) -> Measure:
+    of_every_class = s.model.row_function("class_likelihood_rows")
+    found = s.over(s.split, lambda x, y, index: {"log_likelihoods": np.asarray(of_every_class(x))})
+    return class_gap(found["log_likelihoods"], found["y"])
+
+
 def _of_train_data(measure: Callable[..., Measure]) -> Callable[[Subject], Measure]:
     note = "the first examples of the train split"
     return lambda s: measure(s, _of_learned).noted(note)
@@ -240,6 +265,12 @@ def _has_likelihood(model: GenerativeModel, dataset: Dataset) -> bool:
     """Whether `log_prob` is one: a Bernoulli likelihood of grey pixels or real vectors is none."""
     has = "log_prob" in model.capabilities and model.density is not None
     return has and model.proper_likelihood(dataset.binary)
+
+
+def _has_class_likelihoods(model: GenerativeModel, dataset: Dataset) -> bool:
+    """Whether log p(x|y, z) is known of every class y of the data (the family of `m2`)."""
+    knows = hasattr(model, "class_likelihood_rows") and dataset.num_classes is not None
+    return knows and _has_likelihood(model, dataset)
 
 
 def _has_bound(model: GenerativeModel, dataset: Dataset) -> bool:
@@ -272,6 +303,12 @@ METRICS = {
         _bits_per_dim,
         help="-log2 p(x), or an upper bound on it, bits a pixel and channel",
         better="lower",
+    ),
+    "class_gap": Metric(
+        _has_class_likelihoods,
+        _class_gap,
+        help="nats by which log p(x|y, z) at the true y exceeds its mean over all y",
+        better="higher",
     ),
     "nll_independent_pixels": Metric(
         _has_mass,

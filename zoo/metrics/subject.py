@@ -246,7 +246,7 @@ class Subject:
             if "y" in self.model.parts:
                 logits = self.model.encode(x, part="y").logits_parameter()
             else:  # log q, the first of what is read
-                logits = self.model.read(x).mean()[:, : self.model.code_classes]
+                logits = self.model.read(x).mean()[:, : self.model.clusters]
             log_q = special.log_softmax(np.asarray(logits, np.float64), axis=1)
             q, surest = np.exp(log_q), np.argmax(log_q, axis=1)[:, None]
             less = log_q.copy()

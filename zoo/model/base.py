@@ -322,11 +322,13 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
         return (*(f"{player}_loss" for player in self.players), *self.phase_logs)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """x -> `reconstruct(x, seed=0)`; for models without inference z -> mean of p(x|z)."""
+        """x -> `reconstruct(x, seed=0)`; without it z -> mean of p(x|z), or x -> logits."""
         inputs = named(inputs)["x"]
         if "reconstruct" in self.capabilities:
             x = self.as_images(inputs)
             return self.reconstruct_rows(x, seeds.row_seeds(tf.shape(x)[0], 0))
+        if "decode" not in self.capabilities:
+            return self.classify_rows(self.as_images(inputs))
         with self.inference():
             return self.likelihood(inputs).mean()
 

@@ -141,6 +141,11 @@ class Rows(Verbs):
         return None
 
     @property
+    def clusters(self) -> int | None:
+        """Classes without names that x is sorted into: the part "y", or what `read` gives first."""
+        return self.code_classes
+
+    @property
     def has_features(self) -> bool:
         """Whether `features` are known: those of an encoder that is made of rows."""
         return hasattr(self, "posterior") and hasattr(self.networks.get("encoder"), "trace")

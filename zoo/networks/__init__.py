@@ -13,6 +13,7 @@ from zoo.networks.masked import MADE, PixelStack
 from zoo.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
 from zoo.networks.noise import Dropout, GaussianNoise, Shift
 from zoo.networks.stack import Pair, Stack, dense
+from zoo.networks.switches import SwitchEncoder
 from zoo.networks.tables.table import Table
 
 __all__ = [
@@ -27,7 +28,8 @@ __all__ = [
     "make",
 ]
 
-SEEDED = (Stack, Pair, PixelStack)  # networks whose call takes a seed for their noise layers
+# Networks whose call takes a seed for their noise layers.
+SEEDED = (Stack, Pair, PixelStack, SwitchEncoder)
 
 _COUPLING = (
     BatchNorm,

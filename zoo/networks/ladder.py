@@ -14,7 +14,7 @@ import tensorflow as tf
 from zoo import replicas
 from zoo.errors import refusal
 from zoo.networks.layers import BatchShape
-from zoo.networks.rows import Reshape, Row, deconv, dense
+from zoo.networks.rows import AnyRow, Row, deconv, dense
 from zoo.networks.stack import Stack, activation_of, row_of
 
 # What a row of a ladder may not have: the ladder has noise and a norm of its own.
@@ -66,7 +66,7 @@ class LadderEncoder(keras.layers.Layer):
 
     def __init__(
         self,
-        rows: Iterable[Row | Reshape | Mapping[str, Any]],
+        rows: Iterable[AnyRow | Mapping[str, Any]],
         output_shape: Iterable[int] | None = None,
         *,
         slope: float = 0.01,
@@ -217,7 +217,7 @@ class LadderDecoder(keras.layers.Layer):
             )
             if level + 1 < len(self.shapes):
                 mirror = Stack(
-                    [_mirrored(self.rows[level], shape)],
+                    [mirrored(self.rows[level], shape)],
                     shape,
                     init_stddev=self.init_stddev,
                     init_seed=self.init_seed * 1009 + level,
@@ -255,7 +255,7 @@ def combine(z: tf.Tensor, u: tf.Tensor, a: tf.Tensor) -> tf.Tensor:
     return (z - mu) * v + mu
 
 
-def _plain(row: Row | Reshape | Mapping[str, Any]) -> Row:
+def _plain(row: AnyRow | Mapping[str, Any]) -> Row:
     """A row of a ladder, as it is or as a configuration describes it; others are refused."""
     row = row_of(row)
     if isinstance(row, Row) and row.op != "deconv" and row.activation != "maxout":
@@ -271,10 +271,16 @@ def _bare(row: Row) -> Row:
     return dataclasses.replace(row, norm=False, bias="none", activation="linear", extra=False)
 
 
-def _mirrored(row: Row, shape: Sequence[int]) -> Row:
-    """The row that leads from a row's outputs back to inputs of this shape, without a bias."""
-    bare = {"activation": "linear", "bias": "none"}
+def mirrored(row: Row, shape: Sequence[int], **options: Any) -> Row:
+    """The row that leads from a row's outputs back to inputs of this shape.
+
+    Args:
+        row: dense, or a convolution.
+        shape: of one example of its inputs.
+        **options: of the row, which without any is linear and has no bias.
+    """
+    options = options or {"activation": "linear", "bias": "none"}
     if row.op == "dense":
-        return dense(None, **bare)
+        return dense(None, **options)
     size = tuple(shape[:2])
-    return deconv(None, row.kernel, row.stride, padding=row.padding, size=size, **bare)
+    return deconv(None, row.kernel, row.stride, padding=row.padding, size=size, **options)

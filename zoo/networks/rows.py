@@ -1,7 +1,7 @@
 """The rows of a network, as data: what `zoo.networks.stack` builds layers from."""
 
 import dataclasses
-from typing import Any
+from typing import Any, TypeAlias
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,3 +73,11 @@ class Reshape:
     """A row that reshapes each example: Reshape((7, 7, 64))."""
 
     shape: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class GlobalMean:
+    """A row that averages each map over its pixels, [B, H, W, C] -> [B, C]."""
+
+
+AnyRow: TypeAlias = Row | Reshape | GlobalMean

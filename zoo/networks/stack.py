@@ -18,6 +18,8 @@ from zoo.errors import refusal
 from zoo.networks.layers import BatchNorm, BatchShape, Conv2D, Conv2DTranspose, Maxout, UntiedBias
 from zoo.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
 from zoo.networks.noise import Dropout, GaussianNoise, Seed, Shift
+from zoo.networks.rows import AnyRow as AnyRow
+from zoo.networks.rows import GlobalMean as GlobalMean
 from zoo.networks.rows import Reshape as Reshape
 from zoo.networks.rows import Row as Row
 from zoo.networks.rows import conv as conv
@@ -34,7 +36,7 @@ class Stack(keras.layers.Layer):
     """A feed-forward network built from rows.
 
     Args:
-        rows: `Row` and `Reshape` objects.
+        rows: `Row`, `Reshape` and `GlobalMean` objects.
         output_shape: shape of one output example, () for one number, or None for what the rows
             give. A row without units gets as many as this shape needs.
         slope: of the leaky ReLUs.
@@ -48,7 +50,7 @@ class Stack(keras.layers.Layer):
 
     def __init__(
         self,
-        rows: Iterable[Row | Reshape | Mapping[str, Any]],
+        rows: Iterable[AnyRow | Mapping[str, Any]],
         output_shape: Iterable[int] | None = None,
         *,
         slope: float = 0.01,
@@ -69,8 +71,9 @@ class Stack(keras.layers.Layer):
         shape = tuple(x_shape[1:])
         width = 0 if extra_shape is None else _size(extra_shape[1:])
         joins = [i for i, row in enumerate(self.rows) if getattr(row, "extra", False)] or [0]
-        if width and self.rows and isinstance(self.rows[joins[0]], Reshape):
-            raise ValueError(refusal("rows", "a row that the second input can join", "Reshape"))
+        if width and self.rows and not isinstance(self.rows[joins[0]], Row):
+            received = type(self.rows[joins[0]]).__name__
+            raise ValueError(refusal("rows", "a row that the second input can join", received))
         for i, row in enumerate(self.rows):
             joined = width if i in joins else 0
             block = _Block(self, i, row, shape, joined)
@@ -128,7 +131,7 @@ class _Block(keras.layers.Layer):
     """One row's layers: join, noise, linear map, bias or normalisation, non-linearity."""
 
     def __init__(
-        self, stack: Stack, index: int, row: Row | Reshape, shape: tuple[int, ...], joined: int
+        self, stack: Stack, index: int, row: AnyRow, shape: tuple[int, ...], joined: int
     ) -> None:
         super().__init__(name=f"row_{index}", dtype=stack.dtype_policy)
         self.row, self.joined = row, joined
@@ -137,6 +140,9 @@ class _Block(keras.layers.Layer):
         self.shift = self.norm = self.untied = None  # what not every row has
         if isinstance(row, Reshape):
             self.output_example = tuple(row.shape)
+            return
+        if isinstance(row, GlobalMean):
+            self.output_example = shape[-1:]
             return
         if row.op == "dense":
             shape = (_size(shape) + joined,)
@@ -189,6 +195,8 @@ class _Block(keras.layers.Layer):
     ) -> tf.Tensor:
         if isinstance(self.row, Reshape):
             return tf.reshape(x, (-1, *self.output_example))
+        if isinstance(self.row, GlobalMean):
+            return tf.reduce_mean(x, axis=[1, 2])
         if self.shift is not None:
             place = None if seed is None else seeds.fold(seed, "shift")
             x = self.shift(x, training=training, seed=place)
@@ -295,12 +303,14 @@ class Pair(keras.layers.Layer):
         return cls(**stacks, **config)
 
 
-def row_of(row: Row | Reshape | Mapping[str, Any]) -> Row | Reshape:
+def row_of(row: AnyRow | Mapping[str, Any]) -> AnyRow:
     """A row, as it is or as a configuration describes it."""
-    if isinstance(row, (Row, Reshape)):
+    if not isinstance(row, Mapping):
         return row
     fields = dict(row)  # from a config
     kind = fields.pop("row")
+    if kind == "GlobalMean":
+        return GlobalMean()
     return Reshape(tuple(fields["shape"])) if kind == "Reshape" else Row(**fields)
 
 
