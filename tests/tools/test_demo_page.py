@@ -145,6 +145,19 @@ def test_a_slider_moves_the_code(page):
     wait_for_others(page, before)
 
 
+def test_a_slider_has_a_name_and_moves_by_keys(page):
+    turn(page, "Latent sliders")
+    before = pictures(page)
+    slider = page.get_by_role("slider").first
+    assert slider.get_attribute("aria-label")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    moved = wait_for_others(page, before)
+    assert float(slider.get_attribute("aria-valuenow")) == pytest.approx(0.1)
+    page.keyboard.press("ArrowLeft")
+    assert wait_for_others(page, moved) == before
+
+
 def test_an_own_drawing_is_reconstructed(page):
     turn(page, "Reconstruct")
     sample = pictures(page)
