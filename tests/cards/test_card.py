@@ -41,6 +41,7 @@ def measured(value, error=None, protocol="by hand", n=100, **further):
 METRICS = {
     "active_units": measured(3.0, protocol="of 4 dimensions those"),
     "nll": measured(2.0, 0.25),
+    "fid": measured(25.8, floor=0.5, n=10_000) | {"split": "samples"},
 }
 
 
@@ -50,7 +51,7 @@ def published():
     first = a_run(0, evaluation={"nll": {**measured(2.0), "seed": 0}})
     runs = [first, a_run(1, evaluation=evaluation, seconds=90.0)]
     paper = {"nll": {"value": 1.5, "source": "table 1", "status": "recalled"}}
-    return cards.Published(an_entry(runs=runs, paper=paper), 1, "samples.png", 1234)
+    return cards.Published(an_entry(runs=runs, paper=paper), 1, "samples.png", 1234, True)
 
 
 def front_of(card):
@@ -71,11 +72,12 @@ def test_the_card_of_a_pretrained_model():
         "[licence: CC BY 4.0](https://archive.ics.uci.edu/dataset/80) |",
         "| takes | float32 [n, 8, 8, 1], pixels in [0, 1] |",
         "| trained for | 2,400 steps, 90 s on a CPU, 2 cores |",
-        "| weights | 1,234 |",
+        "| weights | 1,234; as they were measured, matrices and kernels in float16 |",
         "| result | `vae-digits`, seed 1: `python tools/reproduce.py",
         "| metric | value | paper | of |",
         "| nll | 2.00 ± 0.25 | *1.5 (recalled)* | 100 examples, test split |",
         "| active_units | 3 | of 4 dimensions those; split test, n 100 |",
+        "| fid | 25.8 (floor 0.5) |  | 10,000 samples |",
         "- Dimensions of the code that carry nothing: 1 of 4.",
         "- Not measured: whether samples repeat training examples (memorisation).",
         "| `sample` | `seed` int64 [n] | `x` float32 [n, 8, ?, 1] |",
@@ -168,8 +170,8 @@ def test_metadata_without_results_has_no_index():
         ),
         (
             {"class_agreement": measured(0.98, n=750, confused=[[8, 1, 6], [9, 4, 2]])},
-            "2.0 % of samples of a class look, to the zoo's classifier, like another class; most "
-            "often of 750: 8 for 1 (6 times), 9 for 4 (2 times).",
+            "2.0 % of samples of a class look, to the zoo's classifier, like another class; of "
+            "750 most often 8 for 1 (6), 9 for 4 (2).",
         ),
         (
             {"copied_share": measured(0.25, n=40, floor=0.001)},

@@ -104,8 +104,8 @@ _LABELS = (
 
 def _pairs(found: Mapping[str, Any]) -> str:
     """The classes that are confused most often."""
-    pairs = [f"{a} for {b} ({times} times)" for a, b, times in found.get("confused", ())]
-    return f"; most often of {found['n']:,}: {', '.join(pairs)}" if pairs else ""
+    pairs = [f"{a} for {b} ({times})" for a, b, times in found.get("confused", ())]
+    return f"; of {found['n']:,} most often {', '.join(pairs)}" if pairs else ""
 
 
 def _codes(metrics: Metrics) -> list[str]:
