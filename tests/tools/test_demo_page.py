@@ -150,7 +150,7 @@ def test_a_slider_has_a_name_and_moves_by_keys(page):
     before = pictures(page)
     slider = page.get_by_role("slider").first
     assert slider.get_attribute("aria-label")
-    slider.focus()
+    slider.locator("[tabindex]").focus()
     page.keyboard.press("ArrowRight")
     moved = wait_for_others(page, before)
     assert float(slider.get_attribute("aria-valuenow")) == pytest.approx(0.1)
