@@ -7,6 +7,7 @@ import urllib.request
 
 import numpy as np
 import pytest
+from demo_page.abilities import Ability
 
 import zoo
 from tests import helpers
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.every
 NEEDED = "the page's test needs"
 METHODS = ("ali", "hali", "pixelgan")
 TABS = {"Sample", "Latent sliders", "Reconstruct", "Inpaint", "Interpolate"}
+SAYS = {each.title: each.says for each in Ability.__subclasses__()}
 RESULT = ".results :is(img, .q-linear-progress)"
 FURTHER = {
     "ali": set(),
@@ -97,6 +99,7 @@ def pick(page, name):
 
 def turn(page, tab):
     page.get_by_role("tab", name=tab, exact=True).click()
+    page.get_by_text(SAYS[tab], exact=True).wait_for()  # until then the tab before is shown
     page.wait_for_selector(RESULT)
 
 
