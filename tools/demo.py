@@ -9,6 +9,7 @@ pip install -c constraints.txt -e '.[demo]'.
 """
 
 import importlib.util
+import socket
 import sys
 import types
 
@@ -37,10 +38,20 @@ def run(flags: types.SimpleNamespace) -> None:
     if importlib.util.find_spec(_LIBRARY) is None:
         hint = "Try pip install -c constraints.txt -e '.[demo]', or make demo."
         raise ValueError(refusal("environment", f"the package {_LIBRARY}", "none", hint))
+    check_free(flags.host, flags.port)
     common.load()
     from demo_page import page
 
     page.serve(choices, flags.host, flags.port)
+
+
+def check_free(host: str, port: int) -> None:
+    """Refuses an address at which nothing can listen."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        expected = f"a port of {host} at which nothing listens yet ({error.strerror})"
+        raise ValueError(refusal("port", expected, port, "Try --port.")) from None
 
 
 if __name__ == "__main__":

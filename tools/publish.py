@@ -3,9 +3,10 @@
     python tools/publish.py --run_dir=runs/ali-digits-seed0
 
 The run must belong to a result: results/ has an entry of its flags and its seed. What will be
-loaded, weights in half precision, is measured as the result was. The headline metric, the first of
-`zoo.metrics.names.HEADLINES` that the result has, may differ by half the standard error that the
-result states, or by 1 % where it states none.
+loaded, weights in half precision, is measured as the result was, and by what tells of failures
+(`zoo.cards.failures`). The headline metric, the first of `zoo.metrics.names.HEADLINES` that the
+result has, may differ by half the standard error that the result states, or by 1 % where it states
+none.
 
 The same run gives the same bytes, and then no new version. Prints the path of the archive.
 """
@@ -15,14 +16,19 @@ import json
 import pathlib
 import sys
 import types
+from typing import TYPE_CHECKING
 
 import common
 import evaluate
 import experiment
 
 from zoo import files, ledger, pretrained, registry
+from zoo.cards import failures
 from zoo.differences import differences
 from zoo.errors import refusal
+
+if TYPE_CHECKING:
+    from zoo.model import GenerativeModel
 
 FLAGS = (
     common.RUN_DIR,
@@ -44,17 +50,26 @@ def run(flags: types.SimpleNamespace) -> None:
     result = result_of(recorded, pathlib.Path(flags.results_dir), run_dir)
     name = flags.name or result.name
     common.load()
+    from zoo import metrics
     from zoo.pretrained import publication
 
     recorded, dataset = evaluate.described(run_dir, flags)
     settings = {item.name: result.flags.get(item.name, item.default) for item in evaluate.SETTINGS}
     measured_as = types.SimpleNamespace(**{**vars(flags), **settings, "seed": 0})
+
+    def measure(model: "GenerativeModel") -> dict:
+        """As the result was, and what a card says of failures."""
+        if measured_as.metrics is not None:
+            known = {*measured_as.metrics, *failures.METRICS}
+            measured_as.metrics = [m for m in metrics.applicable(model, dataset) if m in known]
+        return evaluate.evaluated(model, recorded, dataset, measured_as)
+
     entry, archive = publication.publish(
         run_dir,
         name,
         result,
         recorded.seed,
-        lambda model: evaluate.evaluated(model, recorded, dataset, measured_as),
+        measure,
         examples=dataset.arrays("test", limit=40)["x"],
         halve=flags.halve,
         url=flags.url,

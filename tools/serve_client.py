@@ -13,6 +13,7 @@ No server's binary could be had where this was written: in the tests, what a req
 the C++ loader that the server uses, and the messages go over real connections.
 """
 
+import http.client
 import json
 import pathlib
 import sys
@@ -25,13 +26,20 @@ from typing import TYPE_CHECKING, Any
 import common
 import numpy as np
 
+from zoo import files, pretrained
+from zoo.data import npz
 from zoo.errors import refusal, unknown
 
 if TYPE_CHECKING:
     from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 FLAGS = (
-    common.flag("export_dir", "str", None, "an export, of which the server has a copy"),
+    common.flag(
+        "export_dir",
+        "str",
+        None,
+        "an export, or a pretrained model by name, of which the server has a copy",
+    ),
     common.flag("signature", "str", "sample", "what is asked"),
     common.flag("rows", "int", 1, "of inputs that are made up", at_least=1, at_most=4096),
     common.flag("seed", "int", 0, "of the seeds of the rows", at_least=0),
@@ -79,23 +87,26 @@ def run(flags: types.SimpleNamespace) -> None:
             return
         answer = ask_grpc(address, request, flags.timeout)
     for name, value in answer.items():
-        low, high = (f"{edge:.4g}" for edge in (value.min(), value.max()))
-        print(f"{name}: {value.dtype} {list(value.shape)}, {low} to {high}")
+        edges = f", {value.min():.4g} to {value.max():.4g}" if value.size else ""
+        print(f"{name}: {value.dtype} {list(value.shape)}{edges}")
     if flags.out:
         np.savez(flags.out, **answer)
 
 
 def described(flags: types.SimpleNamespace) -> dict[str, Any]:
     """{signature: {"inputs", "outputs"}} of the export; refuses what it does not have."""
-    expected = "the folder of an export"
-    if not flags.export_dir or not pathlib.Path(flags.export_dir).is_dir():
+    expected = "the folder of an export, or the name of a pretrained model"
+    known = pretrained.is_name(flags.export_dir)
+    if not known and not (flags.export_dir and pathlib.Path(flags.export_dir).is_dir()):
         raise FileNotFoundError(refusal("export_dir", expected, flags.export_dir))
     if flags.version is not None and flags.version_label is not None:
         raise ValueError(refusal("version_label", "None with a version", flags.version_label))
     common.load()
+    from zoo.pretrained.exports import exported
     from zoo.serving import directory, manifest
 
-    found = directory.versions(flags.export_dir)
+    folder = exported(flags.export_dir).parent if known else flags.export_dir
+    found = directory.versions(folder)
     newest = found.get(flags.version or max(found, default=0))
     if newest is None:
         expected += " that holds the version"
@@ -110,7 +121,7 @@ def arrays(
     described: Mapping[str, Any], rows: int, seed: int, path: str | None
 ) -> dict[str, np.ndarray]:
     """{input: array} of a signature, from a file or made up."""
-    given = dict(np.load(path, allow_pickle=False)) if path else {}
+    given = from_file(path) if path else {}
     if strange := sorted(set(given) - set(described)):
         raise unknown("inputs", strange[0], described)
     rows = len(next(iter(given.values()))) if given else rows
@@ -125,6 +136,18 @@ def arrays(
             expected = f"{name} of shape {[rows, *spec['shape'][1:]]}"
             raise ValueError(refusal("inputs", expected, list(made[name].shape)))
     return made
+
+
+def from_file(path: str) -> dict[str, np.ndarray]:
+    """{input: array} of an .npz file."""
+    try:
+        with files.open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
+            return {name: np.atleast_1d(archive[name]) for name in archive.files}
+    except FileNotFoundError:
+        raise
+    except npz.BROKEN:
+        expected = "an .npz file with an array for each input to be given"
+        raise ValueError(refusal("inputs", expected, path)) from None
 
 
 # --- REST -----------------------------------------------------------------------------------------
@@ -151,10 +174,13 @@ def ask_rest(url: str, body: Mapping[str, Any], timeout: float) -> Any:
         with urllib.request.urlopen(request, timeout=timeout) as response:
             return json.load(response)["outputs"]
     except urllib.error.HTTPError as error:
-        said = error.read(1000).decode(errors="replace")
+        said = " ".join(error.read(1000).decode(errors="replace").split())
         raise NoAnswer(f"The server at {url} answers {error.code}: {said}") from None
-    except urllib.error.URLError as error:
-        raise NoAnswer(f"No server answers at {url} ({error.reason}).") from None
+    except (OSError, http.client.HTTPException) as error:  # none, too slow, or cut in the middle
+        reason = " ".join(str(getattr(error, "reason", error)).split())
+        raise NoAnswer(f"No server answers at {url} ({reason}).") from None
+    except (ValueError, KeyError, TypeError):
+        raise NoAnswer(f"What answers at {url} is no TensorFlow Serving.") from None
 
 
 # --- gRPC -----------------------------------------------------------------------------------------

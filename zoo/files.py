@@ -9,6 +9,7 @@ Loads nothing but the standard library.
 """
 
 import contextlib
+import fcntl
 import io
 import json
 import os
@@ -137,6 +138,21 @@ def new_folder(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+@contextlib.contextmanager
+def locked(folder: pathlib.Path, *, wait: bool) -> Iterator[bool]:
+    """Whether this process has the folder's lock, which it keeps during the block."""
+    with contextlib.ExitStack() as stack:
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:  # gone, another user's, locked by its owner, or no locks here
+            mine = False
+        else:
+            mine = True
+        yield mine
 
 
 def sync_folder(path: str | os.PathLike) -> None:

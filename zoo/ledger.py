@@ -329,7 +329,7 @@ def read_evaluation(path: str | os.PathLike) -> dict[str, Any]:
 
     Returns:
         {"step", "metrics": {name: {"value", "n", "split", "protocol"[, "standard_error"][,
-        "floor"]}}, ...}.
+        "floor"][, "confused"]}}, ...}.
 
     Raises:
         OSError: the file is not there.
@@ -347,6 +347,9 @@ def read_evaluation(path: str | os.PathLike) -> dict[str, Any]:
             if not (_is_number(number) or (number is None and key != "value")):
                 expected = f"an evaluation with a number as {key}{of}"
                 raise ValueError(refusal("path", expected, str(path)))
+        if not _are_triples(measured.get("confused", [])):
+            expected = f"an evaluation with lists of three whole numbers as confused{of}"
+            raise ValueError(refusal("path", expected, str(path)))
     return found
 
 
@@ -360,6 +363,11 @@ def _check_kinds(content: Any, path: str | os.PathLike, of: str, **kinds: type) 
 def write_json(path: str | os.PathLike, content: Any) -> None:
     """Writes JSON, so that a reader finds the old content or all of the new."""
     files.write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def _are_triples(items: Any) -> bool:
+    triples = isinstance(items, list) and all(isinstance(each, list) for each in items)
+    return triples and all(len(t) == 3 and all(type(n) is int for n in t) for t in items)
 
 
 def _is_number(value: Any) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from tests.entries import a_run, an_entry
 from zoo import cards
 from zoo.cards import failures, metadata
+from zoo.metrics import names
 
 FACTS = {
     "capabilities": ["sample", "encode"],
@@ -32,14 +33,15 @@ class Model:
     conditional, num_classes, num_attributes = False, None, None
 
 
-def measured(value, error=None, protocol="by hand", n=100):
-    found = {"value": value, "n": n, "split": "test", "protocol": protocol}
+def measured(value, error=None, protocol="by hand", n=100, **further):
+    found = {"value": value, "n": n, "split": "test", "protocol": protocol, **further}
     return found if error is None else {**found, "standard_error": error}
 
 
 METRICS = {
     "active_units": measured(3.0, protocol="of 4 dimensions those"),
     "nll": measured(2.0, 0.25),
+    "fid": measured(25.8, floor=0.5, n=10_000) | {"split": "samples"},
 }
 
 
@@ -49,7 +51,7 @@ def published():
     first = a_run(0, evaluation={"nll": {**measured(2.0), "seed": 0}})
     runs = [first, a_run(1, evaluation=evaluation, seconds=90.0)]
     paper = {"nll": {"value": 1.5, "source": "table 1", "status": "recalled"}}
-    return cards.Published(an_entry(runs=runs, paper=paper), 1, "samples.png", 1234)
+    return cards.Published(an_entry(runs=runs, paper=paper), 1, "samples.png", 1234, True)
 
 
 def front_of(card):
@@ -70,11 +72,12 @@ def test_the_card_of_a_pretrained_model():
         "[licence: CC BY 4.0](https://archive.ics.uci.edu/dataset/80) |",
         "| takes | float32 [n, 8, 8, 1], pixels in [0, 1] |",
         "| trained for | 2,400 steps, 90 s on a CPU, 2 cores |",
-        "| weights | 1,234 |",
+        "| weights | 1,234; as they were measured, matrices and kernels in float16 |",
         "| result | `vae-digits`, seed 1: `python tools/reproduce.py",
         "| metric | value | paper | of |",
         "| nll | 2.00 ± 0.25 | *1.5 (recalled)* | 100 examples, test split |",
         "| active_units | 3 | of 4 dimensions those; split test, n 100 |",
+        "| fid | 25.8 (floor 0.5) |  | 10,000 samples |",
         "- Dimensions of the code that carry nothing: 1 of 4.",
         "- Not measured: whether samples repeat training examples (memorisation).",
         "| `sample` | `seed` int64 [n] | `x` float32 [n, 8, ?, 1] |",
@@ -152,16 +155,49 @@ def test_metadata_without_results_has_no_index():
             "class than the image's.",
         ),
         (
+            {"classes_covered": measured(9.0, protocol="of 10 classes those", n=2_000)},
+            "Samples are of 9 of the 10 classes to the zoo's classifier, 2,000 being drawn.",
+        ),
+        (
+            {"class_kl": measured(0.0328, floor=0.0004)},
+            "Classes are not equally frequent among samples: the KL divergence of their shares "
+            "from equal ones is 0.033 nats (of real examples in the samples' place: 0.0004).",
+        ),
+        (
+            {"coverage": measured(0.45, floor=0.97)},
+            "55.0 % of training examples have no sample near them (of real examples in the "
+            "samples' place: 3.0 %).",
+        ),
+        (
+            {"class_agreement": measured(0.98, n=750, confused=[[8, 1, 6], [9, 4, 2]])},
+            "2.0 % of samples of a class look, to the zoo's classifier, like another class; of "
+            "750 most often 8 for 1 (6), 9 for 4 (2).",
+        ),
+        (
+            {"copied_share": measured(0.25, n=40, floor=0.001)},
+            "25.0 % of 40 samples are as near to a training example as a copy would be (of real "
+            "examples in the samples' place: 0.1 %).",
+        ),
+        (
+            {"train_distance_ratio": measured(1.094)},
+            "Samples lie 1.09 times as far from the nearest training example as new examples do; "
+            "copies would lie at 0.",
+        ),
+        (
             {"nll": measured(85.0), "nll_of_train_data": measured(81.5)},
             "Training examples score 3.5 nats better than test examples.",
         ),
     ],
 )
 def test_what_the_evaluation_knows_is_said(metrics, sentence):
-    said = failures.known(metrics, frozenset({"sample", "encode"}), True)
+    said = failures.known(metrics, frozenset({"sample", "encode", "reconstruct"}), True)
     assert sentence in said
     silent = [line for line in said if line.startswith("Not measured")]
     assert len(silent) == 3 and len(said) == 4
+
+
+def test_what_is_told_of_are_metrics():
+    assert set(failures.METRICS) <= set(names.described())
 
 
 def test_what_no_verb_can_show_is_not_asked():

@@ -7,7 +7,7 @@ import pytest
 from sklearn import datasets
 
 from zoo.metrics import latents, likelihood, modes, neighbours, reconstruction, svm
-from zoo.metrics.measure import Measure, mean_of
+from zoo.metrics.measure import Measure, agreement, confusions, mean_of
 
 # --- reconstruction ---------------------------------------------------------------------------
 
@@ -324,6 +324,15 @@ def test_active_units_threshold_is_on_the_variance():
 
 
 # --- measures ---------------------------------------------------------------------------------
+
+
+def test_the_most_frequent_mistakes_are_named():
+    #   4 for 9 twice, 1 for 7 and 3 for 8 once: of equally frequent ones the lower class first.
+    y, y_hat = [4, 3, 1, 4, 0, 9], [9, 8, 7, 9, 0, 9]
+    assert confusions(y, y_hat) == [[4, 9, 2], [1, 7, 1], [3, 8, 1]]
+    assert confusions(y, y_hat, most=1) == [[4, 9, 2]] and confusions([1], [1]) == []
+    found = agreement(y, y_hat, "so")
+    assert found.value == pytest.approx(2 / 6) and found.confused[0] == [4, 9, 2]
 
 
 def test_measure_leaves_out_what_does_not_apply():

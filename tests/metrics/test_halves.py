@@ -12,7 +12,7 @@ import zoo
 from tests.helpers import refused
 from tests.metrics.toys import Data, Linear
 from zoo import metrics
-from zoo.metrics import classifier, features, halves, manifolds, subject
+from zoo.metrics import classes, classifier, features, halves, manifolds, subject
 
 X = np.arange(40, dtype=np.float32)[:, None] * np.ones(2, np.float32)
 NUMBERED = Data(num_classes=40, train={"x": X, "y": np.arange(40)}, test={"x": X[:6]})
@@ -122,6 +122,30 @@ def test_features_of_data_are_kept_by_data_and_weights(digits, monkeypatch):
         assert "floor: 40 other examples of the train split" in first[name]["protocol"]
     assert first["classes_covered"]["value"] == 1.0 and first["classes_covered"]["n"] == 260
     assert first["classes_covered"]["floor"] == 10.0
+
+
+def test_samples_of_a_label_are_compared_with_it(tmp_path, monkeypatch):
+    # The judge takes 3 and 5 for 8: samples of the labels of data and real images alike.
+    judge = Reader()
+    monkeypatch.setattr(classifier, "judge", lambda dataset: judge)
+    data = zoo.data.load("digits", cache_dir=tmp_path)
+    model = zoo.create("cvae", image_shape=(8, 8, 1), latent_dim=2, num_classes=10)
+    s = of(model, data, limit=200)
+    real = s.once(halves.halves)
+    answers = iter(
+        np.where(np.isin(y, (3, 5)), 8, y) for y in (real.reference["y"], real.other["y"])
+    )
+    judge.predict = lambda x: next(answers)
+    found = classes.METRICS["class_agreement"].measure(s)
+    missed = np.isin(real.reference["y"], (3, 5))
+    assert found.value == pytest.approx(1 - missed.mean()) and found.n == 100
+    assert found.floor == pytest.approx(1 - np.isin(real.other["y"], (3, 5)).mean())
+    assert sorted(pair[:2] for pair in found.confused) == [[3, 8], [5, 8]]
+    assert "of the labels of data" in found.protocol
+    assert "class_agreement" in metrics.applicable(model, data)
+    assert "class_agreement" not in metrics.applicable(
+        zoo.create("gan", image_shape=(8, 8, 1)), data
+    )
 
 
 def test_every_figure_of_features_has_its_own_floor(digits, monkeypatch):

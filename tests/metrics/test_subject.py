@@ -1,6 +1,8 @@
 """What metrics read of a model and its data: codes, features, clusters, likelihoods, rows."""
 
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -176,3 +178,30 @@ def test_log_prob_bounds_its_memory_and_never_reuses_a_seed(monkeypatch):
     model.calls.clear()
     likelihood.log_prob(model, x[:2], samples=100)
     assert [call[:2] for call in model.calls] == [(1, 100), (1, 100)]  # more samples than ROWS
+
+
+def test_what_batches_leave_in_circles_is_given_back(monkeypatch):
+    class Knot:
+        """Refers to itself, as a bijector does to what it computed."""
+
+        def __init__(self):
+            self.own = self
+
+    alive, most = weakref.WeakSet(), []
+
+    def compute(x, y, index):
+        alive.add(Knot())
+        most.append(len(alive))
+        return {"x": x}
+
+    monkeypatch.setattr(subject, "BATCH", 2)
+    x = np.arange(200, dtype=np.float32)[:, None]
+    s = subject.Subject(Linear(), Data(test={"x": x}))
+    gc.collect()
+    gc.disable()
+    try:
+        found = s.over("test", compute)
+    finally:
+        gc.enable()
+    assert (found["x"] == x).all() and len(most) == 100
+    assert max(most) == subject.COLLECTED

@@ -1,11 +1,14 @@
 """Archives of published runs: reproducible, and refused before a byte is written elsewhere."""
 
+import shutil
 import stat
 import warnings
 import zipfile
 
+import numpy as np
 import pytest
 
+from zoo import files
 from zoo.pretrained import archives
 
 CONTENTS = {name: name.encode() * 3 for name in archives.MEMBERS}
@@ -102,3 +105,36 @@ def test_damage_is_refused(tmp_path):
     with pytest.raises(ValueError, match="archive"):
         archives.unpack(path, tmp_path / "cache" / "out")
     assert not list((tmp_path / "cache").glob("*"))
+
+
+def test_any_changed_byte_is_refused_or_changes_nothing(tmp_path, monkeypatch):
+    for name in ("sync_tree", "sync_folder"):
+        monkeypatch.setattr(files, name, lambda path: None)
+    whole = archives.pack(CONTENTS)
+    path, out = tmp_path / "a.zip", tmp_path / "cache" / "out"
+    anywhere = np.random.default_rng(0).integers(len(whole), size=100)
+    the_end = range(len(whole) - 22, len(whole))  # says where the list of members is
+    refused = 0
+    for place in (*anywhere, *the_end):
+        spoilt = bytearray(whole)
+        spoilt[place] ^= 0xFF
+        path.write_bytes(spoilt)
+        try:
+            archives.unpack(path, out)
+        except ValueError as error:
+            assert "\n" not in str(error)
+            refused += 1
+        else:  # a date, say
+            assert {each.name: each.read_bytes() for each in out.iterdir()} == CONTENTS
+            shutil.rmtree(out)
+        assert not list(tmp_path.glob("cache/*"))
+    assert 60 < refused < 122
+
+
+def test_a_compression_that_may_ask_for_much_memory_is_refused(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for name, content in CONTENTS.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match="deflated members"):
+        archives.unpack(path, tmp_path / "out")

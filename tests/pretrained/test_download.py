@@ -1,5 +1,6 @@
 """Downloads from a server of this machine that does what bad servers do."""
 
+import concurrent.futures
 import hashlib
 import http.server
 import threading
@@ -28,6 +29,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def whole(self):
         self._send(CONTENT)
+
+    def halting(self):
+        """All of it, the second half a moment later."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(CONTENT[: len(CONTENT) // 2])
+        self.wfile.flush()
+        self.server.release.wait(0.2)
+        self.wfile.write(CONTENT[len(CONTENT) // 2 :])
 
     def cut(self):
         """A part at a time, whatever is asked for, while more is promised."""
@@ -99,6 +109,13 @@ def test_a_file_comes_once(server, tmp_path):
     assert path.read_bytes() == CONTENT and left(tmp_path) == ["model.zip"]
     assert fetched(server, "whole", tmp_path) == path
     assert server.seen == [None]
+
+
+def test_two_that_want_a_file_at_once_load_it_once(server, tmp_path):
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        paths = list(threads.map(lambda _: fetched(server, "halting", tmp_path), range(2)))
+    assert paths[0].read_bytes() == CONTENT and paths[0] == paths[1]
+    assert server.seen == [None] and left(tmp_path) == ["model.zip"]
 
 
 def test_a_cut_download_goes_on_where_it_ended(server, tmp_path):

@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+import zipfile
 
 import numpy as np
 import pytest
@@ -115,6 +116,28 @@ def test_a_method_whose_verbs_use_all_networks_keeps_all():
     model = cases.make("vae")
     assert weights.roles_in_use(model) == ["encoder", "decoder"]
     assert tf.executing_eagerly()
+
+
+HEADERS = {
+    "unclosed": "{'descr': '<f2', 'shape': (3, 4",
+    "deep": "[" * 3000,
+    "no type": "{'descr': '<f999', 'fortran_order': False, 'shape': (2, 3), }",
+    "wide": "{'descr': '<g', 'fortran_order': False, 'shape': (2, 3), }",
+    "negative": "{'descr': '<f2', 'fortran_order': False, 'shape': (-2, -3), }",
+    "object": "{'descr': '|O', 'fortran_order': False, 'shape': (2, 3), }",
+    "empty": "",
+}
+
+
+@pytest.mark.filterwarnings("ignore:Reading:UserWarning")  # what NumPy says of the strangest
+@pytest.mark.parametrize("name", HEADERS)
+def test_headers_of_any_content_are_refused_in_one_line(tmp_path, name):
+    header, path = HEADERS[name].encode(), tmp_path / weights.FILE
+    with zipfile.ZipFile(path, "w") as archive:
+        size = len(header).to_bytes(2, "little")
+        archive.writestr("encoder/000.npy", b"\x93NUMPY\x01\x00" + size + header + bytes(200))
+    with helpers.refused(ValueError, match="weights.npz"):
+        weights._read(path, {"encoder/000": (2, 3)})
 
 
 @pytest.mark.every

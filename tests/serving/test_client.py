@@ -1,6 +1,9 @@
 """tools/serve_client.py: what its requests hold, fed to the loader of the server, is right."""
 
+import contextlib
+import socket
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -130,6 +133,9 @@ def test_what_cannot_be_asked_is_refused_in_one_line(served, tmp_path, capsys):
     folder = f"--export_dir={model.path.parent}"
     np.savez(tmp_path / "wrong.npz", seed=np.zeros([2, 2]))
     np.savez(tmp_path / "strange.npz", w=np.zeros(2))
+    np.save(tmp_path / "one.npz", np.zeros(2))  # a single array, as its first bytes say
+    (tmp_path / "one.npz.npy").rename(tmp_path / "one.npz")
+    (tmp_path / "text.npz").write_text("no")
     free = helpers.free_ports(1)[0]
     with stand_in.rest() as port:
         attempts = {
@@ -139,6 +145,10 @@ def test_what_cannot_be_asked_is_refused_in_one_line(served, tmp_path, capsys):
             (folder, "--version=1", "--version_label=stable"): 2,
             (folder, f"--inputs={tmp_path / 'wrong.npz'}"): 2,
             (folder, f"--inputs={tmp_path / 'strange.npz'}"): 2,
+            (folder, f"--inputs={tmp_path / 'one.npz'}"): 2,
+            (folder, f"--inputs={tmp_path / 'text.npz'}"): 2,
+            (folder, f"--inputs={tmp_path / 'absent.npz'}"): 2,
+            ("--export_dir=vae-digit",): 2,
             (folder, f"--port={port}", "--model=another"): 1,
             (folder, f"--port={free}"): 1,
             (folder, f"--port={free}", "--protocol=grpc", "--timeout=5"): 1,
@@ -146,3 +156,35 @@ def test_what_cannot_be_asked_is_refused_in_one_line(served, tmp_path, capsys):
         for flags, code in attempts.items():
             assert call(*flags) == code, flags
             assert capsys.readouterr().err.count("\n") == 1, flags
+
+
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "no TensorFlow Serving"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "no TensorFlow Serving"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "No server answers"),  # cut
+        (b"hello\r\n", "No server answers"),
+        (b"", "No server answers"),
+        (None, "timed out"),
+    ],
+)
+def test_other_servers_are_told_in_one_line(answer, words):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve():
+            with contextlib.suppress(OSError), listening.accept()[0] as connection:
+                connection.recv(10_000)
+                if answer is None:
+                    done.wait(10)
+                else:
+                    connection.sendall(answer)
+
+        done = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1/models/m:predict"
+        with helpers.refused(serve_client.NoAnswer, match=words):
+            serve_client.ask_rest(url, {"inputs": {}}, timeout=0.3 if answer is None else 10)
+        done.set()
+        thread.join()

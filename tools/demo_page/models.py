@@ -18,7 +18,8 @@ def found(folders: Iterable[str]) -> dict[str, str]:
     """{path or name: text of the choice}: exports and runs in the folders, then pretrained models.
 
     Args:
-        folders: each an export, a run, or a folder of them; one that does not exist holds none.
+        folders: each an export, a run, or a folder of them; one that does not exist holds none. Or
+            the name of a pretrained model, which then stands where it was named.
 
     Raises:
         ValueError: there is none at all.
@@ -26,6 +27,8 @@ def found(folders: Iterable[str]) -> dict[str, str]:
     folders = list(folders)
     choices = {}
     for folder in map(pathlib.Path, folders):
+        if str(folder) in pretrained() and not folder.exists():
+            choices[str(folder)] = f"{folder} (pretrained)"
         below = sorted(folder.iterdir()) if folder.is_dir() and not kind(folder) else []
         for path in (folder, *below):
             if kind(path):
@@ -48,8 +51,8 @@ def kind(path: pathlib.Path) -> str | None:
 
 
 def pretrained() -> list[str]:
-    """Names of the pretrained models; none where the library has none."""
-    return sorted(getattr(zoo, "list_pretrained", dict)())
+    """Names of the pretrained models."""
+    return list(zoo.list_pretrained())
 
 
 @functools.lru_cache(maxsize=4)

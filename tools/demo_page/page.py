@@ -155,7 +155,8 @@ class Panel:
                 ui.label(control.label).classes("text-sm text-gray-600 whitespace-nowrap")
                 limits = {"min": control.low, "max": control.high, "step": control.step}
                 slider = ui.slider(value=control.default, on_change=change, **limits)
-                slider.props("label dense").classes("w-32")
+                slider.props("label dense").props["aria-label"] = control.label
+                slider.classes("w-32")
         else:
             several = control.several
             default = list(control.default) if several else control.default

@@ -85,12 +85,14 @@ class Published:
         seed: which of the entry's seeds it is.
         picture: name of the file with samples, beside the card.
         weights: how many there are.
+        halved: whether matrices and kernels are stored as float16.
     """
 
     entry: Entry
     seed: int
     picture: str
     weights: int
+    halved: bool
 
     @property
     def index(self) -> int:
@@ -202,7 +204,8 @@ def _facts(
         entry, i = published.entry, published.index
         cpu = f"{entry.machine.get('cpu')}, {entry.machine.get('cores')} cores"
         found["trained for"] += f", {entry.seconds[i]:,.0f} s on {plain(cpu)}"
-        found["weights"] = f"{published.weights:,}"
+        stored = "; as they were measured, matrices and kernels in float16"
+        found["weights"] = f"{published.weights:,}" + (stored if published.halved else "")
         found["result"] = f"`{entry.name}`, seed {published.seed}: `{entry.command}`"
     return found
 
@@ -262,12 +265,22 @@ def _headline_table(measured: Mapping[str, dict], published: Published | None) -
     for name in shown:
         found = measured[name]
         printed = [figures.published(paper[name]) if name in paper else ""] if paper else []
-        of = ", ".join(f"{found[key]} {word}" for key, word in _WHERE.items() if key in found)
-        lines.append(f"| {' | '.join([plain(name), _value(name, found), *printed, plain(of)])} |")
+        cells = [plain(name), _value(name, found), *printed, plain(_of_what(found))]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-_WHERE = {"n": "examples", "split": "split"}
+def _of_what(found: Mapping[str, Any]) -> str:
+    """How many samples, or examples of which split, were measured; what is known of that."""
+    n, split = found.get("n"), found.get("split")
+    count = f"{n:,}" if isinstance(n, int) else n
+    if split == "samples":
+        return "samples" if n is None else f"{count} samples"
+    words = [
+        None if n is None else f"{count} examples",
+        None if split is None else f"{split} split",
+    ]
+    return ", ".join(filter(None, words))
 
 
 def _folded(measured: Mapping[str, dict]) -> str:
@@ -287,10 +300,9 @@ def _folded(measured: Mapping[str, dict]) -> str:
 def _value(name: str, found: dict) -> str:
     """A value with its error where both are numbers; anything else as plain text."""
     if _is_complete(found):
-        error = found.get("standard_error")
-        return figures.reached(
-            name, Metric([found["value"]], **_of(found), standard_errors=[error])
-        )
+        error, floor = found.get("standard_error"), found.get("floor")
+        one = Metric([found["value"]], **_of(found), standard_errors=[error], floors=[floor])
+        return figures.reached(name, one)
     value = found.get("value")
     return plain(f"{value:.6g}" if isinstance(value, float) else value)
 

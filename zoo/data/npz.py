@@ -20,7 +20,7 @@ Header = tuple[tuple[int, ...], np.dtype, bool]  # shape, dtype, Fortran order
 
 _BYTES = 2**24  # read at a time
 # NumPy's reader of headers and Python's of archives raise all of these of damage and of malice.
-_BROKEN = (
+BROKEN = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError, SyntaxError),
     *(EOFError, OSError, ValueError, TypeError, KeyError, RuntimeError, MemoryError, OverflowError),
 )
@@ -48,7 +48,7 @@ def open_npz(name: str, path: str | os.PathLike, largest: int) -> Source:
             files = {info.filename: info for info in archive.infolist()}
             members = {key: files[f"{key}.npy"] for key in _ARRAYS if f"{key}.npy" in files}
             headers = {key: _header(archive, key) for key in members}
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _damaged(name, error) from None
 
     splits, shapes, ys = {}, {}, {}
@@ -165,7 +165,7 @@ def _label_array(
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
             y = np.lib.format.read_array(file, allow_pickle=False)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _damaged(name, error) from None
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -203,7 +203,7 @@ def _parts(name: str, path: pathlib.Path, key: str, header: Header) -> Iterator[
                     yield x.reshape(*shape[::-1], n).T if fortran else x.reshape(n, *shape)
                 if file.read(1):
                     raise EOFError("it does not end where its header says")
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _damaged(name, error) from None
 
 

@@ -12,8 +12,8 @@ from scipy import special
 
 from zoo.errors import refusal
 from zoo.metrics import classifier, fits
-from zoo.metrics.halves import SEED, halves, made, samples
-from zoo.metrics.measure import Measure, Metric, one_of
+from zoo.metrics.halves import SEED, described, halves, made, samples
+from zoo.metrics.measure import Measure, Metric, agreement, one_of
 from zoo.metrics.subject import Subject
 
 SAMPLES_A_CLASS = 26  # at least: 26,000 on stacked MNIST, as VEEGAN
@@ -85,7 +85,26 @@ def _scores(s: Subject) -> Mapping[str, Measure]:
     }
 
 
+def _class_agreement(s: Subject) -> Measure:
+    """Of samples of the labels that they were asked for; of a conditional model."""
+    judge, real = s.once(classifier.judged), s.once(halves)
+    protocol = (
+        "share of samples of a label that get it from the zoo's classifier, test error "
+        f"{judge.test_error:.4f}, weights {judge.digest}"
+    )
+    found = agreement(real.reference["y"], judge.predict(s.once(samples)), protocol)
+    floor = float(np.mean(judge.predict(real.other["x"]) == real.other["y"]))
+    return found._replace(floor=floor).noted(described(s))
+
+
 METRICS = {
+    "class_agreement": Metric(
+        fits.compares_labels,
+        _class_agreement,
+        help="share of samples of a label that a classifier gives that label",
+        better="higher",
+        of_samples=True,
+    ),
     "classes_covered": Metric(
         fits.compares_classes,
         one_of(_scores, "classes_covered"),

@@ -20,7 +20,7 @@ from scipy import special
 from zoo.data import Dataset
 from zoo.errors import refusal
 from zoo.metrics.kept import Arrays, kept
-from zoo.metrics.measure import Measure, Metric, mean_of
+from zoo.metrics.measure import Measure, Metric, confusions, mean_of
 from zoo.metrics.subject import Subject
 from zoo.model import GenerativeModel
 
@@ -239,8 +239,9 @@ def judged(s: Subject) -> Judge:
 
 
 def _classification_error(s: Subject) -> Measure:
-    wrong = np.argmax(np.asarray(s.model.classify(s.x)), axis=1) != s.y
-    return mean_of(wrong, "share of examples whose largest logit is wrong")
+    found = np.argmax(np.asarray(s.model.classify(s.x)), axis=1)
+    measure = mean_of(found != s.y, "share of examples whose largest logit is wrong")
+    return measure._replace(confused=confusions(s.y, found))
 
 
 def _classifies(model: GenerativeModel, dataset: Dataset) -> bool:

@@ -40,6 +40,12 @@ def compares_classes(model: GenerativeModel, dataset: Dataset) -> bool:
     return compares_images(model, dataset) and named
 
 
+def compares_labels(model: GenerativeModel, dataset: Dataset) -> bool:
+    """As `compares_images`, of data with classes, where a label says what a sample shall be."""
+    named = dataset.num_classes is not None and model.num_attributes is None
+    return compares_images(model, dataset) and named and model.conditional
+
+
 def on_classes(verb: str) -> Callable[[GenerativeModel, Dataset], bool]:
     """Whether an unconditional model has this verb and the data have classes.
 

@@ -24,6 +24,7 @@ class Measure(NamedTuple):
             counts.
         floor: the value of other real data in place of the samples: of a perfect model, if the data
             are as many. None where that says nothing.
+        confused: of labels that are compared, as `confusions`.
     """
 
     value: float
@@ -32,6 +33,7 @@ class Measure(NamedTuple):
     std: float | None = None
     standard_error: float | None = None
     floor: float | None = None
+    confused: list[list[int]] | None = None
 
     def noted(self, note: str) -> "Measure":
         """The same, with a further clause in its protocol."""
@@ -76,6 +78,32 @@ def mean_of(values: ArrayLike, protocol: str) -> Measure:
     n = len(values)
     error = float(values.std(ddof=1)) / n**0.5 if n > 1 else None
     return Measure(float(values.mean()), n, protocol, standard_error=error)
+
+
+def agreement(y: ArrayLike, y_hat: ArrayLike, protocol: str) -> Measure:
+    """The share of labels that were found, with those that are confused most.
+
+    Args:
+        y: int [N], what is right.
+        y_hat: int [N], what was found.
+        protocol: one sentence.
+    """
+    same = np.asarray(y) == np.asarray(y_hat)
+    return mean_of(same, protocol)._replace(confused=confusions(y, y_hat))
+
+
+def confusions(y: ArrayLike, y_hat: ArrayLike, most: int = 3) -> list[list[int]]:
+    """[class, class that it is taken for, how often] of the most frequent mistakes.
+
+    Args:
+        y: int [N], what is right.
+        y_hat: int [N], what was found.
+        most: how many pairs of classes; equally frequent ones in the order of the classes.
+    """
+    pairs = np.stack([np.asarray(y), np.asarray(y_hat)], axis=1).astype(np.int64)
+    found, times = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0, return_counts=True)
+    order = np.argsort(-times, kind="stable")[:most]
+    return [[int(a), int(b), int(n)] for (a, b), n in zip(found[order], times[order])]
 
 
 def jackknifed(

@@ -7,7 +7,7 @@ import numpy as np
 from zoo.data import Dataset
 from zoo.errors import refusal
 from zoo.metrics import classifier, fits
-from zoo.metrics.measure import Measure, Metric, mean_of
+from zoo.metrics.measure import Measure, Metric, agreement, mean_of
 from zoo.metrics.subject import Subject
 from zoo.model import GenerativeModel
 
@@ -99,7 +99,7 @@ def label_agreement(judge: classifier.Judge, x: np.ndarray, x_hat: np.ndarray) -
         "share of examples whose reconstruction gets the label of the example from the zoo's "
         f"classifier, whose own test error is {judge.test_error:.4f}"
     )
-    return mean_of(judge.predict(x) == judge.predict(x_hat), protocol)
+    return agreement(judge.predict(x), judge.predict(x_hat), protocol)
 
 
 def _rows(x: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:

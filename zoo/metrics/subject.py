@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import gc
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
@@ -18,6 +19,9 @@ from zoo.metrics.simulation import simulate
 from zoo.model import GenerativeModel
 
 BATCH = 500  # examples a call of `encode`
+# Batches until garbage is collected: TFP's bijectors refer to their inputs and outputs in circles,
+# 20 MB a batch of a flow on MNIST, and Python by itself waits for hundreds of batches.
+COLLECTED = 16
 HIDDEN_LAYERS = 3  # of each encoder, beside the codes, in ALI's features
 INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
 Rows = dict[str, np.ndarray]  # arrays of as many rows each
@@ -275,6 +279,8 @@ class Subject:
         for batch in self.batches(split, rows):
             part = compute(batch["x"], self.labels(batch), len(parts))
             parts.append(part | ({"y": batch["y"]} if "y" in batch else {}))
+            if len(parts) % COLLECTED == 0:
+                gc.collect()
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
     def batches(self, split: str, rows: int | None = None) -> Iterator[Rows]:

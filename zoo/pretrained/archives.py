@@ -4,10 +4,12 @@ Nothing in an archive is executed. Its members have names of a closed list, so n
 elsewhere; they are regular, and no longer than stated bounds, so none can fill the disk.
 """
 
+import errno
 import hashlib
 import io
 import os
 import pathlib
+import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -24,6 +26,9 @@ MEMBERS = {
     "samples.png": 2**22,
     "weights.npz": 2**33,
 }
+_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What the reader of a damaged archive raises, beside OSError for a place that a file cannot have.
+_DAMAGE = (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, zlib.error)
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal content gives equal bytes
 
 
@@ -88,15 +93,19 @@ def unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
                 mode = item.external_attr >> 16
                 if mode & 0o170000 not in (0, 0o100000):
                     raise ValueError(_refused(path, "regular files", item.filename))
+                if item.compress_type not in _COMPRESSION:  # others may ask for much memory
+                    raise ValueError(_refused(path, "deflated members", item.compress_type))
                 if item.file_size > MEMBERS[item.filename]:
                     expected = f"at most {MEMBERS[item.filename]} bytes of {item.filename}"
                     raise ValueError(_refused(path, expected, item.file_size))
             with files.new_folder(folder, temporary, keep=True) as made:
                 for item in found:
-                    # `read` ends at the size that the header states, and compares the checksum.
-                    with archive.open(item) as member:
-                        (made / item.filename).write_bytes(member.read())
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, zlib.error) as error:
+                    # Reading ends at the size that the header states, and compares the checksum.
+                    with archive.open(item) as member, open(made / item.filename, "wb") as file:
+                        shutil.copyfileobj(member, file)
+    except (*_DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # no place out of a file
+            raise
         expected = "the archive of a published run"
         raise ValueError(_refused(path, expected, " ".join(str(error).split()))) from None
 

@@ -40,9 +40,12 @@ def fetch(url: str, target: pathlib.Path, size: int, digest: str) -> pathlib.Pat
     """
     if not url.startswith(("http://", "https://")):
         raise ValueError(refusal("url", "an address that begins with https:// or http://", url))
-    if target.is_file():
-        return target
     target.parent.mkdir(parents=True, exist_ok=True)
+    with files.locked(target.parent, wait=True):  # two would mix their bytes
+        return target if target.is_file() else _fetched(url, target, size, digest)
+
+
+def _fetched(url: str, target: pathlib.Path, size: int, digest: str) -> pathlib.Path:
     part = target.with_name(f".{target.name}.part")
     for attempt in range(_ATTEMPTS):
         _receive(url, part, size, last=attempt == _ATTEMPTS - 1)

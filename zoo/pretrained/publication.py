@@ -116,7 +116,7 @@ def publish(
         evaluation = evaluate(model)
         measured = evaluation["metrics"]
         weight_count = weights.count(contents[weights.FILE])
-        published = cards.Published(result, seed, PICTURE, weight_count)
+        published = cards.Published(result, seed, PICTURE, weight_count, halve)
         check(headline, result.metrics[headline], published.index, measured[headline]["value"])
         exported = serving.export(model, pathlib.Path(temporary, name), data=result.dataset)
         facts = manifest.read(exported)

@@ -1,13 +1,16 @@
 """The weights of a published run: those of its verbs, in half precision where that suffices."""
 
+import contextlib
 import io
 import os
 import pathlib
 import zipfile
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.data import npz
 from zoo.errors import refusal
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ FILE = "weights.npz"
 STEP = "step"
 # Matrices and kernels may be halved; biases, gains and statistics are few and stay as they are.
 _HALVED_RANK = 2
+_FLOATS, _INTEGERS = ("<f2", "<f4"), ("<i8",)  # types of arrays, in NumPy's spelling
 
 
 def pack(model: "GenerativeModel", halve: bool = True) -> bytes:
@@ -89,33 +93,44 @@ def restore(model: "GenerativeModel", path: pathlib.Path) -> None:
 
 def _read(path: pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     """The arrays of a file whose names, kinds and shapes were compared before any was read."""
+    with _opened(path):
+        described = _headers(path)
+    for name, (shape, dtype, size) in described.items():
+        if name not in shapes:
+            raise ValueError(_refused(path, f"arrays of this model, as {min(shapes)}", name))
+        if shape != shapes[name] or dtype.str not in (_INTEGERS if name == STEP else _FLOATS):
+            known = f"{name} of shape {shapes[name]}"
+            raise ValueError(_refused(path, known, f"{dtype} {shape}"))
+        if size > dtype.itemsize * int(np.prod(shape)) + 2**12:
+            raise ValueError(_refused(path, f"{name} of its size", size))
+    with _opened(path), np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _headers(path: pathlib.Path) -> dict[str, tuple[tuple[int, ...], np.dtype, int]]:
+    """{array: (shape, type, bytes)} as the file says, before an array is read."""
+    found = {}
+    with zipfile.ZipFile(path) as archive:
+        for item in archive.infolist():
+            if item.compress_type != zipfile.ZIP_STORED:
+                raise ValueError("compressed arrays")
+            with archive.open(item) as member:
+                version = np.lib.format.read_magic(member)
+                if version != (1, 0):
+                    raise ValueError(f"version {version} of NumPy's format")
+                header = np.lib.format.read_array_header_1_0(member, max_header_size=2**12)
+            found[item.filename.removesuffix(".npy")] = header[0], header[2], item.file_size
+    return found
+
+
+@contextlib.contextmanager
+def _opened(path: pathlib.Path) -> Iterator[None]:
+    """Within the block whatever a damaged file does to its reader is a refusal in one line."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            for item in archive.infolist():
-                name = item.filename.removesuffix(".npy")
-                if name not in shapes:
-                    raise ValueError(
-                        _refused(path, f"arrays of this model, as {min(shapes)}", name)
-                    )
-                with archive.open(item) as member:
-                    shape, _, dtype = _header(member)
-                if shape != shapes[name] or dtype.kind not in ("i" if name == STEP else "f"):
-                    known = f"{name} of shape {shapes[name]}"
-                    raise ValueError(_refused(path, known, f"{dtype} {shape}"))
-                if item.file_size > dtype.itemsize * int(np.prod(shape)) + 2**12:
-                    raise ValueError(_refused(path, f"{name} of its size", item.file_size))
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        yield
+    except npz.BROKEN as error:
         what = " ".join(str(error).split())
         raise ValueError(_refused(path, "the weights of a published run", what)) from None
-
-
-def _header(member: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(member)
-    if version != (1, 0):
-        raise ValueError(refusal(FILE, "arrays in version 1.0 of NumPy's format", version))
-    return np.lib.format.read_array_header_1_0(member, max_header_size=2**12)
 
 
 def _halved(array: np.ndarray) -> np.ndarray:

@@ -22,7 +22,6 @@ from typing import Any
 from zoo import files
 from zoo.errors import refusal
 from zoo.serving.directory import versions
-from zoo.serving.staging import locked
 
 MODELS, BATCHING = "models.config", "batching.config"
 _LARGEST = 2**20  # bytes of either file
@@ -100,7 +99,7 @@ def add(
     check_labels(labels)
     version_dir = pathlib.Path(os.path.abspath(version_dir))
     model_dir, base = version_dir.parent, version_dir.parent.parent
-    with locked(base, wait=True):  # another export may be doing the same
+    with files.locked(base, wait=True):  # another export may be doing the same
         config = read(base)
         models = {model.name: model for model in config.model_config_list.config}
         model = models.get(model_dir.name)

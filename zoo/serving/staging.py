@@ -5,12 +5,12 @@ ended it, so a folder that can be locked has no owner: the next export removes i
 """
 
 import contextlib
-import fcntl
-import os
 import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator
+
+from zoo.files import locked
 
 # A name that starts with a point is no version, neither here nor for TF Serving.
 _PREFIX = ".staging-"
@@ -36,18 +36,3 @@ def staging(export_dir: pathlib.Path) -> Iterator[pathlib.Path]:
                     return
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def locked(folder: pathlib.Path, *, wait: bool) -> Iterator[bool]:
-    """Whether this process has the folder's lock, which it keeps during the block."""
-    with contextlib.ExitStack() as stack:
-        try:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            stack.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError:  # gone, another user's, locked by its owner, or no locks here
-            mine = False
-        else:
-            mine = True
-        yield mine
