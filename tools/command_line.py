@@ -284,13 +284,25 @@ def _read(argv, known, repeated, known_only):
     return values
 
 
-def _check_flagfile(path):
-    """Refuses a pipe or a device, which may have no end, and what is too long for flags."""
+def _check_flagfile(path, within=()):
+    """Refuses a pipe or a device, which may have no end, what is too long for flags, and circles.
+
+    Args:
+        path: of a flagfile, or None; those that it names are checked too.
+        within: the files that name it.
+    """
     if path is None or not os.path.exists(path):
         return
     if not os.path.isfile(path) or os.path.getsize(path) > _LARGEST:
         expected = f"a regular file of at most {_LARGEST} bytes"
         raise ValueError(refusal("flagfile", expected, path))
+    own = os.path.realpath(path)
+    if own in within:
+        raise ValueError(refusal("flagfile", "a file that does not name itself in turn", path))
+    with open(path, errors="replace") as file:
+        named = [_without_flagfile([line.strip()])[0] for line in file]
+    for inner in filter(None, named):
+        _check_flagfile(os.path.expanduser(inner), (*within, own))
 
 
 def _without_flagfile(argv):

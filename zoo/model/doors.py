@@ -149,6 +149,7 @@ class Doors(keras.Model):
     capabilities: frozenset[str]
     conditional: bool
     semi_supervised: bool
+    method: str
     as_batch: Callable[[Any], dict[str, Any]]
     log_names: tuple[str, ...]
     _evaluated: tuple[str, ...]
@@ -190,6 +191,7 @@ class Doors(keras.Model):
         if not _is_arrays(x):
             return self._checked_stream(x), y
         batch = named((x, y))
+        self.refuse_target(x if y is None else (x, y), batch)
         rows = {}
         for name in DATA_NAMES:
             if name in batch:
@@ -206,6 +208,29 @@ class Doors(keras.Model):
                 batch[name] = forms.labels(batch[name], rows["x"], *kinds, argument=name)
         self.need_labels(batch)
         return (batch, None) if isinstance(x, dict) else (batch["x"], batch.get("y"))
+
+    def refuse_target(self, data: Any, batch: dict[str, Any]) -> None:
+        """Refuses, of a model that takes no labels, a y that is a target: it would be ignored.
+
+        Labels of classes, and attributes in a dict, belong to a data set and are left aside.
+
+        Args:
+            data: the batch as it was given.
+            batch: the same by names.
+        """
+        y = batch.get("y")
+        if y is None or self.labelled_kind:
+            return
+        y = y if hasattr(y, "dtype") else np.asarray(y)
+        shape, dtype = tf.TensorShape(y.shape), tf.as_dtype(y.dtype)
+        if shape.rank is None or (not dtype.is_floating and shape[1:].as_list() in ([], [1])):
+            return
+        images = len(self.image_shape) == 3
+        like_x = images and shape[1:].as_list() in ([*self.image_shape], [*self.image_shape[:-1]])
+        if like_x or not isinstance(data, dict):
+            expected = f"None or labels of classes, as {self.method} learns of x alone"
+            received = f"{dtype.name} of shape {('B', *shape[1:].as_list())}"
+            raise ValueError(refusal("y", expected, received, "Pass x without a target."))
 
     def need_labels(self, batch: dict[str, Any]) -> None:
         """Refuses a batch without the labels that the phases take."""
@@ -259,6 +284,7 @@ class Doors(keras.Model):
         given = named(batch)
         if not _is_arrays(given):
             return given
+        self.refuse_target(batch, given)
         arrays, _ = self.checked(given, None)
         for name in ("x", "x_labelled"):
             if name in arrays:
