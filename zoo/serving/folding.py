@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import tensorflow as tf
-from tensorflow.core.framework import types_pb2
+from tensorflow.core.framework import attr_value_pb2, types_pb2
 from tensorflow.python.framework import op_def_registry
 
 from zoo.serving import graphs
 
-# In elements, each about a nanosecond: one evaluation, one operation in it, all of an export. Of the
-# exports of all methods, with small networks, that of VLAE needs most, 2^26.
+# In elements, each about a nanosecond: one evaluation, one operation in it, all of an export. Of all
+# methods, with small networks, VLAE's export needs most, 2^26.
 _ASKED, _NODE, _MOST = 2**16, 2**12, 2**32
 _RANK = 254  # of TensorFlow's tensors, at most
 _WHOLE = frozenset({types_pb2.DT_INT32, types_pb2.DT_INT64})
@@ -44,6 +44,11 @@ class Size(NamedTuple):
 _UNBOUNDED = Size(_RANK, math.inf)
 
 
+def _flag(node: Any, name: str) -> Any:
+    """An attribute of a node, which asking it for one that it has not would add to it."""
+    return node.attr[name] if name in node.attr else attr_value_pb2.AttrValue()
+
+
 def _same(node: Any, inputs: list[Size], values: list[Any]) -> Size:
     """Not larger than the first input."""
     return inputs[0]
@@ -62,12 +67,12 @@ def _joined(node: Any, inputs: list[Size], values: list[Any]) -> Size:
 
 def _reduced(node: Any, inputs: list[Size], values: list[Any]) -> Size:
     whole = inputs[0].rank < 2 and values[1] is not None and values[1].size > 0
-    return Size(0, 1) if whole and not node.attr["keep_dims"].b else inputs[0]
+    return Size(0, 1) if whole and not _flag(node, "keep_dims").b else inputs[0]
 
 
 def _sliced(node: Any, inputs: list[Size], values: list[Any]) -> Size:
-    new = node.attr["new_axis_mask"].i
-    if inputs[0].rank < 2 and not new and node.attr["shrink_axis_mask"].i & 1:
+    new = _flag(node, "new_axis_mask").i
+    if inputs[0].rank < 2 and not new and _flag(node, "shrink_axis_mask").i & 1:
         return Size(0, 1)
     return inputs[0]._replace(rank=inputs[0].rank + (new & 0xFFFFFFFF).bit_count())
 
@@ -114,11 +119,11 @@ for _names, _bound in (
         _same,
     ),
     ("Slice Squeeze SplitV Unpack InvertPermutation OnesLike ZerosLike Transpose", _same),
-    ("Reverse ReverseV2 Cumsum Cumprod StopGradient Snapshot EnsureShape", _same),
+    ("Reverse ReverseV2 Roll Cumsum Cumprod ArgMax ArgMin Invert StopGradient EnsureShape", _same),
     ("Add AddV2 Sub Mul Div RealDiv FloorDiv FloorMod TruncateDiv TruncateMod Mod Maximum", _each),
     ("Minimum Equal NotEqual Less LessEqual Greater GreaterEqual LogicalAnd LogicalOr", _each),
     ("Select SelectV2 BitwiseAnd BitwiseOr BitwiseXor LeftShift RightShift Pow", _each),
-    ("BroadcastArgs", _each),
+    ("BroadcastArgs ClipByValue SquaredDifference", _each),
     ("Pack ExpandDims Concat ConcatV2 ConcatOffset Split", _joined),
     ("Prod Sum Max Min Mean All Any", _reduced),
     ("StridedSlice", _sliced),
@@ -185,11 +190,12 @@ class _Function:
             name: [graphs.node_of(i) for i in node.input if not i.startswith("^")]
             for name, node in self._nodes.items()
         }
-        self._open, self._sizes = set[str](), dict[str, Size | None]()
+        self._open, self._sizes = set[str](), dict[str, Size]()  # of the known ones
         for index, argument in enumerate(definition.signature.input_arg):
             handed = [each[index] if index < len(each) else None for each in given]
             known = [each for each in handed if isinstance(each, Size)]
-            self._sizes[argument.name] = Size(*map(max, zip(*known))) if known else None
+            if known:
+                self._sizes[argument.name] = Size(*map(max, zip(*known)))
             if _is_open(definition, index) and all(each == _OPEN for each in handed):
                 self._open.add(argument.name)
         inner = {
@@ -197,7 +203,9 @@ class _Function:
             for name, inputs in self._inputs.items()
         }
         for name in graphlib.TopologicalSorter(inner).static_order():
-            self._sizes[name] = self._size(self._nodes[name])
+            size = self._size(self._nodes[name])
+            if size is not None:
+                self._sizes[name] = size
 
     def costs(self) -> Iterator[tuple[float, Any]]:
         """(cost, node) of every value that may be asked for."""
@@ -206,7 +214,7 @@ class _Function:
             i for n, inputs in self._inputs.items() if self._nodes[n].op == "Range" for i in inputs
         }
         for name, node in self._nodes.items():
-            if asked[name] and self._sizes[name] and (name in ranges or _is_whole(node)):
+            if asked[name] and name in self._sizes and (name in ranges or _is_whole(node)):
                 for cost in self._way_to(name):
                     yield cost * asked[name], node
 
@@ -220,8 +228,7 @@ class _Function:
         while wanted:
             each = wanted.pop()
             yield _NODE + self._sizes[each].elements
-            inputs = self._inputs.get(each, ())
-            new = {i for i in inputs if i not in seen and self._sizes.get(i) is not None}
+            new = {i for i in self._inputs.get(each, ()) if i in self._sizes} - seen
             wanted += new
             seen |= new
 
@@ -242,12 +249,14 @@ class _Function:
         if node.op == "Const":
             shape = node.attr["value"].tensor.tensor_shape
             return Size(len(shape.dim), math.prod(max(0, axis.size) for axis in shape.dim))
+        if not inputs:
+            return None
         if node.op in ("Shape", "ShapeN"):
             return Size(1, _RANK, any(each in self._open for each in inputs))
         if node.op in ("Size", "Rank"):
             return None if inputs[0] in self._open and node.op == "Size" else Size(0, 1)
         operation = op_def_registry.get(node.op)
-        if operation is None or operation.is_stateful or graphs.calls(node) or not inputs:
+        if operation is None or operation.is_stateful or graphs.calls(node):
             return None
         sizes = [self._sizes.get(each) for each in inputs]
         if node.op == "Pack":
@@ -265,7 +274,7 @@ class _Function:
 
     def _value(self, name: str) -> Any:
         """The numbers of a constant that could be a shape, or None."""
-        node, size = self._nodes.get(name), self._sizes[name]
+        node, size = self._nodes.get(name), self._sizes.get(name)
         if node is None or node.op != "Const" or size is None or size.elements > _RANK:
             return None
         return tf.make_ndarray(node.attr["value"].tensor)
@@ -276,7 +285,7 @@ def _is_open(definition: Any, index: int) -> bool:
     shapes = []
     if "_input_shapes" in definition.attr:
         shapes += definition.attr["_input_shapes"].list.shape[index : index + 1]
-    if index in definition.arg_attr:
+    if index in definition.arg_attr and "_output_shapes" in definition.arg_attr[index].attr:
         shapes += definition.arg_attr[index].attr["_output_shapes"].list.shape[:1]
     return all(shape.unknown_rank or (shape.dim and shape.dim[0].size < 0) for shape in shapes)
 

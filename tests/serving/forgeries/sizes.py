@@ -5,7 +5,7 @@ import tensorflow as tf
 from tests.serving import forge
 from tests.serving.forgeries import of
 
-GRAPH = {}
+GRAPH, COMPUTED = {}, {}
 
 
 @of(GRAPH)
@@ -93,7 +93,7 @@ def ask(function, shape):
     return node(function, "Reshape", constant(function, [1]), shape, T=tf.int32, Tshape=tf.int32)
 
 
-@of(GRAPH)
+@of(COMPUTED)
 def a_product_of_large_matrices_that_a_shape_asks_for(e):
     f, x = e.body(), None
     for _ in range(8):
@@ -103,7 +103,7 @@ def a_product_of_large_matrices_that_a_shape_asks_for(e):
     ask(f, whole)
 
 
-@of(GRAPH)
+@of(COMPUTED)
 def a_large_sum_that_many_shapes_ask_for(e):
     f = e.body()
     whole = total(f, ones(f, 5000, tf.int32), tf.int32)
@@ -111,7 +111,7 @@ def a_large_sum_that_many_shapes_ask_for(e):
         ask(f, whole)
 
 
-@of(GRAPH)
+@of(COMPUTED)
 def a_long_sum_that_each_of_its_terms_asks_for(e):
     f = e.body()
     x = whole = constant(f, [1] * 100)
@@ -120,7 +120,7 @@ def a_long_sum_that_each_of_its_terms_asks_for(e):
         ask(f, x)
 
 
-@of(GRAPH)
+@of(COMPUTED)
 def a_size_that_is_computed(e):
     f = e.body()
     size = node(f, "Mul", constant(f, 2**15), constant(f, 2**15), output="z", T=tf.int32)
@@ -130,7 +130,7 @@ def a_size_that_is_computed(e):
     ask(f, total(f, ones_, tf.int32))
 
 
-@of(GRAPH)
+@of(COMPUTED)
 def a_shape_that_doubles(e):
     f = e.body()
     x = node(f, "Shape", f.signature.input_arg[0].name, T=tf.int64, out_type=tf.int32)
@@ -140,7 +140,7 @@ def a_shape_that_doubles(e):
     ask(f, x)
 
 
-@of(GRAPH)
+@of(COMPUTED)
 def a_large_constant_that_another_function_asks_for(e):
     inner, outer = e.new_function("inner"), e.body()
     argument = inner.signature.input_arg.add(name="n", type=tf.int32.as_datatype_enum)
@@ -156,3 +156,6 @@ def nodes_in_a_circle(e):
     f = e.body()
     f.node_def.add(name="a", op="Neg").input.append("b:y:0")
     f.node_def.add(name="b", op="Neg").input.append("a:y:0")
+
+
+GRAPH |= COMPUTED
