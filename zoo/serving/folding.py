@@ -18,8 +18,8 @@ from tensorflow.python.framework import op_def_registry
 
 from zoo.serving import graphs
 
-# In elements, each about a nanosecond: one evaluation, one operation in it, all of an export. Of all
-# methods, with small networks, VLAE's export needs most, 2^26.
+# In elements, each about a nanosecond: one evaluation, one operation in it, all of an export. Of
+# all methods, with small networks, VLAE's export needs most, 2^26.
 _ASKED, _NODE, _MOST = 2**16, 2**12, 2**32
 _RANK = 254  # of TensorFlow's tensors, at most
 _WHOLE = frozenset({types_pb2.DT_INT32, types_pb2.DT_INT64})

@@ -78,26 +78,32 @@ def constant(function, value, dtype=tf.int32):
     return forge.constant(function.node_def, f"const_{len(function.node_def)}", value, dtype)
 
 
-def ones(function, size, dtype=tf.float32):
+def zeros(function, size, dtype=tf.float32):
     """A matrix that takes no room in the file."""
-    shape, one = constant(function, [size, size]), constant(function, 1, dtype)
-    return node(function, "Fill", shape, one, T=dtype, index_type=tf.int32)
+    shape, zero = constant(function, [size, size]), constant(function, 0, dtype)
+    return node(function, "Fill", shape, zero, T=dtype, index_type=tf.int32)
 
 
 def total(function, x, dtype):
     return node(function, "Sum", x, constant(function, [0, 1]), T=dtype, Tidx=tf.int32)
 
 
-def ask(function, shape):
+def ask(function, number):
     """A node whose shape hangs on a number."""
-    return node(function, "Reshape", constant(function, [1]), shape, T=tf.int32, Tshape=tf.int32)
+    zero, one = constant(function, 0), constant(function, 1)
+    node(function, "Range", zero, number, one, Tidx=tf.int32)
+
+
+def ask_all(function, shape, dtype=tf.int32):
+    """A node whose shape hangs on all numbers of a vector."""
+    node(function, "Fill", shape, constant(function, 1), T=tf.int32, index_type=dtype)
 
 
 @of(COMPUTED)
 def a_product_of_large_matrices_that_a_shape_asks_for(e):
     f, x = e.body(), None
     for _ in range(8):
-        other = ones(f, 4000)
+        other = zeros(f, 4000)
         x = other if x is None else node(f, "MatMul", x, other, output="product", T=tf.float32)
     whole = node(f, "Cast", total(f, x, tf.float32), output="y", SrcT=tf.float32, DstT=tf.int32)
     ask(f, whole)
@@ -106,7 +112,7 @@ def a_product_of_large_matrices_that_a_shape_asks_for(e):
 @of(COMPUTED)
 def a_large_sum_that_many_shapes_ask_for(e):
     f = e.body()
-    whole = total(f, ones(f, 5000, tf.int32), tf.int32)
+    whole = total(f, zeros(f, 5000, tf.int32), tf.int32)
     for _ in range(200):
         ask(f, whole)
 
@@ -114,10 +120,10 @@ def a_large_sum_that_many_shapes_ask_for(e):
 @of(COMPUTED)
 def a_long_sum_that_each_of_its_terms_asks_for(e):
     f = e.body()
-    x = whole = constant(f, [1] * 100)
+    x = whole = constant(f, [0] * 254, tf.int64)
     for _ in range(1500):
-        x = node(f, "AddV2", x, whole, output="z", T=tf.int32)
-        ask(f, x)
+        x = node(f, "AddV2", x, whole, output="z", T=tf.int64)
+        ask_all(f, x, tf.int64)
 
 
 @of(COMPUTED)
@@ -126,18 +132,19 @@ def a_size_that_is_computed(e):
     size = node(f, "Mul", constant(f, 2**15), constant(f, 2**15), output="z", T=tf.int32)
     shape = node(f, "Pack", size, constant(f, 3), T=tf.int32)
     f.node_def[-1].attr["N"].i = 2
-    ones_ = node(f, "Fill", shape, constant(f, 1), T=tf.int32, index_type=tf.int32)
-    ask(f, total(f, ones_, tf.int32))
+    large = node(f, "Fill", shape, constant(f, 0), T=tf.int32, index_type=tf.int32)
+    ask(f, total(f, large, tf.int32))
 
 
 @of(COMPUTED)
 def a_shape_that_doubles(e):
     f = e.body()
     x = node(f, "Shape", f.signature.input_arg[0].name, T=tf.int64, out_type=tf.int32)
-    for _ in range(40):
+    for _ in range(24):
         x = node(f, "ConcatV2", x, x, constant(f, 0), T=tf.int32, Tidx=tf.int32)
         f.node_def[-1].attr["N"].i = 2
-    ask(f, x)
+    for _ in range(20):
+        ask_all(f, x)
 
 
 @of(COMPUTED)
@@ -148,7 +155,7 @@ def a_large_constant_that_another_function_asks_for(e):
         ask(inner, total(inner, argument.name, tf.int32))
     call = e.call(outer, "inner")
     call.attr["Tin"].list.type.append(tf.int32.as_datatype_enum)
-    call.input.append(ones(outer, 5000, tf.int32))
+    call.input.append(zeros(outer, 5000, tf.int32))
 
 
 @of(GRAPH)
