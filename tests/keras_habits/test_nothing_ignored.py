@@ -120,6 +120,49 @@ def test_labels_of_a_data_set_are_left_aside():
     model.fit(tf.data.Dataset.from_tensors({"x": x, "y": np.ones([4, 3], np.float32)}), verbose=0)
 
 
+# --- streams --------------------------------------------------------------------------------------
+
+
+class Empty(keras.utils.PyDataset):
+    """No batches."""
+
+    def __len__(self):
+        return 0
+
+    def __getitem__(self, index):
+        raise IndexError(index)
+
+
+@pytest.fixture(scope="module")
+def model():
+    made = make(Bound)
+    made.compile(run_eagerly=True)
+    return made
+
+
+def test_empty_streams_are_refused(model):
+    stream = tf.data.Dataset.from_tensors(batch(4))
+    for empty in (stream.take(0), Empty()):
+        for door in (model.fit, model.evaluate, model.predict):
+            with refused(ValueError, match="^Invalid `x`: expected a stream of at least one batch"):
+                door(empty, verbose=0)
+        with refused(ValueError, match="^Invalid `validation_data`: expected a stream of at least"):
+            model.fit(stream, validation_data=empty, verbose=0)
+    with refused(ValueError, match="^Invalid `x`: expected a stream of at least one batch"):
+        model.evaluate(stream.filter(lambda x: False), verbose=0)  # which nobody could know
+
+
+@pytest.mark.parametrize("argument, value", [("batch_size", 2), ("validation_split", 0.5)])
+def test_what_divides_arrays_is_refused_of_streams(model, argument, value):
+    for stream in (tf.data.Dataset.from_tensors(batch(4)), (each for each in [batch(4)])):
+        with refused(ValueError, match=f"^Invalid `{argument}`: expected None, as batches of a st"):
+            model.fit(stream, verbose=0, **{argument: value})
+    logs = model.fit(
+        batch(4), batch_size=2, validation_data=tf.data.Dataset.from_tensors(batch(4)), verbose=0
+    )
+    assert "val_loss" in logs.history
+
+
 # --- weights that a user sets ---------------------------------------------------------------------
 
 
