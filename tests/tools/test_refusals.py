@@ -160,6 +160,12 @@ CASES = {
         ("--flagfile={0}/a.cfg",),
         "a regular file",
     ),
+    "pipe before a flagfile": (
+        "train",
+        lambda folder: (os.mkfifo(folder / "pipe"), (folder / "a.cfg").write_text("")),
+        ("--flagfile={0}/pipe", "--flagfile={0}/a.cfg"),
+        "a regular file",
+    ),
     "missing flagfile": ("train", nothing, ("--flagfile={0}/a.cfg",), "flagfile="),
     "binary flagfile": (
         "train",
