@@ -34,12 +34,13 @@ def allowance(numbers: int) -> Iterator[None]:
         nonlocal left
         value = options["initial_value"]
         if callable(value):
-            with tf.Graph().as_default():
+            with tf.__internal__.FuncGraph("initial_value").as_default():
                 value = value()
-        left -= max(_LEAST, tf.TensorShape(value.shape).num_elements() or 0)
+        shape = tf.TensorShape(getattr(value, "shape", ()))
+        left -= max(_LEAST, shape.num_elements() or 0)
         if left < 0:
             expected = f"at most {numbers} numbers, or a run that holds more"
-            raise ValueError(refusal("weights", expected, tuple(value.shape)))
+            raise ValueError(refusal("weights", expected, f"another variable of shape {shape}"))
         return make(**options)
 
     with tf.variable_creator_scope(create):
