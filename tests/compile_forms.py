@@ -20,6 +20,7 @@ FORMS = (
     (2, 'compile(optimizer="adam")', ["Adam", "Adam"]),
     (1, "compile(K.RMSprop(1e-3))", ["RMSprop"]),
     (1, "compile(optimizer=K.RMSprop(1e-3))", ["RMSprop"]),
+    (1, "compile(K.AdamW(1e-3, use_ema=True))", None),
     (2, "compile(K.Adam(1e-3))", None),
     (2, "compile([K.Adam(), K.SGD()])", None),
     (2, 'compile({"generator": "sgd"})', ["FusedAdam", "SGD"]),

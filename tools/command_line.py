@@ -131,7 +131,7 @@ def parse(
         allow: modules that may be imported for `--method=module:Class`, None for any: give it
             where `argv` names a file that the user did not write, such as a run's flags.cfg.
     """
-    config, plain = _without_flagfile(argv)
+    configs, plain = _without_flagfiles(argv)
     argv = list(argv) if expand else plain
     known = {item.name: item for item in (*flags, *_SHARED)}
     first = _read(argv, known, repeated, known_only=True)  # finds --method, in a flagfile too
@@ -151,7 +151,7 @@ def parse(
     every = known | hyper_parameters
     values = _read(argv, every, repeated, known_only=asks)
     namespace = types.SimpleNamespace(**{name: values[name].value for name in known})
-    namespace.flagfile = config
+    namespace.flagfile = configs[-1] if configs else None
     namespace.given = {name for name in every if values[name].present}
     namespace.method_flags = list(hyper_parameters.values())
     namespace.hyper_parameters = {name: values[name].value for name in hyper_parameters}
@@ -257,7 +257,8 @@ def _read(argv, known, repeated, known_only):
             short = "h" if item.name == "help" else None
             entry = absl_flags.Flag(*described, short, boolean=item.kind == "bool")
         absl_flags.DEFINE_flag(entry, values)
-    _check_flagfile(_without_flagfile(argv)[0])
+    for path in (paths := _without_flagfiles(argv)[0]):
+        _check_flagfile(path)
     values.set_gnu_getopt(True)  # "--flag value" of a flag not known yet must not end the parse
     try:
         rest = values(argv, known_only=known_only)[1:]
@@ -271,12 +272,10 @@ def _read(argv, known, repeated, known_only):
     except absl_flags.IllegalFlagValueError as error:
         raise error.__context__ or error from None
     except absl_flags.CantOpenFlagFileError:
-        path = _without_flagfile(argv)[0]
-        raise FileNotFoundError(refusal("flagfile", "a readable file", path)) from None
+        raise FileNotFoundError(refusal("flagfile", "a readable file", paths[-1])) from None
     except UnicodeDecodeError:
-        path = _without_flagfile(argv)[0]
         expected = "a text file with one --flag=value a line"
-        raise ValueError(refusal("flagfile", expected, path)) from None
+        raise ValueError(refusal("flagfile", expected, paths[-1])) from None
     except absl_flags.Error as error:
         raise ValueError(refusal("flag", "--name=value", printable(error))) from None
     if rest and not known_only:
@@ -284,25 +283,37 @@ def _read(argv, known, repeated, known_only):
     return values
 
 
-def _check_flagfile(path):
-    """Refuses a pipe or a device, which may have no end, and what is too long for flags."""
+def _check_flagfile(path, within=()):
+    """Refuses a pipe or a device, which may have no end, what is too long for flags, and circles.
+
+    Args:
+        path: of a flagfile, or None; those that it names are checked too.
+        within: the files that name it.
+    """
     if path is None or not os.path.exists(path):
         return
     if not os.path.isfile(path) or os.path.getsize(path) > _LARGEST:
         expected = f"a regular file of at most {_LARGEST} bytes"
         raise ValueError(refusal("flagfile", expected, path))
+    own = os.path.realpath(path)
+    if own in within:
+        raise ValueError(refusal("flagfile", "a file that does not name itself in turn", path))
+    with open(path, errors="replace") as file:
+        inner, _ = _without_flagfiles(map(str.strip, file))
+    for each in filter(None, inner):
+        _check_flagfile(os.path.expanduser(each), (*within, own))
 
 
-def _without_flagfile(argv):
-    """(the last `--flagfile` of a command line or None, the command line without any)."""
-    path, rest, words = None, [], iter(argv)
+def _without_flagfiles(argv):
+    """(the `--flagfile`s of a command line, the command line without any)."""
+    paths, rest, words = [], [], iter(argv)
     for word in words:
         name, equals, value = word.lstrip("-").partition("=")
         if word.startswith("-") and name == "flagfile":
-            path = value if equals else next(words, None)
+            paths.append(value if equals else next(words, None))
         else:
             rest.append(word)
-    return path, rest
+    return paths, rest
 
 
 def _help_lines(item, width):

@@ -151,7 +151,7 @@ def existing_run(flags: types.SimpleNamespace) -> pathlib.Path:
         raise ValueError(refusal("run_dir", expected, given))
     run_dir = pathlib.Path(pretrained.resolve(flags.model, flags.version) if flags.model else given)
     if not (run_dir / "flags.cfg").is_file():
-        others = [path.parent.name for path in run_dir.parent.glob("*/flags.cfg")]
+        others = [p.parent.name for p in run_dir.parent.glob("*/flags.cfg") if p.is_file()]
         near = difflib.get_close_matches(run_dir.name, others, n=1)
         hint = f"Did you mean {str(run_dir.parent / near[0])!r}?" if near else ""
         expected = "the directory of a run (with flags.cfg)"

@@ -97,7 +97,8 @@ def table(title: str, runs: Mapping[str, Mapping], metrics: Sequence[str] | None
     }
     for index, (name, evaluation) in enumerate(runs.items()):
         columns.append([name, str(evaluation["step"]), *(cells[m][index] for m in shown)])
-    lines = [f"{title} ({BEST} best, +- standard error)", *side_by_side(columns)]
+    lines = [f"{title} ({BEST} best, +- standard error; {ledger.OF_NONE})"]
+    lines += side_by_side(columns)
     return "\n".join([*lines, "", *evaluate.explained(protocols(measured, shown))])
 
 

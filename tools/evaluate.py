@@ -117,7 +117,7 @@ def table(measured: Mapping[str, dict]) -> str:
         cells = {"std": number(std, 2), "floor": number(floor, 4)}
         numbers = number(found["value"]), number(error, 2), *(cells[key] for key in shown)
         rows.append([name, *numbers, str(found["n"]), found["split"]])
-    legend = ["+- is the standard error over the n examples"]
+    legend = [f"+- is the standard error over the n examples, {ledger.OF_NONE}"]
     legend += ["std the deviation over draws"] if "std" in shown else []
     legend += ["floor the value of real data in the samples' place"] if "floor" in shown else []
     protocols = {name: found["protocol"] for name, found in measured.items()}

@@ -25,6 +25,22 @@ _A_SEED = ("draws", "commits", "measured_at", "seconds")  # fields with one item
 _OPTIONAL = {"standard_errors": "standard_error", "floors": "floor"}
 
 
+# How the standard error of a share of exactly 0 or 1 is to be read, beside what prints it.
+OF_NONE = "of none or all of n 1 / (n + 1), up to Wilson's bound"
+
+
+def share_error(share: float, n: int) -> float:
+    """The standard error of a share p of n examples, sqrt(p (1 - p) / n).
+
+    Of none of them, or all, that would be 0, though a rare kind may just not be among them. There
+    it is the distance to the end of Wilson's interval of one standard error, 1 / (n + 1): the share
+    from which none are one standard error away, p = sqrt(p (1 - p) / n).
+
+    Reference: Wilson, Probable inference, the law of succession, and statistical inference, 1927.
+    """
+    return math.sqrt(share * (1 - share) / n) if 0 < share < 1 else 1 / (n + 1)
+
+
 @dataclasses.dataclass(frozen=True)
 class Metric:
     """One figure of an entry.

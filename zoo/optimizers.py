@@ -1,6 +1,5 @@
 """The players' optimizers: what `compile` takes, all of them as one, and Adam in one kernel."""
 
-import functools
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -64,7 +63,7 @@ def check(
     before: Mapping[str, keras.optimizers.Optimizer],
     lr_schedule: str,
 ) -> None:
-    """Refuses optimizers of other variables, and two schedules of one learning rate.
+    """Refuses optimizers of other variables, averages and scales of their own, and two schedules.
 
     Args:
         given: of `by_player`.
@@ -80,6 +79,10 @@ def check(
         if scaled or getattr(optimizer, "loss_scale_factor", None):
             expected = "an optimizer that scales no loss: float32 and bfloat16 need none"
             raise ValueError(refusal(argument, expected, type(optimizer).__name__))
+        if optimizer.use_ema:  # its averages take the place of the weights when `fit` ends
+            expected = "False, as validation would measure other weights than those of the end"
+            hint = "The model's own ema_decay averages what it measures and its verbs use."
+            raise ValueError(refusal(f"{argument}.use_ema", expected, True, hint))
         settable = isinstance(optimizer.learning_rate, keras.Variable)
         if lr_schedule != "constant" and not settable:
             expected = f"a float learning rate with lr_schedule={lr_schedule!r}"
@@ -119,14 +122,9 @@ class Players(keras.optimizers.Optimizer):
 
     Args:
         optimizers: {player: optimizer}, built.
-        variables: {player: the variables that its optimizer was built for}.
     """
 
-    def __init__(
-        self,
-        optimizers: Mapping[str, keras.optimizers.Optimizer],
-        variables: Mapping[str, list[keras.Variable]],
-    ) -> None:
+    def __init__(self, optimizers: Mapping[str, keras.optimizers.Optimizer]) -> None:
         super().__init__(learning_rate=0.0, name="players")
         # Not as a dict, of which Keras would save the content once more.
         self._by_player = types.MappingProxyType(dict(optimizers))
@@ -135,12 +133,6 @@ class Players(keras.optimizers.Optimizer):
         self._rates = _Rates(self._by_player) if settable else None
         if len(optimizers) > 1:
             self.optimizers = list(optimizers.values())
-        else:  # what the callback SwapEMAWeights swaps for the averages
-            self._trainable_variables = self._first._trainable_variables
-        self._finalisers = [
-            functools.partial(optimizer.finalize_variable_values, variables[player])
-            for player, optimizer in optimizers.items()
-        ]
         self.built = True
 
     @property
@@ -155,10 +147,6 @@ class Players(keras.optimizers.Optimizer):
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         _set_rates(self._by_player, value)
-
-    @property
-    def _model_variables_moving_average(self) -> list[keras.Variable]:
-        return self._first._model_variables_moving_average
 
     def get_config(self) -> dict[str, Any]:
         """The players' configurations; `learning_rate` is the first one's."""
@@ -178,11 +166,6 @@ class Players(keras.optimizers.Optimizer):
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         raise RuntimeError("Players move one by one: `train_step` calls `play`.")
-
-    def finalize_variable_values(self, var_list: Any) -> None:
-        """Ends `fit`: an optimizer with `use_ema` puts its averages into its player's variables."""
-        for finalise in self._finalisers:
-            finalise()
 
 
 @keras.saving.register_keras_serializable("zoo")

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests import compile_forms
-from tests.small import AtOnce, Bound, InTurn, batch, make, same, weights
+from tests.small import AtOnce, Bound, InTurn, batch, make, same
 
 K = keras.optimizers
 
@@ -47,15 +47,6 @@ def test_two_schedules_of_one_rate_are_refused():
         make(AtOnce, lr_schedule="linear", decay_steps=4).compile({"generator": K.Adam(schedule)})
     with pytest.raises(ValueError, match="`decay_steps`: expected an int >= 1 with lr_schedule"):
         make(AtOnce, lr_schedule="linear")
-
-
-def test_optimizers_with_averages_put_them_into_their_own_players():
-    model = make(AtOnce)
-    own = K.SGD(0.1, use_ema=True, ema_momentum=0.5)
-    model.compile({"discriminator": K.SGD(0.1), "generator": own})
-    model.fit(batch(16), batch_size=8, verbose=0)
-    averages = [v.numpy() for v in own.variables if v.name.endswith("average")]
-    assert averages and same(weights(model)["generator"], averages)
 
 
 def test_monitors_know_loss_and_directions():

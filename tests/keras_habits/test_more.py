@@ -60,29 +60,6 @@ def test_no_rate_moves_where_one_player_has_a_schedule():
     assert float(model.optimizers["discriminator"].learning_rate) == pytest.approx(2e-4)
 
 
-@pytest.mark.parametrize("kind", [Bound, AtOnce])
-def test_swapped_averages_are_those_of_the_player(kind):
-    x, seen = batch(16), []
-
-    def fit(*callbacks):
-        model = make(kind)
-        own = {p: K.SGD(0.1, use_ema=True, ema_momentum=0.5) for p in model.players}
-        model.compile(own, run_eagerly=True)
-        data = tf.data.Dataset.from_tensor_slices(x).batch(8)
-        model.fit(data, verbose=0, callbacks=list(callbacks))
-        return model
-
-    swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
-    see = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: seen.append(weights(swap.model))
-    )
-    swapped, plain = fit(swap, see), fit()
-    for player, values in weights(plain).items():  # which Keras has set to the averages
-        for found in (seen[0], weights(swapped)):
-            for a, b in zip(found[player], values, strict=True):
-                np.testing.assert_allclose(a, b, atol=1e-6)  # swapped by sums and differences
-
-
 # --- files ----------------------------------------------------------------------------------------
 
 

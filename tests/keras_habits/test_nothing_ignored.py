@@ -48,6 +48,13 @@ def test_optimizers_that_scale_the_loss_are_refused(optimizer):
         make(Bound).compile(optimizer())
 
 
+def test_optimizers_that_put_averages_in_the_weights_place_are_refused():
+    """`fit` would validate, and choose the best, by other weights than those that it leaves."""
+    own = keras.optimizers.SGD(0.1, use_ema=True)
+    with refused(ValueError, match=r"`optimizers\['model'\].use_ema`: expected False.*ema_decay"):
+        make(Bound).compile(own)
+
+
 @pytest.mark.parametrize("name", ["sample_weight", "class_weight", "weights"])
 def test_weights_of_rows_are_refused_in_a_dict_too(name):
     model, data = make(Bound), {"x": batch(4), name: np.zeros(4, np.float32)}
@@ -80,3 +87,122 @@ def test_labelled_images_need_their_labels():
     x = np.full([4, D], 0.5, np.float32)
     with refused(ValueError, match="batches with labels: x_labelled and y_labelled"):
         model.fit({"x": x, "x_labelled": x}, verbose=0)
+
+
+# --- targets --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 1), (D,)])
+@pytest.mark.parametrize("kind", ["of x's shape", "numbers"])
+def test_a_target_is_refused(shape, kind):
+    """What a method without labels would ignore, as in the denoising `fit(noisy, clean)`."""
+    model = zoo.create("tests.small:Bound", image_shape=shape, latent_dim=1)
+    model.compile(run_eagerly=True)
+    noisy, clean = np.full([2, 4, *shape], 0.5, np.float32)
+    pair = noisy, clean if kind == "of x's shape" else np.linspace(0, 1, 4)
+    with_arrays = (model.fit, model.evaluate, model.train_on_batch, model.test_on_batch)
+    ways = [lambda door=door: door(*pair) for door in with_arrays]
+    for door in (model.fit, model.evaluate):
+        ways.append(lambda door=door: door(tf.data.Dataset.from_tensors(pair)))
+        ways.append(lambda door=door: door(each for each in [pair]))
+    ways.append(lambda: model.fit(noisy, verbose=0, validation_data=pair))
+    for way in ways:
+        with refused(ValueError, match="`y`: expected None or labels of classes, as .* of x alone"):
+            way()
+
+
+def test_labels_of_a_data_set_are_left_aside():
+    model = zoo.create("tests.small:Bound", image_shape=(2, 2, 1), latent_dim=1)
+    model.compile(run_eagerly=True)
+    x, y = np.full([4, 2, 2, 1], 0.5, np.float32), np.arange(4)
+    model.fit(x, y, verbose=0)
+    model.fit(x, y[:, None].astype(np.uint8), verbose=0)
+    model.fit(tf.data.Dataset.from_tensors({"x": x, "y": np.ones([4, 3], np.float32)}), verbose=0)
+
+
+# --- streams --------------------------------------------------------------------------------------
+
+
+class Empty(keras.utils.PyDataset):
+    """No batches."""
+
+    def __len__(self):
+        return 0
+
+    def __getitem__(self, index):
+        raise IndexError(index)
+
+
+@pytest.fixture(scope="module")
+def model():
+    made = make(Bound)
+    made.compile(run_eagerly=True)
+    return made
+
+
+def test_empty_streams_are_refused(model):
+    stream = tf.data.Dataset.from_tensors(batch(4))
+    for empty in (stream.take(0), Empty()):
+        for door in (model.fit, model.evaluate, model.predict):
+            with refused(ValueError, match="^Invalid `x`: expected a stream of at least one batch"):
+                door(empty, verbose=0)
+        with refused(ValueError, match="^Invalid `validation_data`: expected a stream of at least"):
+            model.fit(stream, validation_data=empty, verbose=0)
+    with refused(ValueError, match="^Invalid `x`: expected a stream of at least one batch"):
+        model.evaluate(stream.filter(lambda x: False), verbose=0)  # which nobody could know
+
+
+@pytest.mark.parametrize("argument, value", [("batch_size", 2), ("validation_split", 0.5)])
+def test_what_divides_arrays_is_refused_of_streams(model, argument, value):
+    for stream in (tf.data.Dataset.from_tensors(batch(4)), (each for each in [batch(4)])):
+        with refused(ValueError, match=f"^Invalid `{argument}`: expected None, as batches of a st"):
+            model.fit(stream, verbose=0, **{argument: value})
+    logs = model.fit(
+        batch(4), batch_size=2, validation_data=tf.data.Dataset.from_tensors(batch(4)), verbose=0
+    )
+    assert "val_loss" in logs.history
+
+
+# --- weights that a user sets ---------------------------------------------------------------------
+
+
+def averaged():
+    return make(Bound, ema_decay=0.9)
+
+
+def test_verbs_use_the_weights_that_were_just_set(in_tmp_path):
+    plain, x = make(Bound, seed=1), batch(3)
+    for variable in plain.trainable_variables:
+        variable.assign(variable + 0.1)
+    expected = plain.encode(x).mean().numpy()
+    plain.save_weights("plain.weights.h5")
+    ways = {
+        "set_weights": lambda model: model.set_weights(plain.get_weights()),
+        "load_weights": lambda model: model.load_weights("plain.weights.h5"),
+        "a network's": lambda model: model.encoder.set_weights(plain.encoder.get_weights()),
+    }
+    for way, set_ in ways.items():
+        model = averaged()
+        assert np.abs(model.encode(x).mean() - expected).max() > 1e-3, way
+        set_(model)
+        np.testing.assert_allclose(model.encode(x).mean(), expected, atol=1e-6, err_msg=way)
+
+
+def test_averages_that_are_given_are_kept(in_tmp_path):
+    model, x = averaged(), batch(8)
+    model.compile({"model": keras.optimizers.SGD(0.5)})
+    model.fit(x, batch_size=4, verbose=0)
+    expected = model.encode(x).mean().numpy()
+    own = [v.numpy() for v in model.encoder.variables]
+    model.save_weights("own.weights.h5")
+    for set_ in (
+        lambda other: other.set_weights(model.get_weights()),
+        lambda other: other.load_weights("own.weights.h5"),
+    ):
+        other = averaged()
+        other.compile({"model": keras.optimizers.SGD(0.5)})
+        set_(other)
+        np.testing.assert_array_equal(other.encode(x).mean(), expected)
+        assert all(np.array_equal(a, v) for a, v in zip(own, other.encoder.variables))
+    model.restart_averages()
+    assert np.abs(model.encode(x).mean() - expected).max() > 1e-4

@@ -338,3 +338,14 @@ def test_the_most_frequent_mistakes_are_named():
 def test_measure_leaves_out_what_does_not_apply():
     assert Measure(0.5, 3, "so").as_dict() == {"value": 0.5, "n": 3, "protocol": "so"}
     assert mean_of([2.0], "one").standard_error is None
+
+
+@pytest.mark.parametrize("value", [False, True])
+def test_a_share_of_none_or_all_has_an_error(value):
+    assert mean_of([value] * 24, "share").standard_error == pytest.approx(1 / 25)
+    assert mean_of([float(value)] * 24, "share", share=True).standard_error == pytest.approx(1 / 25)
+    assert mean_of([float(value)] * 24, "squares").standard_error == 0.0
+    # 6 of 24: sqrt(1/4 * 3/4 / 23)
+    assert mean_of([value] * 6 + [not value] * 18, "share").standard_error == pytest.approx(
+        (3 / 16 / 23) ** 0.5
+    )

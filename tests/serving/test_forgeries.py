@@ -58,6 +58,14 @@ def test_a_forged_program_is_refused(export, name):
     refused(export)
 
 
+@pytest.mark.parametrize("name", sizes.COMPUTED)
+def test_the_work_of_loading_is_judged_before_it_is_done(export, name):
+    sizes.GRAPH[name](export)
+    export.seal()
+    with pytest.raises(ValueError, match="much to compute from constants alone"):
+        scan.scan(export.path)
+
+
 @pytest.mark.parametrize("name", directories.FILES)
 def test_a_forged_directory_is_refused(export, name):
     directories.FILES[name](export)

@@ -1,6 +1,7 @@
 """tools/compare.py: runs side by side."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -134,6 +135,16 @@ def test_no_runs_and_no_run_are_refused(tmp_path, capsys):
         assert compare.main(["compare.py", *arguments]) == 2
         said = capsys.readouterr()
         assert part in said.err and said.err.count("\n") == 1 and said.out == ""
+
+
+@pytest.mark.parametrize("name", ["flags.cfg", "identity.json"])
+def test_a_pipe_in_a_run_is_not_waited_for(tmp_path, capsys, name):
+    one = a_run(tmp_path / "one", {"nll": entry(2.0)})
+    (tmp_path / "one" / name).unlink()
+    os.mkfifo(tmp_path / "one" / name)
+    assert compare.main(["compare.py", one]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "one" in said and "Did you mean" not in said
 
 
 def test_runs_are_measured_first_and_once(trained, tmp_path, capsys):

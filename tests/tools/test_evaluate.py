@@ -96,7 +96,8 @@ def test_a_table_of_numbers():
         "nll           1.5    0.12  9   test",
         "active_units  12     -     10  test",
         "",
-        "+- is the standard error over the n examples.",
+        "+- is the standard error over the n examples, of none or all of n 1 / (n + 1), up to "
+        "Wilson's bound.",
         "",
         "nll: so",
         "active_units: thus",

@@ -83,9 +83,12 @@ def test_other_figures_of_one_seed_have_no_error(name):
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_none_or_all_of_n_claim_no_error(share):
-    metric = Metric([share], 300, "test", "by hand")
-    assert figures.uncertainty("label_agreement", metric) is None
+@pytest.mark.parametrize("recorded", [None, [0.0]])
+def test_none_or_all_of_n_have_the_error_of_wilsons_bound(share, recorded):
+    metric = Metric([share], 300, "test", "by hand", recorded)
+    # p = 1/301 has the standard error sqrt(p (1 - p) / 300) = sqrt(300/301^2/300) = 1/301 = p.
+    assert figures.uncertainty("label_agreement", metric) == pytest.approx(1 / 301)
+    assert figures.uncertainty("nll", metric) == (recorded and 0.0)
 
 
 def test_a_papers_number_tells_whether_it_was_read_in_the_paper():

@@ -4,14 +4,14 @@ import math
 import re
 import statistics
 
-from zoo.ledger import Metric
+from zoo.ledger import OF_NONE, Metric, share_error
 
 LEGEND = (
     "Fractions lie in [0, 1]. What stands after ±: with several seeds, the sample standard "
     "deviation over them. With one seed, the standard error of the mean over the n examples, as "
     "it was measured, or, where the ledger does not hold it, the binomial error "
-    "sqrt(p (1 - p) / n) of a share p. Neither says what another seed would give. Without ±, no "
-    "error is known."
+    f"sqrt(p (1 - p) / n) of a share p; {OF_NONE}. Neither says what another seed would give. "
+    "Without ±, no error is known."
 )
 OPTIMISTIC = " †"  # beside a figure whose settings were chosen on what is measured
 OPTIMISTIC_LEGEND = "† Its settings were chosen by the test error of one seed: it is optimistic."
@@ -28,13 +28,10 @@ def uncertainty(name: str, metric: Metric) -> float | None:
     """
     if len(metric.values) > 1:
         return metric.std
-    if metric.standard_errors and metric.standard_errors[0] is not None:
-        return metric.standard_errors[0]
-    share = metric.mean
-    # None of n, or all of them, have an error too, but this formula would say 0.
-    if _SHARE.fullmatch(name) and 0 < share < 1:
-        return math.sqrt(share * (1 - share) / metric.n)
-    return None
+    error = metric.standard_errors[0] if metric.standard_errors else None
+    if not error and _SHARE.fullmatch(name):
+        return share_error(metric.mean, metric.n)
+    return error
 
 
 def reached(name: str, metric: Metric) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from zoo import ledger
+
 if TYPE_CHECKING:
     from zoo.data import Dataset
     from zoo.metrics.subject import Subject
@@ -65,7 +67,7 @@ class Metric(NamedTuple):
     of_samples: bool = False
 
 
-def mean_of(values: ArrayLike, protocol: str) -> Measure:
+def mean_of(values: ArrayLike, protocol: str, share: bool | None = None) -> Measure:
     """The `Measure` of a mean over examples, with the standard error s / sqrt(n).
 
     For a share p, whose values are 0 and 1, that is sqrt(p (1 - p) / (n - 1)).
@@ -73,11 +75,15 @@ def mean_of(values: ArrayLike, protocol: str) -> Measure:
     Args:
         values: float or bool [N], one an example.
         protocol: one sentence.
+        share: whether the mean is a share in [0, 1]; None means if the values are bool.
     """
+    share = np.asarray(values).dtype == bool if share is None else share
     values = np.asarray(values, np.float64)
-    n = len(values)
+    n, value = len(values), float(values.mean())
     error = float(values.std(ddof=1)) / n**0.5 if n > 1 else None
-    return Measure(float(values.mean()), n, protocol, standard_error=error)
+    if error == 0 and share:
+        error = ledger.share_error(value, n)
+    return Measure(value, n, protocol, standard_error=error)
 
 
 def agreement(y: ArrayLike, y_hat: ArrayLike, protocol: str) -> Measure:

@@ -57,7 +57,7 @@ def l2_svm_error(
         f"further labelled draws, which deviate by {np.std(errors):.2g} (ALI's protocol)"
     )
     # Of an example: the share of draws that get it wrong.
-    of_examples = mean_of(np.mean(wrong, axis=0), protocol)
+    of_examples = mean_of(np.mean(wrong, axis=0), protocol, share=True)
     return of_examples._replace(value=float(np.mean(errors)), std=float(np.std(errors)))
 
 

@@ -289,8 +289,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
         }
-        together = Players(self.optimizers, moved)
-        super().compile(optimizer=together, **self._compile_arguments)
+        super().compile(optimizer=Players(self.optimizers), **self._compile_arguments)
         self._logs = Logs(self._measured, [f"{player}_loss" for player in self.players])
 
     def _adam(self, player: str) -> FusedAdam:

@@ -27,6 +27,7 @@ class Batches(Doors):
                 refuses values.
         """
         batch = named(data)
+        self.refuse_target(data, batch)
         self.need_labels(batch)
         for name in DATA_NAMES:
             if name in batch:

@@ -1,5 +1,6 @@
 """A model's networks and variables: made from a table, or as the caller passed them."""
 
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
@@ -111,6 +112,10 @@ class Building:
     def _keep(self, role: str, network: Any, *inputs: Shape) -> None:
         if not network.built:
             network.build(*((None, *shape) for shape in inputs))
+        if self.ema_decay is not None:
+            for name in ("set_weights", "load_weights"):
+                if hasattr(network, name):
+                    setattr(network, name, self._then_restarting(getattr(network, name)))
         self.networks[role] = network
         setattr(self, role, network)
 
@@ -229,6 +234,16 @@ class Building:
         self._logs: Logs | None = None
         self._functions: dict = {}  # traced verbs
         self.built = True
+
+    def _then_restarting(self, setter: Callable[..., None]) -> Callable[..., None]:
+        """A network's method that sets its weights, after which the averages begin at these."""
+
+        @functools.wraps(setter)
+        def both(*arguments: Any, **options: Any) -> None:
+            setter(*arguments, **options)
+            self.restart_averages()
+
+        return both
 
     def restart_averages(self) -> None:
         """The moving averages begin where the weights are now."""

@@ -28,6 +28,11 @@ _WEIGHTS = ("sample_weight", "class_weight")
 # Numbers that Keras' methods take, and the least of each; Keras reads a 0 as None.
 _WHOLE = {"batch_size": 1, "validation_batch_size": 1, "epochs": 0, "initial_epoch": 0}
 _WHOLE |= dict.fromkeys(("steps_per_epoch", "steps", "validation_steps"), 1)
+# What Keras ignores, or trips over, where x is a stream.
+_OF_ARRAYS = {
+    "batch_size": "Batch the stream itself, as by data.batch(100).",
+    "validation_split": "Pass validation_data.",
+}
 _ON_HOST = (types.GeneratorType, keras.utils.PyDataset)  # streams of arrays
 # What Keras sets on a model, so that no hyper-parameter may have the name.
 KERAS_NAMES = tuple(
@@ -108,6 +113,15 @@ def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
         if found.get("x") is None or hasattr(found["x"], "image_shape"):
             expected = "arrays, or a stream such as data.train(batch_size=100)"
             raise TypeError(refusal("x", expected, found.get("x")))
+        for argument in ("x", "validation_data"):
+            if _is_empty(found.get(argument)):
+                raise ValueError(refusal(argument, "a stream of at least one batch", "none"))
+        # Keras' `fit` comes by `evaluate` with its own batch size, and an argument of its own.
+        if not (_is_arrays(found["x"]) or found.get("kwargs")):
+            for argument, hint in _OF_ARRAYS.items():
+                if found.get(argument):
+                    expected = "None, as batches of a stream are what they are"
+                    raise ValueError(refusal(argument, expected, found[argument], hint))
         if needs_labels:
             x, y = self.checked(found.get("x"), found.get("y"))
             found |= {"x": x} | ({} if y is None else {"y": y})
@@ -149,6 +163,7 @@ class Doors(keras.Model):
     capabilities: frozenset[str]
     conditional: bool
     semi_supervised: bool
+    method: str
     as_batch: Callable[[Any], dict[str, Any]]
     log_names: tuple[str, ...]
     _evaluated: tuple[str, ...]
@@ -168,6 +183,8 @@ class Doors(keras.Model):
     def _flatten_metrics_in_order(self, logs: dict[str, Any]) -> Any:
         """What Keras' `evaluate` and `*_on_batch` return: sorted by name, `loss` would not lead."""
         values = [logs[name] for name in self.log_names if name in logs]
+        if not values:  # of a stream that could not say how long it is
+            raise ValueError(refusal("x", "a stream of at least one batch", "none"))
         return values if values[1:] else values[0]
 
     @tensors.plain
@@ -190,6 +207,7 @@ class Doors(keras.Model):
         if not _is_arrays(x):
             return self._checked_stream(x), y
         batch = named((x, y))
+        self.refuse_target(x if y is None else (x, y), batch)
         rows = {}
         for name in DATA_NAMES:
             if name in batch:
@@ -206,6 +224,29 @@ class Doors(keras.Model):
                 batch[name] = forms.labels(batch[name], rows["x"], *kinds, argument=name)
         self.need_labels(batch)
         return (batch, None) if isinstance(x, dict) else (batch["x"], batch.get("y"))
+
+    def refuse_target(self, data: Any, batch: dict[str, Any]) -> None:
+        """Refuses, of a model that takes no labels, a y that is a target: it would be ignored.
+
+        Labels of classes, and attributes in a dict, belong to a data set and are left aside.
+
+        Args:
+            data: the batch as it was given.
+            batch: the same by names.
+        """
+        y = batch.get("y")
+        if y is None or self.labelled_kind:
+            return
+        y = y if hasattr(y, "dtype") else np.asarray(y)
+        shape, dtype = tf.TensorShape(y.shape), tf.as_dtype(y.dtype)
+        if shape.rank is None or (not dtype.is_floating and shape[1:].as_list() in ([], [1])):
+            return
+        images = len(self.image_shape) == 3
+        like_x = images and shape[1:].as_list() in ([*self.image_shape], [*self.image_shape[:-1]])
+        if like_x or not isinstance(data, dict):
+            expected = f"None or labels of classes, as {self.method} learns of x alone"
+            received = f"{dtype.name} of shape {('B', *shape[1:].as_list())}"
+            raise ValueError(refusal("y", expected, received, "Pass x without a target."))
 
     def need_labels(self, batch: dict[str, Any]) -> None:
         """Refuses a batch without the labels that the phases take."""
@@ -259,6 +300,7 @@ class Doors(keras.Model):
         given = named(batch)
         if not _is_arrays(given):
             return given
+        self.refuse_target(batch, given)
         arrays, _ = self.checked(given, None)
         for name in ("x", "x_labelled"):
             if name in arrays:
@@ -301,6 +343,13 @@ _as_written = tf.autograph.experimental.do_not_convert
 def _one(parts: tuple[Any, ...]) -> Any:
     """A batch as the stream gave it: `map` takes a tuple apart."""
     return parts if parts[1:] else parts[0]
+
+
+def _is_empty(stream: Any) -> bool:
+    """Whether a stream says that it has no batch; arrays without rows are refused elsewhere."""
+    if isinstance(stream, tf.data.Dataset):
+        return int(stream.cardinality()) == 0
+    return isinstance(stream, keras.utils.PyDataset) and stream.num_batches == 0
 
 
 def _ranks(batch: dict[str, Any]) -> dict[str, int | None]:

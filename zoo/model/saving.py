@@ -3,7 +3,7 @@
 import inspect
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -29,6 +29,8 @@ class Saving(keras.Model):
     _compile_arguments: dict[str, Any]
     _given: dict[str, Any]
     compile: Callable[..., None]
+    restart_averages: Callable[[], None]
+    _averages: list[keras.Variable]
 
     def save(self, filepath: Any, *arguments: Any, **options: Any) -> None:
         """Writes a `.keras` file, as `keras.Model.save` does.
@@ -38,6 +40,43 @@ class Saving(keras.Model):
         """
         check_path(filepath, "filepath")
         super().save(filepath, *arguments, **options)
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets `model.weights`, as `keras.Model.set_weights` does.
+
+        Args:
+            weights: arrays; the moving averages of `ema_decay` may be left out, as in the weights
+                of a model without them: then they begin at these.
+        """
+        averages, given = set(map(id, self._averages)), list(weights)
+        if not averages or len(given) != len(self.weights) - len(averages):
+            super().set_weights(given)
+            return
+        rest = iter(given)
+        super().set_weights([v.numpy() if id(v) in averages else next(rest) for v in self.weights])
+        self.restart_averages()
+
+    def load_weights(self, filepath: Any, *arguments: Any, **options: Any) -> None:
+        """Reads weights, as `keras.Model.load_weights` does.
+
+        The moving averages of `ema_decay` begin at what was read, unless the file has some.
+        """
+        self._averages_loaded = False
+        super().load_weights(filepath, *arguments, **options)
+        if not self._averages_loaded:
+            self.restart_averages()
+
+    def load_own_variables(self, store: Any) -> None:
+        """The counters and averages of a file; of one without averages the counters alone."""
+        own = self._trainable_variables + self._non_trainable_variables
+        averages = set(map(id, self._averages))
+        self._averages_loaded = bool(averages) and len(store.keys()) == len(own)
+        if not averages or len(store.keys()) != len(own) - len(averages):
+            super().load_own_variables(store)
+            return
+        others = [variable for variable in own if id(variable) not in averages]
+        for index, variable in enumerate(others):
+            variable.assign(store[f"{index}"])
 
     def get_compile_config(self) -> dict[str, Any]:
         if not self.compiled:

@@ -316,30 +316,30 @@ class MADE(keras.layers.Layer):
         self.units, self.init_seed = units, init_seed
 
     def build(self, z_shape: Sequence[int]) -> None:
-        d = z_shape[-1]
-        hidden = np.arange(self.units) % max(d - 1, 1)
-        entries = np.arange(d)
-        last = np.repeat(entries, 2)
-        # A hidden unit of degree k reads entries 0, ..., k; entry i reads those of degree < i.
-        self.masks = [
-            entries[:, None] <= hidden,
-            hidden[:, None] <= hidden,
-            hidden[:, None] < last,
-        ]
-        self.masks = [mask.astype(np.float32) for mask in self.masks]
+        d, units = z_shape[-1], self.units
+        shapes = (d, units), (units, units), (units, 2 * d)
         glorot = keras.initializers.GlorotUniform
         self.kernels = [
             self.add_weight(
                 name=f"kernel_{i}",
-                shape=mask.shape,
+                shape=shape,
                 initializer=glorot(_place(self.init_seed, i)) if i < 2 else "zeros",
             )
-            for i, mask in enumerate(self.masks)
+            for i, shape in enumerate(shapes)
         ]
         self.biases = [
-            self.add_weight(name=f"bias_{i}", shape=mask.shape[1:], initializer="zeros")
-            for i, mask in enumerate(self.masks)
+            self.add_weight(name=f"bias_{i}", shape=shape[1:], initializer="zeros")
+            for i, shape in enumerate(shapes)
         ]
+        # The weights were first: there may be more of them than are allowed.
+        hidden, entries = np.arange(units) % max(d - 1, 1), np.arange(d)
+        # A hidden unit of degree k reads entries 0, ..., k; entry i reads those of degree < i.
+        masks = [
+            entries[:, None] <= hidden,
+            hidden[:, None] <= hidden,
+            hidden[:, None] < np.repeat(entries, 2),
+        ]
+        self.masks = [mask.astype(np.float32) for mask in masks]
         self.built = True
 
     def call(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:

@@ -10,12 +10,11 @@ Four file operations belong to the saver of every SavedModel (`SaveV2`, `Restore
 variables, only in the functions that the saver's own two nodes call, and nothing else may call or
 name those. What `scan` returns, and `zoo.load` loads, is the rest: a program without file
 operations. Its objects are those of an export and no others, so loading calls none of its
-functions; and its size, nesting and constants are bounded.
+functions; its size, nesting and constants are bounded, and so is what TensorFlow computes of them
+while it loads (`zoo.serving.folding`).
 
 What remains possible to whoever writes an export: wrong answers, and at a verb endless loops,
-requests for huge memory, and whatever errors the kernels of the listed operations have. While
-loading, TensorFlow computes shapes that depend on constants alone: that is no loop, but a product
-of large matrices there may take long. The session
+requests for huge memory, and whatever errors the kernels of the listed operations have. The session
 loader (C++, TF Serving) runs the saver's restore function, which `zoo.load` never does. That
 function is accepted only if it reads from the path that the loader gives it, and writes no file.
 """
@@ -29,7 +28,7 @@ from typing import Any
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
-from zoo.serving import graphs, objects
+from zoo.serving import folding, graphs, objects
 from zoo.serving.directory import content, damaged
 from zoo.serving.saver import OPERATIONS, Saver
 
@@ -134,7 +133,15 @@ def scan(directory: str | os.PathLike) -> saved_model_pb2.SavedModel:
         raise _refused(directory, "not exactly one graph with its objects")
     meta_graph = saved.meta_graphs[0]
     saver = Saver(meta_graph)
-    for judge in (_operations, _sizes, _attributes, _assets, objects.judge, saver.misuse):
+    for judge in (
+        _operations,
+        _sizes,
+        folding.judge,
+        _attributes,
+        _assets,
+        objects.judge,
+        saver.misuse,
+    ):
         harm = judge(meta_graph)
         if harm:
             raise _refused(directory, harm)

@@ -10,6 +10,7 @@ from zoo.errors import refusal, unknown
 from zoo.networks import own
 from zoo.pretrained import weights
 from zoo.training import checkpoints, run
+from zoo.training.allowance import allowance, of_run
 
 if TYPE_CHECKING:
     from zoo.model import GenerativeModel
@@ -53,8 +54,9 @@ def restore(
     made = registry.get(identity["method"], allow)
     run.check_flags(run_dir, identity, registry.hyper_parameters(made))
     try:
-        networks = own.revive(identity.get("networks") or {})
-        model = made(**identity["hyper_parameters"], **networks)
+        with allowance(of_run(run_dir)):
+            networks = own.revive(identity.get("networks") or {})
+            model = made(**identity["hyper_parameters"], **networks)
     except Exception as error:
         trouble = " ".join(f"{type(error).__name__}: {error}".split())
         expected = f"a run whose {run.IDENTITY} describes a model ({trouble})"
