@@ -80,7 +80,7 @@ class Conditioner(keras.layers.Layer):
 
     def call(self, kept: tf.Tensor) -> tf.Tensor:
         if self.half is not None:
-            return self._of_half(kept)
+            return self._of_half(kept, self.half)
         hidden = self._hidden(self.first(to_blocks(kept, 2) if self.stride > 1 else kept))
         outputs = tf.cast(self.last(hidden), tf.float32)
         if self.stride > 1:
@@ -94,11 +94,11 @@ class Conditioner(keras.layers.Layer):
             hidden = hidden + outer(tf.nn.relu(inner(tf.nn.relu(hidden))))
         return tf.nn.relu(hidden)
 
-    def _of_half(self, kept: tf.Tensor) -> tf.Tensor:
+    def _of_half(self, kept: tf.Tensor, here: int) -> tf.Tensor:
         """s and t of the half that is not kept, which read the other one; zeros where it is."""
         (size,) = self.shape
-        here, sizes = self.half, [size // 2, size - size // 2]
-        # Split, as the gradient of a slice is many times slower than that of a split.
+        sizes = [size // 2, size - size // 2]
+        # Split, as the gradient of a slice takes many times as long.
         part = lambda x, axis, half: tf.split(tf.convert_to_tensor(x), sizes, axis)[half]
         kept = tf.cast(part(kept, 1, here), self.compute_dtype)
         hidden = tf.matmul(kept, part(self.first.kernel, 0, here)) + self.first.bias
