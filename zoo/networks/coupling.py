@@ -97,22 +97,23 @@ class Conditioner(keras.layers.Layer):
     def _of_half(self, kept: tf.Tensor, here: int) -> tf.Tensor:
         """s and t of the half that is not kept, which read the other one; zeros where it is."""
         (size,) = self.shape
-        sizes = [size // 2, size - size // 2]
-        # Split, as the gradient of a slice takes many times as long.
-        part = lambda x, axis, half: tf.split(tf.convert_to_tensor(x), sizes, axis)[half]
-        kept = tf.cast(part(kept, 1, here), self.compute_dtype)
-        hidden = tf.matmul(kept, part(self.first.kernel, 0, here)) + self.first.bias
+        begin, sizes = (0, size // 2), (size // 2, size - size // 2)
+        there = 1 - here
+        # Not x[:, a:b], the gradient of which takes many times as long as that of `tf.slice`.
+        columns = lambda x, half: tf.slice(x, [0, begin[half]], [-1, sizes[half]])
+        kernel = tf.convert_to_tensor(self.first.kernel)
+        kernel = tf.slice(kernel, [begin[here], 0], [sizes[here], -1])
+        kept = columns(tf.cast(kept, self.compute_dtype), here)
+        hidden = self._hidden(tf.matmul(kept, kernel) + self.first.bias)
         # The last layer gives s' and t of the whole vector, one after the other.
-        both = lambda x: tf.split(tf.convert_to_tensor(x), 2, axis=-1)
-        kernels, biases = both(self.last.kernel), both(self.last.bias)
-        hidden = self._hidden(hidden)
-        log_scale, shift = (
-            tf.cast(hidden @ part(kernel, 1, 1 - here) + part(bias, 0, 1 - here), tf.float32)
-            for kernel, bias in zip(kernels, biases)
+        kernel, bias, bound = (
+            columns(tf.reshape(tf.convert_to_tensor(w), [-1, size]), there)
+            for w in (self.last.kernel, self.last.bias, self.bound)
         )
-        log_scale = part(self.bound, 0, 1 - here) * tf.tanh(log_scale)
-        edge = [[0, 0], [(1 - here) * sizes[0], here * sizes[1]]]
-        return tf.concat([tf.pad(log_scale, edge), tf.pad(shift, edge)], axis=-1)
+        outputs = tf.matmul(hidden, tf.reshape(kernel, [self.units, -1])) + tf.reshape(bias, [-1])
+        log_scale, shift = tf.split(tf.cast(outputs, tf.float32), 2, axis=-1)
+        edge = [[0, 0], [begin[there], size - begin[there] - sizes[there]]]
+        return tf.concat([tf.pad(bound * tf.tanh(log_scale), edge), tf.pad(shift, edge)], axis=-1)
 
     def _linear(self, index: int | None, units: int, shape: tuple[int, ...]) -> keras.Layer:
         """The layer of an index, or without one the last, which starts at zero."""
