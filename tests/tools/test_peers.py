@@ -6,7 +6,7 @@ import sys
 import benchmark
 import common
 import pytest
-from peers import cases, duel, loop, zoo_side
+from peers import busy, cases, duel, loop, zoo_side
 
 STAND_IN = """
 import sys
@@ -109,3 +109,26 @@ def test_the_zoo_trains_as_many_numbers_as_stated(case):
     found = {p: sum(v.numpy().size for v in own) for p, own in model.player_variables.items()}
     assert found == cases.CASES[case].parameters
     assert json.dumps(zoo_side.losses_at_zero(model, zoo_side.data(case)))
+
+
+def test_a_profile_names_arithmetic_and_the_rest():
+    spent = {"_MklConv2D": 4.0, "Conv2DBackpropInput": 2.0, "_MklMatMul": 3.0, "Relu": 0.5}
+    spent |= {"Split": 0.25, "Mul": 0.125, "ResourceApplyAdam": 1.0}
+    assert busy.grouped(spent, singly=1) == [
+        ("convolutions", 6.0),
+        ("products", 3.0),
+        ("Adam", 1.0),
+        ("Relu", 0.5),
+        ("others", 0.375),
+    ]
+
+
+@pytest.mark.every
+def test_a_profile_sees_the_operations_of_a_graph():
+    import tensorflow as tf
+
+    x = tf.ones([300, 300])
+    call = tf.function(lambda: tf.linalg.matmul(x, x) + tf.tanh(x))
+    found = dict(busy.grouped(busy.busy(call, calls=2)))
+    assert found["products"] > 0 and found["convolutions"] == 0
+    assert any("Tanh" in kind for kind in busy.busy(call, calls=2))
