@@ -34,13 +34,11 @@ def busy(call: Callable[[], Any], calls: int = CALLS) -> dict[str, float]:
         space = xplane_pb2.XSpace.FromString(path.read_bytes())
     found: dict[str, float] = collections.Counter()
     for plane in space.planes:
-        names = {key: entry.name for key, entry in plane.stat_metadata.items()}
         for event in (event for line in plane.lines for event in line.events):
-            for stat in event.stats:
-                if names[stat.metadata_id] == "tf_op":
-                    text = stat.str_value or names[stat.ref_value]
-                    found[text.rpartition(":")[2]] += event.duration_ps / 1e9 / calls
-    return {op: spent for op, spent in found.items() if op != "EagerLocalExecute"}
+            scope, _, op = plane.event_metadata[event.metadata_id].name.rpartition(":")
+            if scope and not scope.endswith(":") and op.isidentifier():  # "path/of/node:Conv2D"
+                found[op] += event.duration_ps / 1e9 / calls
+    return dict(found)
 
 
 def grouped(spent: dict[str, float], singly: int = 6) -> list[tuple[str, float]]:
