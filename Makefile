@@ -8,6 +8,9 @@ EXTRAS ?= serving,test,dev
 JOBS ?= 2
 CONFIG ?= configs/ali/digits.cfg
 MODELS ?= exported,runs
+# PyTorch, of the benchmark alone. PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu, which pip
+# reads by itself, gives a build without CUDA.
+PEERS ?= torch==2.13.0
 
 method := $(notdir $(patsubst %/,%,$(dir $(CONFIG))))
 run := $(method)-$(basename $(notdir $(CONFIG)))
@@ -21,7 +24,7 @@ both = status=0; $(pytest) $(1) $(of_methods) || status=$$?; \
 stamp := $(VENV)/.installed-$(shell cat setup.cfg pyproject.toml constraints.txt | cksum | cut -d' ' -f1)-$(subst $(comma),-,$(EXTRAS))
 
 .DEFAULT_GOAL := help
-.PHONY: help train demo test test-all lint format bench report clean distclean
+.PHONY: help train demo test test-all lint format bench bench-peers report clean distclean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -58,6 +61,9 @@ format: $(stamp)  ## rewrite the code in the format that lint expects
 bench: $(stamp)  ## measure training speed and memory on this machine
 	$(python) tools/benchmark.py
 
+bench-peers: $(stamp) $(VENV)-peers/.installed-$(PEERS)  ## measure training speed beside PyTorch, which is installed apart
+	$(python) tools/benchmark.py --against=torch --peer_python=$(VENV)-peers/bin/python
+
 report: $(stamp)  ## write RESULTS.md, the pages of results/ and README's tables
 	$(python) tools/report.py
 
@@ -66,7 +72,7 @@ clean:  ## remove caches and build files; runs/, exported/ and the environment s
 	find zoo tools tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the virtual environment too
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-peers
 
 $(stamp):
 	@$(PYTHON) -c '' 2>/dev/null || { echo "make: expected Python 3.11, 3.12 or 3.13 as PYTHON. Received: PYTHON=$(PYTHON), which does not run (apt install python3)" >&2; exit 1; }
@@ -76,6 +82,11 @@ $(stamp):
 	@rm -f $(VENV)/.installed-*
 	$(PYTHON) -m venv $(VENV)
 	$(python) -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+$(VENV)-peers/.installed-%:
+	$(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip install --quiet $*
 	@touch $@
 
 # What few targets need comes on top of the others.

@@ -3,6 +3,7 @@
     python tools/benchmark.py
     python tools/benchmark.py --methods=ali --precisions=float32 --rounds=9
     python tools/benchmark.py --sampling
+    python tools/benchmark.py --against=torch
 
 For each method and precision, in a process of its own: the bare training step, the step inside
 Keras' `fit`, the input pipeline alone, and, in turn with them, the fastest 5x5 convolution that
@@ -10,6 +11,10 @@ this machine does. Machines are noisy, so the ratios within one run are what cou
 
 With `--sampling`, instead: what 16 images of 28x28 cost of autoregressive models, from Keras and
 from an export, in calls of `log_prob` on the same batch.
+
+With `--against=torch`, instead: the zoo beside its twins in PyTorch (`tools/peers/`), which `make
+bench-peers` installs in an environment of its own. Sides take turns; "PyTorch / zoo" is over 1
+where the zoo is faster.
 
 GFLOP are 2 per multiply-add of the convolutions and matrix products in the traced step, forward and
 backward, dead nodes left out; everything else is not counted.
@@ -28,8 +33,10 @@ import types
 from typing import TYPE_CHECKING, Any
 
 import common
+from peers import duel
 
 from zoo import data, files
+from zoo.errors import refusal, unknown
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -45,12 +52,16 @@ FLAGS = (
     common.flag("threads", "int", None, "threads of TensorFlow; None means one a core", at_least=1),
     common.flag("case", "str", None, "METHOD:PRECISION, measured in this process; prints JSON"),
     common.flag("sampling", "bool", False, "autoregressive sampling instead of training"),
+    common.flag("against", "str", None, "another library, beside the zoo", choices=("torch",)),
+    common.flag("peer_python", "str", ".venv-peers/bin/python", "interpreter of that library"),
+    common.flag("duels", "tuple", tuple(duel.cases.CASES), "which cases of `--against`"),
     common.flag("write", "bool", False, "also write the table to BUILD.md"),
     common.DATA_DIR,
 )
 SHAPE = (28, 28, 1)
 CEILING_SHAPES = ((28, 64), (14, 128), (14, 256))  # side, maps in and out, batch 100, 5x5
 MARKS = ("<!-- bench:begin -->", "<!-- bench:end -->")
+PEERS_MARKS = ("<!-- peers:begin -->", "<!-- peers:end -->")
 SAMPLING_MARKS = ("<!-- sampling:begin -->", "<!-- sampling:end -->")
 DRAWN = 16  # images at once
 AUTOREGRESSIVE = (  # (method, hyper-parameters)
@@ -70,6 +81,9 @@ def run(flags: types.SimpleNamespace) -> None:
     if flags.sampling:
         _publish(sampling_table(flags), SAMPLING_MARKS, flags.write)
         return
+    if flags.against:
+        _publish(duels(flags), PEERS_MARKS, flags.write)
+        return
     cases = []
     for precision in flags.precisions:
         for method in flags.methods:
@@ -87,6 +101,22 @@ def run(flags: types.SimpleNamespace) -> None:
             cases.append(json.loads(done.stdout.splitlines()[-1]))
             print(f"measured {method} in {precision}", file=sys.stderr)
     _publish(table(cases, flags), MARKS, flags.write)
+
+
+def duels(flags: types.SimpleNamespace) -> str:
+    """The zoo beside another library, as a Markdown table."""
+    for name in flags.duels:
+        if name not in duel.cases.CASES:
+            raise unknown("duels", name, duel.cases.CASES)
+    if not os.access(flags.peer_python, os.X_OK):
+        expected = "a Python with PyTorch (`make bench-peers` makes it)"
+        raise ValueError(refusal("peer_python", expected, flags.peer_python))
+    found = []
+    for name in flags.duels:
+        measured = duel.duel(name, flags.peer_python, _cores(flags), flags.rounds, flags.seconds)
+        found.append(measured)
+        print(f"measured {name}", file=sys.stderr)
+    return duel.table(found, duel.starts(flags.peer_python), _cores(flags))
 
 
 def _publish(text, marks, write):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 # A tool finds in `common` all that it needs of `command_line`.
 from command_line import ROOT, TERMINATED, flag, flags_text, load, main, parse  # noqa: F401
 
-from zoo import data, pretrained, registry, training
+from zoo import data, precision, pretrained, registry, training
 from zoo.errors import printable, refusal, unknown
 from zoo.fields import HyperParameter
 
@@ -34,7 +34,6 @@ SPLITS = ("train", "validation", "test")
 _PATHS = ("npz", "folder")  # prefixes of data sets that lie at a path
 SPLIT_DEFAULT = "None means test, or what else was not trained on"
 _STRATEGIES = ("none", "mirrored", "multi_worker", "tpu")
-_PRECISIONS = ("float32", "mixed_bfloat16")
 _JIT_COMPILE = ("auto", "true", "false")
 _SEEDS = {"at_least": 0, "at_most": 2**31 - 1}
 # The flags that describe a run: what flags.cfg holds, beside the method's hyper-parameters.
@@ -55,7 +54,13 @@ RUN_FLAGS = (
     flag("init_from", "str", None, "run or pretrained model whose networks a new run begins with"),
     flag("run_dir", "str", None, "where the run is kept; None means runs/<method>-<config stem>"),
     flag("strategy", "str", "none", "where to compute", choices=_STRATEGIES),
-    flag("precision", "str", "float32", "of the networks", choices=_PRECISIONS),
+    flag(
+        "precision",
+        "str",
+        "float32",
+        "of the networks; auto: mixed_bfloat16 where processor or accelerator are fast at it",
+        choices=precision.CHOICES,
+    ),
     flag(
         "jit_compile",
         "str",

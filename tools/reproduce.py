@@ -30,7 +30,7 @@ import common
 import experiment
 from experiment import Config
 
-from zoo import files, ledger, training
+from zoo import files, ledger, precision, training
 from zoo.differences import differences
 from zoo.errors import refusal
 
@@ -131,6 +131,7 @@ class Seed:
         drawn = [f"--{name}={value}" for name, value in self.config.drawn(self.seed).items()]
         threads = ["--threads=1"] if self.config.toy else []
         more = [f"--seed={self.seed}", f"--run_dir={self.run_dir}", *threads, *drawn]
+        more += [f"--precision={self.config.flags.precision}"]  # one of all seeds, never auto
         more += data_dir(self.config)
         return [_TOOLS / "train.py", f"--flagfile={self._config_path()}", *more]
 
@@ -228,6 +229,8 @@ def run(flags: types.SimpleNamespace) -> None:
     config = experiment.read_config(flags)
     jobs = number_of_jobs(flags.jobs, config.toy)
     path = pathlib.Path(flags.results_dir) / f"{config.name}.json"
+    recorded = recorded_precision(path, config, flags.seeds)
+    config.flags.precision = precision.chosen(config.flags.precision, recorded)
     kept = known_runs(path, config)
     training.check_writable(config.runs_dir)
     training.check_writable(path.parent)
@@ -320,6 +323,16 @@ def known_runs(path: pathlib.Path, config: Config) -> dict[int, dict[str, Any]]:
         expected += f"; it differs in {_words(changed)}"
         raise ValueError(refusal("results_dir", expected, str(path)))
     return ledger.runs(found)
+
+
+def recorded_precision(path: pathlib.Path, config: Config, seeds: int) -> str | None:
+    """The precision of a row, by the ledger or by a run that was begun; None of a new one."""
+    states = [config.run_dir(seed) / STATE for seed in range(seeds)]
+    if path.is_file():
+        found = ledger.read(path).flags
+    else:
+        found = next((files.read_json(s).get("flags") for s in states if s.is_file()), None)
+    return found.get("precision", config.defaults["precision"]) if isinstance(found, dict) else None
 
 
 def _words(changed):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import common
 
-from zoo import pretrained, registry, training
+from zoo import precision, pretrained, registry, training
 from zoo.errors import refusal
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ def run(flags: types.SimpleNamespace) -> None:
     if flags.deterministic:
         training.set_determinism(flags.seed)
     strategy = strategies.make(flags.strategy)
+    described["precision"] = precision.chosen(flags.precision, training.recorded_precision(run_dir))
+    if slow := precision.warning(described["precision"]):
+        print(f"Warning: {slow}", file=sys.stderr)
     dataset = common.load_data(flags)
     attributes = dataset.num_attributes if flags.attributes else None
     if flags.attributes and attributes is None:
@@ -68,7 +71,7 @@ def run(flags: types.SimpleNamespace) -> None:
             image_shape=dataset.image_shape,
             num_attributes=attributes,
             seed=flags.seed,
-            dtype=flags.precision,
+            dtype=described["precision"],
             **flags.hyper_parameters,
         )
         model.compile(jit_compile=JIT_COMPILE[flags.jit_compile])

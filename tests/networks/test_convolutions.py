@@ -53,6 +53,29 @@ def test_products_equal_keras(kind):
         np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.parametrize("shape, kernel, stride", [((4, 3), 4, 2), ((2, 4), 4, 2), ((3, 3), 3, 1)])
+def test_kernels_that_cover_many_maps_equal_keras(shape, kernel, stride):
+    x = tf.random.stateless_normal([2, *shape, 64], [1, 2])
+    ours = layers.Conv2D(3, kernel, stride, "same", bias_initializer="normal")
+    theirs = keras.layers.Conv2D(3, kernel, stride, "same")
+    ours.build(x.shape)
+    theirs.build(x.shape)
+    theirs.set_weights(ours.get_weights())
+    assert layers._covering(ours, x.shape, ours.kernel.shape)
+    for got, expected in zip(values_and_gradients(ours, x), values_and_gradients(theirs, x)):
+        assert got.shape == expected.shape
+        np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-4)
+
+
+def test_kernels_that_cover_little_or_few_maps_go_the_usual_way():
+    covers = lambda layer, *shape: layers._covering(layer, (None, *shape), (*layer.kernel_size, 64))
+    layer = layers.Conv2D(3, 4, 2, "same")
+    assert covers(layer, 4, 4, 64)
+    assert not covers(layer, 5, 4, 64) and not covers(layer, 1, 4, 64)
+    assert not covers(layer, 4, 4, 63) and not covers(layers.Conv2D(3, 4, 2), 4, 4, 64)
+    assert not covers(layers.Conv2D(3, 5, 2, "same"), 4, 4, 64)
+
+
 def test_odd_sizes_and_many_channels_go_the_usual_way():
     layer = layers.Conv2D(4, 5, 2, "same")
     assert not layers.blockable(layer, (None, 7, 8, 1), 1)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.networks.coupling import Conditioner, Conditioners
+from zoo.networks.coupling import Conditioner, Conditioners, kept_half, layout
 
 SHAPES = [(5,), (1,), (4, 6, 3), (7, 4, 1), (1, 1, 2)]
 
@@ -67,6 +67,33 @@ def test_blocks_of_pixels_give_each_pixel_its_own_outputs():
 def test_odd_sides_are_read_pixel_by_pixel():
     assert conditioner((7, 4, 1)).first.kernel.shape == (3, 3, 1, 8)
     assert conditioner((6, 4, 1)).first.kernel.shape == (3, 3, 4, 8)
+
+
+@pytest.mark.parametrize("size, half", [(6, 0), (6, 1), (7, 0), (7, 1)])
+def test_of_a_half_it_computes_the_other_one_alone(size, half):
+    kept = (np.arange(size) < size // 2) == (half == 0)
+    x, weights = data((size,)) * kept, data((2 * size,), 1, seed=1) * np.tile(1.0 - kept, 2)
+    found = {}
+    for name, chosen in (("whole", None), ("half", half)):
+        network = conditioner((size,), half=chosen)
+        move(network)
+        with tf.GradientTape() as tape:
+            outputs = network(x) * np.tile(1.0 - kept, 2)  # as a coupling uses them
+            loss = tf.reduce_sum(outputs * weights)
+        found[name] = [outputs, *tape.gradient(loss, network.trainable_variables)]
+    assert np.abs(found["whole"][0]).max() > 0.1
+    for whole, of_half in zip(found["whole"], found["half"]):
+        # Sums of some ten terms of size 10, each off by 2^-24.
+        np.testing.assert_allclose(of_half, whole, rtol=1e-5, atol=1e-5)
+    # What is not used is not computed, nor is what is not kept read.
+    assert not np.any(network(x).numpy()[:, np.tile(kept, 2)])
+    np.testing.assert_array_equal(network(x + 3.0 * (1.0 - kept)), network(x))
+
+
+def test_long_vectors_alone_are_read_by_halves():
+    halves = lambda shape: [kept_half(mask) for mask in layout(shape, 2, 1)[0][0]]
+    assert halves((64,)) == [0, 1, 0, 1] and halves((63,)) == [None] * 4
+    assert halves((8, 8, 1)) == [None]
 
 
 def test_several_are_one_network_of_different_weights():

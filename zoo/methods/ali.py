@@ -9,6 +9,7 @@ from zoo.fields import field
 from zoo.losses import adversarial, supervised
 from zoo.model import Distribution, GenerativeModel, Losses
 from zoo.model.mixins import AmortisedPosterior, FamilyLikelihood
+from zoo.model.opposed import Opposition
 
 
 class ALI(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
@@ -76,15 +77,15 @@ class ALI(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
         z_q = self.draw(self.posterior(x, *y), "z_q")  # q(z|x)
         z_p = self.draw(self.prior, "z_p", batch_of=x)  # p(z)
         x_p = self.draw(self.likelihood(z_p, *y), "x_p")  # p(x|z)
-        logits_q, logits_p = self.discriminate(x, z_q, x_p, z_p, *y)
-        discriminator_loss = adversarial.discriminator(logits_q, logits_p)
+        both = Opposition(self.discriminator, possible=not self.classifies)
+        z_q, x_p = both.enter(z_q, side=0), both.enter(x_p, side=1)
+        logits = self.discriminate(x, z_q, x_p, z_p, *y)
+        self.log(**adversarial.accuracies(*logits))
+        losses = both.losses(adversarial.discriminator, adversarial.swapped_generator, *logits)
         if self.classifies:
-            discriminator_loss = tf.reduce_mean(discriminator_loss) + self.supervise(*labels)
-        self.log(**adversarial.accuracies(logits_q, logits_p))
-        return {
-            "discriminator": discriminator_loss,
-            "generator": adversarial.swapped_generator(logits_q, logits_p),
-        }
+            supervised_loss = self.supervise(*labels)
+            losses["discriminator"] = tf.reduce_mean(losses["discriminator"]) + supervised_loss
+        return losses
 
     def discriminate(
         self,

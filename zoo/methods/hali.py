@@ -11,6 +11,7 @@ from zoo.distributions import Draw
 from zoo.fields import field
 from zoo.losses import adversarial, supervised
 from zoo.model import Distribution, GenerativeModel, Losses
+from zoo.model.opposed import Opposition
 
 
 class HALI(GenerativeModel):
@@ -81,16 +82,17 @@ class HALI(GenerativeModel):
         z_top = self.draw(self.prior, "z_p", batch_of=x)  # p(z_L)
         z_p = self.descend(z_top, self.levels, self.draw)  # z_{L-1} ~ p(z_{L-1}|z_L), ..., z_1
         x_p = self.likelihood(z_p[0]).mean()  # p(x|z_1)
-        logits = self.apply_each("discriminator", (x, _side(z_q)), (x_p, _side(z_p)))
-        logits_q, logits_p = map(supervised.data_logit, logits) if self.classifies else logits
-        self.log(**adversarial.accuracies(logits_q, logits_p))
-        discriminator_loss = adversarial.discriminator(logits_q, logits_p)
+        both = Opposition(self.discriminator, possible=not self.classifies)
+        q, p = (x, both.enter(_side(z_q), side=0)), (x_p, _side(z_p))
+        p = tuple(both.enter(each, side=1) for each in p)  # z_p[0] too comes from a decoder
+        logits = self.apply_each("discriminator", q, p)
+        logits = list(map(supervised.data_logit, logits)) if self.classifies else logits
+        self.log(**adversarial.accuracies(*logits))
+        losses = both.losses(adversarial.discriminator, adversarial.swapped_generator, *logits)
         if self.classifies:
-            discriminator_loss = tf.reduce_mean(discriminator_loss) + self.supervise(*labelled)
-        return {
-            "discriminator": discriminator_loss,
-            "generator": adversarial.swapped_generator(logits_q, logits_p),
-        }
+            supervised_loss = self.supervise(*labelled)
+            losses["discriminator"] = tf.reduce_mean(losses["discriminator"]) + supervised_loss
+        return losses
 
     # --- the two chains ---------------------------------------------------------------------------
 

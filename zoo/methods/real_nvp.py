@@ -13,7 +13,7 @@ from zoo.distributions import flows
 from zoo.fields import field, fixed
 from zoo.losses import adversarial, likelihood, penalty
 from zoo.model import Distribution, GenerativeModel, Losses
-from zoo.networks.coupling import Conditioners, layout
+from zoo.networks.coupling import Conditioners, kept_half, layout
 
 _ALPHA = 0.05  # of the logit (Real NVP, section 4.1)
 
@@ -103,8 +103,10 @@ class RealNVP(GenerativeModel):
     def make_networks(self) -> None:
         self.latent_dim = math.prod(self.image_shape)
         self.layout = layout(self.image_shape, self.scales, self.couplings)
+        masks = [mask for scale in self.layout for part in scale for mask in part]
         flow = Conditioners(
-            [mask.shape for scale in self.layout for masks in scale for mask in masks],
+            [mask.shape for mask in masks],
+            halves=[kept_half(mask) for mask in masks],
             units=self.hidden_units,
             blocks=self.blocks,
             init_stddev=self.init_stddev,

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import checks, distributions, fields, registry, seeds
+from zoo import checks, distributions, fields, precision, registry, seeds
 from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter, field
 from zoo.model.batches import Batches
@@ -53,7 +53,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
     ARGUMENTS = {
         "image_shape": "(H, W, C), or (D,) for vectors.",
         "num_attributes": "of float attribute vectors `y`, an int >= 1, or None.",
-        "dtype": 'Keras dtype policy, such as "mixed_bfloat16".',
+        "dtype": 'Keras dtype policy, such as "mixed_bfloat16"; "auto": that, where it is fast.',
         "name": "of the Keras model.",
     }
     RESERVED = KERAS_NAMES
@@ -368,7 +368,8 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
 def _policy(dtype: Any) -> Any:
     """A Keras dtype policy; None of what Keras sets for all."""
     try:
-        return None if dtype is None else keras.dtype_policies.get(dtype)
+        chosen = precision.chosen(dtype) if dtype == "auto" else dtype
+        return None if chosen is None else keras.dtype_policies.get(chosen)
     except (TypeError, ValueError):
         expected = "a Keras dtype policy, such as 'mixed_bfloat16'"
         raise ValueError(refusal("dtype", expected, dtype)) from None

@@ -7,7 +7,6 @@ def train_step(self, data):
 """
 
 import contextlib
-import contextvars
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,38 +19,10 @@ from tensorflow_probability import distributions as tfd
 from zoo import distributions, graphs, networks, seeds
 from zoo.errors import nearest, refusal, unknown
 from zoo.model.logs import Logs
+from zoo.model.phases import Losses, Phase, current, entered, moving
 from zoo.networks import own
 
 Distribution: TypeAlias = tfd.Distribution
-Losses = dict[str, tf.Tensor]  # {player: loss, [B] or a scalar}
-
-
-@dataclasses.dataclass
-class Phase:
-    """What the networks and draws of one phase share while it is traced."""
-
-    seed: tf.Tensor  # int32 [2]
-    training: bool
-    calls: dict[str, int] = dataclasses.field(default_factory=dict)  # of each role so far
-    places: set[str] = dataclasses.field(default_factory=set)  # of its draws so far
-    # Where `train_step` is evaluated, not trained:
-    played: dict[Callable, Losses] | None = None
-    logged: list[dict[str, tf.Tensor]] = dataclasses.field(default_factory=list)
-
-
-# Not an attribute of the model: replicas are traced in threads of their own, and a context variable
-# is per thread.
-_PHASE: contextvars.ContextVar[Phase | None] = contextvars.ContextVar("phase", default=None)
-
-
-@contextlib.contextmanager
-def entered(phase: Phase | None) -> Iterator[None]:
-    """Inside, networks and draws are those of `phase`; None is inference."""
-    token = _PHASE.set(phase)
-    try:
-        yield
-    finally:
-        _PHASE.reset(token)
 
 
 def ending_in_report(train_step: Callable[..., Any]) -> Callable[..., dict[str, tf.Tensor]]:
@@ -124,22 +95,23 @@ class Game:
             ValueError: an unknown player, a loss of another shape, one that does not reach all
                 variables of its player.
         """
-        outer = _PHASE.get()
+        outer = current()
         if outer is not None and outer.played is not None:
             # In `losses_of`: a phase that is played several times a step is evaluated once.
             if phase not in outer.played:
                 with entered(dataclasses.replace(outer, places=set())):
                     outer.played[phase] = self._checked(phase, inputs)
             return
-        context = Phase(seeds.fold(self.seed, "play", self.play_counter.value), training=True)
+        context = Phase(seeds.fold(self.seed, "play", self.play_counter.value), True, steered=True)
         with entered(context), tf.GradientTape(persistent=True) as tape:
             losses = self._checked(phase, inputs)
-            objectives = {id(loss): self._objective(loss) for loss in losses.values()}
+            steering = moving(losses)
+            objectives = {id(loss): self._objective(loss) for loss in steering.values()}
         variables = self.player_variables
         gradients: dict[str, list[tf.Tensor | None]] = {}
         # All gradients before any update: the players move at once. One backward pass a loss.
         for key, objective in objectives.items():
-            sharing = [player for player, loss in losses.items() if id(loss) == key]
+            sharing = [player for player, loss in steering.items() if id(loss) == key]
             found = tape.gradient(objective, [variables[player] for player in sharing])
             gradients |= dict(zip(sharing, found))
         for player in losses if moves else ():
@@ -264,7 +236,7 @@ class Game:
         return distributions.noise("normal", shape, self._place(place))
 
     def _place(self, place: str) -> tf.Tensor:
-        phase = _PHASE.get()
+        phase = current()
         if phase is None:
             raise RuntimeError(
                 "`draw` belongs to a phase: call it from a function given to `play`."
@@ -306,7 +278,7 @@ class Game:
     def _run(
         self, role: str, function: Callable, inputs: tuple, options: dict | None = None
     ) -> Any:
-        phase, options = _PHASE.get(), dict(options or {})
+        phase, options = current(), dict(options or {})
         if phase is not None and isinstance(self.networks[role], networks.SEEDED):
             call = phase.calls[role] = phase.calls.get(role, -1) + 1
             options["seed"] = seeds.fold(phase.seed, role, call)
@@ -315,13 +287,13 @@ class Game:
     @property
     def is_training(self) -> bool:
         """Whether this is a phase of a play; else it is evaluated, or a verb runs."""
-        phase = _PHASE.get()
+        phase = current()
         return phase is not None and phase.training
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Networks in inference mode, for those that no player moves now; in a verb they are."""
-        phase = _PHASE.get()
+        phase = current()
         with entered(phase and dataclasses.replace(phase, training=False)):
             yield
 
@@ -345,7 +317,7 @@ class Game:
         for name in values.keys() - set(self.phase_logs):
             expected = f"a name in LOGS, {list(self.phase_logs)}"
             raise ValueError(refusal("log", expected, name, nearest(name, self.phase_logs)))
-        phase: Any = _PHASE.get()
+        phase: Any = current()
         if phase.played is None:
             self._track(values)
         else:  # in `losses_of`, in whose scope no variable can be assigned
@@ -358,7 +330,7 @@ class Game:
 
     def report(self) -> dict[str, tf.Tensor]:
         """Ends a training step: counts it, averages weights and statistics, returns the logs."""
-        phase = _PHASE.get()
+        phase = current()
         if phase is not None and phase.played is not None:  # in `losses_of`
             return {}
         self.step.assign_add(1)

@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from zoo.networks.layers import BatchShape, Conv2D, from_blocks, to_blocks
 
+_LONG = 64  # entries of a vector from which on a half is read alone
+
 
 @keras.saving.register_keras_serializable("zoo")
 class Conditioner(keras.layers.Layer):
@@ -22,10 +24,12 @@ class Conditioner(keras.layers.Layer):
     bound on s keep deep flows in range without it.
 
     Images of even sides are read in blocks of 2x2 pixels as channels: a quarter of the arithmetic,
-    twice the field of view.
+    twice the field of view. Of a vector of which one half is kept, only that half is read and only
+    the other one is computed: half of the arithmetic of the first and the last layer.
 
     Args:
         shape: (H, W, C) or (D,), of one example.
+        half: of a vector, which half is kept, 0 or 1; None for whatever is not zero.
         units: maps of the hidden convolutions, or units of the hidden dense layers.
         blocks: residual blocks of two layers each.
         init_stddev: of the Gaussian initial weights, None for He.
@@ -43,11 +47,13 @@ class Conditioner(keras.layers.Layer):
         *,
         units: int,
         blocks: int,
+        half: int | None = None,
         init_stddev: float | None = None,
         init_seed: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.half = half
         self.shape, self.units, self.num_blocks = tuple(shape), units, blocks
         self.init_stddev, self.init_seed = init_stddev, init_seed
         self.stride = 1 if len(shape) == 1 or shape[0] % 2 or shape[1] % 2 else 2
@@ -73,14 +79,41 @@ class Conditioner(keras.layers.Layer):
         self.built = True
 
     def call(self, kept: tf.Tensor) -> tf.Tensor:
-        hidden = self.first(to_blocks(kept, 2) if self.stride > 1 else kept)
-        for inner, outer in self.blocks:
-            hidden = hidden + outer(tf.nn.relu(inner(tf.nn.relu(hidden))))
-        outputs = tf.cast(self.last(tf.nn.relu(hidden)), tf.float32)
+        if self.half is not None:
+            return self._of_half(kept, self.half)
+        hidden = self._hidden(self.first(to_blocks(kept, 2) if self.stride > 1 else kept))
+        outputs = tf.cast(self.last(hidden), tf.float32)
         if self.stride > 1:
             outputs = from_blocks(outputs, 2)
         log_scale, shift = tf.split(outputs, 2, axis=-1)
         return tf.concat([tf.convert_to_tensor(self.bound) * tf.tanh(log_scale), shift], axis=-1)
+
+    def _hidden(self, hidden: tf.Tensor) -> tf.Tensor:
+        """What the last layer reads, of what the first one gives."""
+        for inner, outer in self.blocks:
+            hidden = hidden + outer(tf.nn.relu(inner(tf.nn.relu(hidden))))
+        return tf.nn.relu(hidden)
+
+    def _of_half(self, kept: tf.Tensor, here: int) -> tf.Tensor:
+        """s and t of the half that is not kept, which read the other one; zeros where it is."""
+        (size,) = self.shape
+        begin, sizes = (0, size // 2), (size // 2, size - size // 2)
+        there = 1 - here
+        # Not x[:, a:b], the gradient of which takes many times as long as that of `tf.slice`.
+        columns = lambda x, half: tf.slice(x, [0, begin[half]], [-1, sizes[half]])
+        kernel = tf.convert_to_tensor(self.first.kernel)
+        kernel = tf.slice(kernel, [begin[here], 0], [sizes[here], -1])
+        kept = columns(tf.cast(kept, self.compute_dtype), here)
+        hidden = self._hidden(tf.matmul(kept, kernel) + self.first.bias)
+        # The last layer gives s' and t of the whole vector, one after the other.
+        kernel, bias, bound = (
+            columns(tf.reshape(tf.convert_to_tensor(w), [-1, size]), there)
+            for w in (self.last.kernel, self.last.bias, self.bound)
+        )
+        outputs = tf.matmul(hidden, tf.reshape(kernel, [self.units, -1])) + tf.reshape(bias, [-1])
+        log_scale, shift = tf.split(tf.cast(outputs, tf.float32), 2, axis=-1)
+        edge = [[0, 0], [begin[there], size - begin[there] - sizes[there]]]
+        return tf.concat([tf.pad(bound * tf.tanh(log_scale), edge), tf.pad(shift, edge)], axis=-1)
 
     def _linear(self, index: int | None, units: int, shape: tuple[int, ...]) -> keras.Layer:
         """The layer of an index, or without one the last, which starts at zero."""
@@ -107,6 +140,7 @@ class Conditioner(keras.layers.Layer):
             "shape": self.shape,
             "units": self.units,
             "blocks": self.num_blocks,
+            "half": self.half,
             "init_stddev": self.init_stddev,
             "init_seed": self.init_seed,
         }
@@ -118,6 +152,7 @@ class Conditioners(keras.layers.Layer):
 
     Args:
         shapes: of each conditioner, in the flow's order.
+        halves: of each, as of a `Conditioner`, or None for all.
         **options: of every `Conditioner`; the i-th draws from `init_seed + i`.
 
     Call with `(kept, index=i)`.
@@ -127,6 +162,7 @@ class Conditioners(keras.layers.Layer):
         self,
         shapes: Sequence[Sequence[int]],
         *,
+        halves: Sequence[int | None] | None = None,
         units: int,
         blocks: int,
         init_stddev: float | None = None,
@@ -142,9 +178,14 @@ class Conditioners(keras.layers.Layer):
         self.init_seed = init_seed
         self.members = [
             Conditioner(
-                shape, **self.options, init_seed=init_seed + i, dtype=self.dtype_policy, name=f"{i}"
+                shape,
+                **self.options,
+                half=half,
+                init_seed=init_seed + i,
+                dtype=self.dtype_policy,
+                name=f"{i}",
             )
-            for i, shape in enumerate(shapes)
+            for i, (shape, half) in enumerate(zip(shapes, halves or [None] * len(shapes)))
         ]
 
     def build(self, *shapes: BatchShape) -> None:
@@ -161,6 +202,7 @@ class Conditioners(keras.layers.Layer):
             **super().get_config(),
             **self.options,
             "shapes": [member.shape for member in self.members],
+            "halves": [member.half for member in self.members],
             "init_seed": self.init_seed,
         }
 
@@ -182,6 +224,13 @@ def layout(shape: tuple[int, ...], scales: int, couplings: int) -> list[tuple[li
     squeezed = (height // 2, width // 2, 4 * channels)
     scale = _alternating(first, couplings), _alternating(_halves(squeezed), couplings)
     return [scale, *layout((*squeezed[:2], 2 * channels), scales - 1, couplings)]
+
+
+def kept_half(mask: np.ndarray) -> int | None:
+    """Which half of a long vector a mask keeps; None of images, and where slices save nothing."""
+    if mask.ndim > 1 or len(mask) < _LONG:
+        return None
+    return 0 if mask[0] else 1
 
 
 def _checkerboard(shape: tuple[int, ...]) -> np.ndarray:

@@ -137,9 +137,10 @@ class BatchNorm(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("zoo")
 class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D`, faster in two cases: same kernel, results and gradients.
+    """`keras.layers.Conv2D`, faster in three cases: same kernel, results and gradients.
 
-    A kernel as large as its input is a matrix product, and is done as one.
+    A kernel as large as its input is a matrix product, and is done as one; so is one that is as
+    large and moves, over many maps.
 
     Images are [B, H, W, C], whatever Keras' `image_data_format` is.
 
@@ -155,6 +156,8 @@ class Conv2D(keras.layers.Conv2D):
             inner = inputs.shape[1:].num_elements()
             product = tf.reshape(inputs, [-1, inner]) @ tf.reshape(kernel, [inner, -1])
             return product[:, None, None, :]
+        if _covering(self, inputs.shape, kernel.shape):
+            return _product(inputs, kernel, self.strides[0])
         if not blockable(self, inputs.shape, kernel.shape[2]):
             return super().convolution_op(inputs, kernel)
         # Broadcasts by distributions may have lost the number of channels.
@@ -203,6 +206,40 @@ def blockable(layer: keras.Layer, shape: Sequence[int | None], channels: int) ->
     )
 
 
+def _covering(layer: keras.Layer, shape: Sequence[int | None], kernel: Sequence[int]) -> bool:
+    """Whether few places of the output read nearly all of the input, and many maps of it."""
+    side, stride = kernel[0], layer.strides[0]
+    return (
+        layer.padding == "same"
+        and kernel[1] == side
+        and layer.strides[1] == stride
+        and side % stride == 0
+        and layer.dilation_rate in (1, (1, 1))
+        and shape[-1] == kernel[2] >= 64
+        and all(length is not None and stride <= length <= side for length in shape[1:3])
+    )
+
+
+def _product(x: tf.Tensor, kernel: tf.Tensor, s: int) -> tf.Tensor:
+    """The convolution with stride s and "same" padding, as one product of all windows."""
+    k, _, channels, outputs = kernel.shape
+    height, width = (-(-side // s) for side in x.shape[1:3])
+    # What is read: padded in front as TensorFlow does it, behind to whole blocks.
+    edges = []
+    for side, count in zip(x.shape[1:3], (height, width)):
+        needed = (count - 1) * s + k
+        front = (needed - side) // 2
+        edges.append([front, needed - side - front])
+    blocks = to_blocks(tf.pad(x, [[0, 0], *edges, [0, 0]]), s)
+    size = [-1, height, width, -1]
+    places = range(k // s)
+    windows = [tf.slice(blocks, [0, i, j, 0], size) for i in places for j in places]
+    inner = k * k * channels
+    flat = tf.reshape(tf.concat(windows, axis=-1), [-1, inner])
+    product = flat @ tf.reshape(_tiles(kernel, s), [inner, outputs])
+    return tf.reshape(product, [-1, height, width, outputs])
+
+
 def to_blocks(x: tf.Tensor, s: int) -> tf.Tensor:
     """[B, H, W, C] -> [B, H/s, W/s, s s C]: each block of s x s pixels becomes one."""
     _, height, width, channels = x.shape
@@ -232,12 +269,18 @@ def blocked(kernel: tf.Tensor, s: int) -> tf.Tensor:
     Returns:
         [K, K, s s C, N], for stride 1 and "same" padding.
     """
-    k, _, channels, outputs = kernel.shape
+    k = kernel.shape[0]
     p = max(k - s, 0) // 2
     f = -p % s
     blocks = -(-(f + k) // s)
     behind = blocks * s - f - k
-    kernel = tf.pad(kernel, [[f, behind], [f, behind], [0, 0], [0, 0]])
+    return _tiles(tf.pad(kernel, [[f, behind], [f, behind], [0, 0], [0, 0]]), s)
+
+
+def _tiles(kernel: tf.Tensor, s: int) -> tf.Tensor:
+    """[k, k, C, N] -> [k/s, k/s, s s C, N]: the kernel on blocks as `to_blocks` makes them."""
+    k, _, channels, outputs = kernel.shape
+    blocks = k // s
     kernel = tf.reshape(kernel, [blocks, s, blocks, s, channels, outputs])
     kernel = tf.transpose(kernel, [0, 2, 1, 3, 4, 5])
     return tf.reshape(kernel, [blocks, blocks, s * s * channels, outputs])

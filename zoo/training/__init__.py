@@ -19,6 +19,7 @@ _LAZY = {
     "describe": "run",
     "read_identity": "run",
     "read_flags": "run",
+    "recorded_precision": "run",
     "set_determinism": "strategies",
     "set_threads": "strategies",
 }

@@ -196,6 +196,14 @@ def read_identity(run_dir: str | os.PathLike) -> dict[str, Any]:
     return found
 
 
+def recorded_precision(run_dir: str | os.PathLike) -> str | None:
+    """The precision of the run that a directory's checkpoints belong to, None without any."""
+    run_dir = pathlib.Path(run_dir)
+    if checkpoints.newest(run_dir / "checkpoints") is None or not (run_dir / IDENTITY).is_file():
+        return None
+    return read_identity(run_dir).get("precision")
+
+
 def read_flags(run_dir: str | os.PathLike) -> dict[str, str]:
     """{name: text} of the flags that a run records, empty if it records none.
 

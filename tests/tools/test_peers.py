@@ -1,0 +1,134 @@
+"""The zoo beside its twins: who is refused, what is timed; with stand-ins for both sides."""
+
+import json
+import sys
+
+import benchmark
+import common
+import pytest
+from peers import busy, cases, duel, loop, zoo_side
+
+STAND_IN = """
+import sys
+sys.path.insert(0, {peers!r})
+from peers import loop
+losses = lambda: {losses!r}
+step = lambda: sum(range(1000))
+told = {{"parameters": {parameters!r}, "import_seconds": 1.5, "library": {library!r}}}
+loop.serve(told, {{"step": step, "critic": step, "losses": losses}})
+"""
+CASE = "wgan_gp"
+STATED = cases.CASES[CASE].parameters
+
+
+@pytest.fixture
+def sides(tmp_path, monkeypatch):
+    """Makes the two sides: what they say of themselves may differ."""
+
+    def make(**of_torch):
+        scripts = {}
+        for side, library in (("zoo", "TensorFlow 2"), ("torch", "PyTorch 2")):
+            told = {"losses": {"discriminator": 10.0, "generator": 0.0}, "parameters": STATED}
+            told |= of_torch if side == "torch" else {}
+            path = tmp_path / f"{side}.py"
+            path.write_text(STAND_IN.format(peers=str(duel.HERE.parent), library=library, **told))
+            scripts[side] = path
+        monkeypatch.setattr(duel, "SIDES", scripts)
+        return lambda: duel.duel(CASE, sys.executable, 1, rounds=3, seconds=0.001)
+
+    return make
+
+
+def test_both_sides_are_timed_round_by_round(sides):
+    found = sides()()
+    assert list(found["parts"]) == ["step", "critic"]
+    for times in found["parts"].values():
+        assert {side: len(rounds) for side, rounds in times.items()} == {"zoo": 3, "torch": 3}
+        assert all(t["seconds"] > 0 and t["core_seconds"] >= 0 for r in times.values() for t in r)
+    assert all(found["peak_mb"][side] > 1 and found["first_step"][side] > 0 for side in duel.SIDES)
+
+
+def test_twins_of_another_size_or_loss_are_refused(sides):
+    with pytest.raises(SystemExit, match="torch trains {'discriminator': 3}, not"):
+        sides(parameters={"discriminator": 3})()
+    with pytest.raises(SystemExit, match="losses with all weights zero differ"):
+        sides(losses={"discriminator": 10.01, "generator": 0.0})()
+
+
+def test_a_side_that_dies_is_named(sides, tmp_path):
+    started = sides()
+    (tmp_path / "torch.py").write_text("import sys; sys.exit(3)")
+    with pytest.raises(SystemExit, match=r"torch\.py.* ended with 3"):
+        started()
+
+
+def timings(*seconds):
+    return [{"seconds": each, "core_seconds": 2.0 * each} for each in seconds]
+
+
+def test_the_ratio_is_that_of_the_best_rounds():
+    times = {"zoo": timings(0.2, 0.1, 0.4), "torch": timings(0.3, 0.5, 0.2)}
+    found = duel.summary(times)
+    assert (found["zoo"], found["torch"]) == (0.1, 0.2)
+    # Of the rounds 1.5, 5 and 0.5.
+    expected = {"ratio": 2.0, "low": 0.5, "high": 5.0, "median": 1.5}
+    assert {key: found[key] for key in expected} == pytest.approx(expected)
+    assert duel.summary(times, "core_seconds")["zoo"] == pytest.approx(0.2)
+
+
+def test_the_table_has_a_line_a_part(sides):
+    lines = duel.table([sides()()], {"import zoo": 0.04}, threads=1).splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
+    assert [row[:2] for row in rows[2:]] == [[CASE, "step"], [CASE, "critic"]]
+    assert len({len(row) for row in rows}) == 1
+    assert "TensorFlow 2 against PyTorch 2" in lines[-1] and "`import zoo` 0.04 s" in lines[-1]
+
+
+def test_calls_are_counted_and_timed():
+    calls = []
+    found = loop.timed(lambda: calls.append(sum(range(10**5))), 0.02)
+    assert found["seconds"] * len(calls) == pytest.approx(0.02, abs=0.02)
+    assert 0 < found["core_seconds"] <= 2.0 * found["seconds"]
+
+
+def test_other_names_and_environments_are_refused(tmp_path, capsys):
+    refused = lambda *flags: common.main(
+        benchmark.run, benchmark.FLAGS, ["benchmark.py", "--against=torch", *flags]
+    )
+    assert refused("--duels=gen") == 2
+    assert "Did you mean 'gan'?" in capsys.readouterr().err
+    assert refused(f"--peer_python={tmp_path / 'python'}") == 2
+    assert "make bench-peers" in capsys.readouterr().err
+
+
+@pytest.mark.every
+@pytest.mark.parametrize("case", cases.CASES)
+def test_the_zoo_trains_as_many_numbers_as_stated(case):
+    """PyTorch's twins are held to the same statement by the benchmark itself."""
+    model = zoo_side.make(case)
+    found = {p: sum(v.numpy().size for v in own) for p, own in model.player_variables.items()}
+    assert found == cases.CASES[case].parameters
+    assert json.dumps(zoo_side.losses_at_zero(model, zoo_side.data(case)))
+
+
+def test_a_profile_names_arithmetic_and_the_rest():
+    spent = {"_MklConv2D": 4.0, "Conv2DBackpropInput": 2.0, "_MklMatMul": 3.0, "Relu": 0.5}
+    spent |= {"Split": 0.25, "Mul": 0.125, "ResourceApplyAdam": 1.0}
+    assert busy.grouped(spent, singly=1) == [
+        ("convolutions", 6.0),
+        ("products", 3.0),
+        ("Adam", 1.0),
+        ("Relu", 0.5),
+        ("others", 0.375),
+    ]
+
+
+@pytest.mark.every
+def test_a_profile_sees_the_operations_of_a_graph():
+    import tensorflow as tf
+
+    x = tf.ones([300, 300])
+    call = tf.function(lambda: tf.linalg.matmul(x, x) + tf.tanh(x))
+    found = dict(busy.grouped(busy.busy(call, calls=2)))
+    assert found["products"] > 0 and found["convolutions"] == 0
+    assert any("Tanh" in kind for kind in busy.busy(call, calls=2))

@@ -1,0 +1,70 @@
+"""What a part of a case spends its time on: `python tools/peers/busy.py CASE [PART] [THREADS]`.
+
+Milliseconds a call that operations were busy, by kind, from TensorFlow's profiler, which makes them
+a little slower. Convolutions and products are arithmetic; the rest is what surrounds it.
+"""
+
+import collections
+import pathlib
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from peers import cases, zoo_side
+
+CALLS = 8
+_KINDS = {"convolutions": "Conv2D", "products": "MatMul", "Adam": "ApplyAdam"}  # name, part of op
+
+
+def busy(call: Callable[[], Any], calls: int = CALLS) -> dict[str, float]:
+    """{operation: milliseconds a call}."""
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    call()
+    with tempfile.TemporaryDirectory() as folder:
+        options = tf.profiler.experimental.ProfilerOptions(host_tracer_level=3)
+        with tf.profiler.experimental.Profile(folder, options):
+            for _ in range(calls):
+                call()
+        (path,) = pathlib.Path(folder).rglob("*.xplane.pb")
+        space = xplane_pb2.XSpace.FromString(path.read_bytes())
+    found: dict[str, float] = collections.Counter()
+    for plane in space.planes:
+        for event in (event for line in plane.lines for event in line.events):
+            scope, _, op = plane.event_metadata[event.metadata_id].name.rpartition(":")
+            if scope and not scope.endswith(":") and op.isidentifier():  # "path/of/node:Conv2D"
+                found[op] += event.duration_ps / 1e9 / calls
+    return dict(found)
+
+
+def grouped(spent: dict[str, float], singly: int = 6) -> list[tuple[str, float]]:
+    """(kind, milliseconds) of convolutions, products and Adam, the largest others, and the rest."""
+    kind_of = lambda op: next((kind for kind, part in _KINDS.items() if part in op), op)
+    total: dict[str, float] = collections.Counter()
+    for op, milliseconds in spent.items():
+        total[kind_of(op)] += milliseconds
+    kinds = [(kind, total.pop(kind, 0.0)) for kind in _KINDS]
+    others = sorted(total.items(), key=lambda item: -item[1])
+    return [*kinds, *others[:singly], ("others", sum(spent for _, spent in others[singly:]))]
+
+
+def main(case: str, part: str = "step", threads: str = "1") -> None:
+    """Prints the profile of a case."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(int(threads))
+    tf.config.threading.set_inter_op_parallelism_threads(int(threads))
+    call = zoo_side.parts(zoo_side.make(case), zoo_side.data(case))[part]
+    found = grouped(busy(call))
+    whole = sum(milliseconds for _, milliseconds in found)
+    print(f"{case} {part}: {whole:.1f} ms a call, {cases.CASES[case].note}")
+    for kind, milliseconds in found:
+        print(f"{100 * milliseconds / whole:5.1f} %  {milliseconds:8.2f} ms  {kind}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

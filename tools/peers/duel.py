@@ -1,0 +1,185 @@
+"""The zoo beside another library: two processes a case, timed in turn, round by round.
+
+Machines are noisy: what counts is the ratio of the two sides' best rounds, and how far the ratios
+of single rounds spread. Core seconds, which other programs disturb less, stand beside wall time.
+"""
+
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from peers import cases
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+SIDES = {"zoo": "zoo_side.py", "torch": "torch_twins.py"}
+_HEADS = ("case", "part", "zoo", "PyTorch", "PyTorch / zoo", "rounds", "core time", "first step")
+_STARTS = {
+    "python": ("-c", "pass"),
+    "import zoo": ("-c", "import zoo"),
+    "train.py --help": (ROOT / "tools" / "train.py", "--help"),
+    "import tensorflow": ("-c", "import tensorflow"),
+}
+
+
+class Side:
+    """A process that serves a case (`loop.py`).
+
+    Args:
+        python: its interpreter.
+        script: a name in this folder.
+        case: name of the case.
+        threads: int.
+    """
+
+    def __init__(self, python: str, script: str, case: str, threads: int) -> None:
+        began = time.perf_counter()
+        self._process = subprocess.Popen(
+            [python, HERE / script, case, str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.described = self._read()
+        self.first_step = time.perf_counter() - began
+        self.peak_mb = 0.0
+
+    def ask(self, *request: Any) -> dict[str, Any]:
+        """The answer to a request: `(part, seconds)` times it, `(part,)` runs it once."""
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        answer = self._read()
+        self.peak_mb = answer.get("peak_mb", self.peak_mb)
+        return answer
+
+    def _read(self) -> dict[str, Any]:
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self._process.args} ended with {self._process.wait()}")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.stdin.close()
+        self._process.wait(60)
+
+
+def duel(case: str, python: str, threads: int, rounds: int, seconds: float) -> dict[str, Any]:
+    """Times a case on both sides.
+
+    Args:
+        case: name.
+        python: interpreter of the other library.
+        threads: of each side.
+        rounds: each of them times both sides, the one or the other first.
+        seconds: of each timing.
+
+    Returns:
+        {"case", "parts": {part: {side: [timings of the rounds]}}, "first_step", "import_seconds",
+        "peak_mb", "library": by side}.
+
+    Raises:
+        SystemExit: the sides do not train as many numbers, or do not have the same losses.
+    """
+    made = {
+        side: Side(sys.executable if side == "zoo" else python, script, case, threads)
+        for side, script in SIDES.items()
+    }
+    try:
+        _check(case, made)
+        parts: dict[str, dict[str, list]] = {}
+        for part in cases.CASES[case].parts:
+            times = parts[part] = {side: [] for side in made}
+            for side in made.values():
+                side.ask(part)  # traces it, or finds the faster layout
+            for index in range(rounds):
+                for name in list(made)[:: -1 if index % 2 else 1]:
+                    times[name].append(made[name].ask(part, seconds))
+        each = lambda what: {name: what(side) for name, side in made.items()}
+        return {
+            "case": case,
+            "parts": parts,
+            "first_step": each(lambda side: side.first_step),
+            "import_seconds": each(lambda side: side.described["import_seconds"]),
+            "peak_mb": each(lambda side: side.peak_mb),
+            "library": each(lambda side: side.described["library"]),
+        }
+    finally:
+        for side in made.values():
+            side.close()
+
+
+def _check(case: str, sides: dict[str, Side]) -> None:
+    """Both sides train as many numbers as the case says, and have the same losses at zero."""
+    stated = cases.CASES[case].parameters
+    losses = {name: side.ask("losses") for name, side in sides.items()}
+    for name, side in sides.items():
+        if side.described["parameters"] != stated:
+            raise SystemExit(f"{case}: {name} trains {side.described['parameters']}, not {stated}")
+        for player, loss in losses["zoo"].items():
+            if abs(losses[name][player] - loss) > 1e-4 * abs(loss):
+                raise SystemExit(f"{case}: losses with all weights zero differ: {losses}")
+
+
+def starts(python: str, repeats: int = 5) -> dict[str, float]:
+    """{what: seconds from the start of an interpreter to its end}, the best of some."""
+    lines = {name: [sys.executable, *arguments] for name, arguments in _STARTS.items()}
+    lines["import torch"] = [python, "-c", "import torch"]
+    return {name: min(_run(line) for _ in range(repeats)) for name, line in lines.items()}
+
+
+def _run(line: Sequence[Any]) -> float:
+    began = time.perf_counter()
+    subprocess.run(line, check=True, cwd=ROOT, capture_output=True)
+    return time.perf_counter() - began
+
+
+def summary(times: dict[str, list[dict[str, float]]], key: str = "seconds") -> dict[str, Any]:
+    """{side: best of the rounds}, "ratio" of these, "low" and "high" of the rounds' ratios."""
+    rounds = {side: [each[key] for each in found] for side, found in times.items()}
+    best = {side: min(found) for side, found in rounds.items()}
+    ratios = [torch / zoo for torch, zoo in zip(rounds["torch"], rounds["zoo"])]
+    more = {"ratio": best["torch"] / best["zoo"], "low": min(ratios), "high": max(ratios)}
+    return {**best, **more, "median": statistics.median(ratios)}
+
+
+def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: int) -> str:
+    """The duels as a Markdown table, and what a start takes."""
+    lines = ["| " + " | ".join((*_HEADS, "peak memory")) + " |"]
+    lines.append("|" + "---|" * (len(_HEADS) + 1))
+    for each in found:
+        for part, times in each["parts"].items():
+            wall, cores = summary(times), summary(times, "core_seconds")
+            first, peak = each["first_step"], each["peak_mb"]
+            cells = (
+                each["case"],
+                part,
+                _milliseconds(wall["zoo"]),
+                _milliseconds(wall["torch"]),
+                f"**{wall['ratio']:.2f}**",
+                f"{wall['low']:.2f} to {wall['high']:.2f}",
+                f"{cores['ratio']:.2f}",
+                f"{first['zoo']:.1f} s / {first['torch']:.1f} s",
+                f"{peak['zoo']:,.0f} MB / {peak['torch']:,.0f} MB",
+            )
+            lines.append("| " + " | ".join(cells) + " |")
+    libraries = " against ".join(found[0]["library"].values())
+    start = ", ".join(f"`{name}` {seconds:.2f} s" for name, seconds in starting.items())
+    notes = "; ".join(f"{each['case']}: {cases.CASES[each['case']].note}" for each in found)
+    imports = found[0]["import_seconds"]
+    lines += [
+        "",
+        f"{libraries}, float32, batch {cases.BATCH}, {threads} threads. Of the first step "
+        f"{imports['zoo']:.1f} s are the import of TensorFlow, {imports['torch']:.1f} s that of "
+        f"PyTorch. Start and end of a process: {start}. {notes}.",
+    ]
+    return "\n".join(lines)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:,.1f} ms"

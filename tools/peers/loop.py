@@ -1,0 +1,49 @@
+"""The other end of `duel.py`: a process that times parts of a model when it is asked to.
+
+Line by line: first it says what it is; then every request, JSON `[name, seconds]`, is answered by
+what a call of that name took. Standard library only.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def serve(described: dict[str, Any], calls: dict[str, Callable[[], Any]]) -> None:
+    """Describes itself, after a first training step, and answers until stdin ends.
+
+    Args:
+        described: of the side: numbers of parameters, seconds of imports.
+        calls: {name: a function that returns when its work is done}; the answer to a name without
+            seconds is what it returns, where that is a dict.
+    """
+    say(described)
+    for line in sys.stdin:
+        name, *seconds = json.loads(line)
+        if seconds:
+            say(timed(calls[name], *seconds))
+        else:
+            found = calls[name]()
+            say(found if isinstance(found, dict) else {})
+
+
+def timed(call: Callable[[], Any], at_least: float) -> dict[str, float]:
+    """Wall and core seconds a call, over as many calls as take `at_least` seconds."""
+    count, began, cores = 0, time.perf_counter(), time.process_time()
+    while count == 0 or time.perf_counter() - began < at_least:
+        call()
+        count += 1
+    wall = time.perf_counter() - began
+    return {
+        "seconds": wall / count,
+        "core_seconds": (time.process_time() - cores) / count,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def say(answer: dict[str, Any]) -> None:
+    """One line of JSON, at once."""
+    print(json.dumps(answer), flush=True)

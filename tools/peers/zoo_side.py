@@ -1,0 +1,127 @@
+"""A case as the zoo computes it: `python tools/peers/zoo_side.py CASE THREADS`."""
+
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from peers import cases, loop  # noqa: E402
+
+
+def make(name: str) -> Any:
+    """The compiled model of a case."""
+    import zoo
+    from zoo.networks.stack import Reshape, Stack, conv, deconv, dense
+
+    case = cases.CASES[name]
+    arguments = dict(case.arguments)
+    if name == "vae_wide":
+        rows = {"norm": True, "activation": "relu", "padding": "same"}
+        first, *_, last = cases.WIDE
+        arguments["encoder"] = Stack(
+            [*(conv(maps, 4, 2, **rows) for maps in cases.WIDE), dense(None, activation="linear")],
+            (2 * case.latent_dim,),
+        )
+        arguments["decoder"] = Stack(
+            [
+                dense(16 * last, activation="linear"),
+                Reshape((4, 4, last)),
+                deconv(512, 3, 2, size=(7, 7), **rows),
+                deconv(256, 3, 2, **rows),
+                deconv(None, 3, 2, padding="same", activation="linear"),
+            ],
+            cases.IMAGE,
+        )
+    if case.method not in ("real_nvp", "pixel_cnn"):
+        arguments["latent_dim"] = case.latent_dim
+    shape = cases.VECTOR if name == "real_nvp" else cases.IMAGE
+    model = zoo.create(case.method, image_shape=shape, **arguments)
+    model.compile()
+    return model
+
+
+def data(name: str) -> Any:
+    """The batch that every step sees, [B, ...]."""
+    import numpy as np
+
+    shape = cases.VECTOR if name == "real_nvp" else cases.IMAGE
+    x = np.reshape(np.float32(cases.grey(cases.BATCH * cases.VECTOR[0])), [cases.BATCH, *shape])
+    return np.float32(x > 0.5) if name == "pixel_cnn" else x
+
+
+def parts(model: Any, x: Any) -> dict[str, Callable[[], Any]]:
+    """{part: a call}; traced as `zoo.training` traces steps."""
+    import tensorflow as tf
+
+    x = tf.constant(x)
+    step = tf.function(lambda: model.train_step({"x": x}), autograph=False)
+    critic = tf.function(lambda: model.play(model.discriminator_phase, x), autograph=False)
+    drawn = cases.DRAWN if model.method == "pixel_cnn" else cases.BATCH
+    return {
+        "step": lambda: step()["loss"].numpy(),
+        "critic": critic,
+        "sample": lambda: model.sample(drawn, seed=0),
+    }
+
+
+def losses_at_zero(model: Any, x: Any) -> dict[str, float]:
+    """{player: its mean loss} with all weights zero, which are put back."""
+    import numpy as np
+
+    phases = {
+        "vae": ["bound"],
+        "ali": ["game"],
+        "real_nvp": ["generator_phase"],
+        "pixel_cnn": ["negative_log_likelihood"],
+    }.get(model.method, ["discriminator_phase", "generator_phase"])
+    variables = [v for moved in model.player_variables.values() for v in moved]
+    kept = [variable.numpy() for variable in variables]
+    for variable, value in zip(variables, kept):
+        variable.assign(np.zeros_like(value))
+    found = {}
+    for phase in phases:
+        found |= {p: float(np.mean(v)) for p, v in phase_losses(model, phase, x).items()}
+    for variable, value in zip(variables, kept):
+        variable.assign(value)
+    return found
+
+
+def phase_losses(model: Any, phase: str, x: Any) -> dict[str, Any]:
+    """What a phase returns on a batch, nobody moving."""
+    import tensorflow as tf
+
+    found = {}
+
+    def kept(x: Any) -> dict[str, Any]:
+        found.update(getattr(model, phase)(x))
+        return found
+
+    model.play(kept, tf.constant(x), moves=False)
+    return found
+
+
+def main(name: str, threads: str) -> None:
+    """Serves a case."""
+    began = time.perf_counter()
+    import tensorflow as tf
+
+    imported = time.perf_counter() - began
+    tf.config.threading.set_intra_op_parallelism_threads(int(threads))
+    tf.config.threading.set_inter_op_parallelism_threads(int(threads))
+    model, x = make(name), data(name)
+    count = {p: sum(v.numpy().size for v in moved) for p, moved in model.player_variables.items()}
+    described = {"parameters": count, "import_seconds": imported}
+    timed = parts(model, x)
+    timed["step"]()
+    described["library"] = f"TensorFlow {tf.__version__}"
+    loop.serve(described, timed | {"losses": lambda: losses_at_zero(model, x)})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
