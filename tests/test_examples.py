@@ -1,10 +1,12 @@
 """The scripts of examples/ run, in this process, and their pictures show what they say."""
 
 import runpy
+import types
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import optimize
 
 import zoo
 from tests.conformance import cases
@@ -101,3 +103,33 @@ def test_methods_are_compared_on_own_data(example, in_tmp_path, capsys, methods)
     assert len(found) == 3 * len(methods)
     for index in range(len(methods)):
         assert_shows(found[3 * index + 1], x)
+
+
+# --- two disjoint lines ---------------------------------------------------------------------------
+
+
+def test_the_distance_of_two_lines_is_that_of_the_best_pairs(repository):
+    """Of 300 evenly spread points a side; their squares' mean is off by 1 / 300^2 of 1/3."""
+    distance = runpy.run_path(str(repository / "examples" / "disjoint_lines.py"))["distance"]
+    a, b, w = np.random.default_rng(0).normal(size=(3, 4))
+    model = types.SimpleNamespace(decode=lambda z: types.SimpleNamespace(mean=lambda: b + z * w))
+    t = (np.arange(300) + 0.5) / 150 - 1
+    costs = np.square(np.outer(t, a)[:, None] - (b + np.outer(t, w))[None]).sum(axis=-1)
+    best = costs[optimize.linear_sum_assignment(costs)].mean()
+    np.testing.assert_allclose(distance(model, a), np.sqrt(best), rtol=1e-4)
+
+
+@pytest.mark.every
+def test_disjoint_lines_stop_minimax_alone(example, in_tmp_path, capsys):
+    example("disjoint_lines")(["--steps=1000"])
+    header, *rows, path = capsys.readouterr().out.splitlines()
+    assert header.split("\t") == ["game", "first", "last"] and path == "disjoint_lines.png"
+    # Orthonormal vectors: W^2 = |b|^2 + (|a|^2 + |w|^2) / 3 = 5/3.
+    left = {}
+    for row in rows:
+        name, first, last = row.split("\t")
+        assert float(first) == pytest.approx((5 / 3) ** 0.5, abs=1e-4)
+        left[name] = float(last) / float(first)
+    assert left.pop("minimax") > 0.5
+    assert all(0 <= each < 0.5 for each in left.values()), left
+    assert Image.open(path).size == (700, 450)

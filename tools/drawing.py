@@ -21,6 +21,7 @@ _NEIGHBOURS = 7  # training images beside a sample
 _TRAVERSED = 2  # images of which every dimension has a row
 _DIMENSIONS = 8  # of a code, at most, in such a block of rows
 _CLASSES = 20  # columns at most: of more classes the first ones are shown
+_AVERAGED = 2_000  # images at most whose codes make the means of classes
 _ATTRIBUTES = 12  # columns at most
 
 
@@ -179,6 +180,39 @@ def classes(model: "GenerativeModel", seed: int) -> np.ndarray:
         of_class = np.eye(count, dtype=np.float32)[y]
         decoded = decode_mean(model, np.concatenate([of_class, z[:, count:]], axis=1))
     return pictures.image_grid(decoded, columns=len(shown))
+
+
+def adds_codes(model: "GenerativeModel", dataset: "Dataset") -> bool:
+    """Whether `arithmetic` has something to show: codes that are to tell the class of images."""
+    codes = {"encode", "decode"} <= model.capabilities and not model.conditional
+    return codes and dataset.num_classes is not None and len(model.image_shape) == 3
+
+
+def arithmetic(model: "GenerativeModel", dataset: "Dataset", split: str, seed: int) -> np.ndarray:
+    """The mean code of a class minus that of another one, plus the code of an image of the latter.
+
+    A row is an image of each of the first classes: itself, the class of column k in its place, for
+    every k. Where k is its own class nothing is added: its reconstruction.
+
+    Args:
+        model: a GenerativeModel of which `adds_codes`.
+        dataset: images with classes, whose means are those of the first ones of the split.
+        split: its name.
+        seed: of codes that have to be drawn.
+
+    Reference: Radford et al., DCGAN, arXiv 1511.06434, section 6.3.2, with samples for images.
+    """
+    real = dataset.arrays(split, _AVERAGED)
+    x, y = real["x"], real["y"]
+    starts = range(0, len(x), _BATCH)
+    z = np.concatenate([start_codes(model, x[i : i + _BATCH], None, seed) for i in starts])
+    shown, first = np.unique(y, return_index=True)
+    shown, first = shown[:_CLASSES], first[:_ROWS]
+    means = np.stack([z[y == label].mean(axis=0) for label in shown])  # [K, code_dim]
+    own = means[np.searchsorted(shown, y[first])]
+    moved = z[first][:, None] + means[None] - own[:, None]  # [rows, K, code_dim]
+    decoded = decode_mean(model, moved.reshape(-1, moved.shape[-1]).astype(np.float32))
+    return pictures.interpolation_grid(decoded, x[first])
 
 
 def attributes(

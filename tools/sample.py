@@ -93,6 +93,8 @@ def drawn(
     found = drawing.grids(model, shown, flags.n, flags.seed)
     if "sample" in model.capabilities:
         found["neighbours"] = drawing.neighbours(model, dataset, shown, flags.seed)
+    if drawing.adds_codes(model, dataset):
+        found["arithmetic"] = drawing.arithmetic(model, dataset, flags.split, flags.seed)
     if drawing.planar_part(model):
         real = dataset.arrays(flags.split, _POINTS)
         classes = real["y"] if dataset.num_classes else None

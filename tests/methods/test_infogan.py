@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests.helpers import refused
@@ -10,7 +11,7 @@ from tests.methods.tiny import constant, linear, phase
 from tests.metrics.toys import Data
 from tests.small import D, batch, gradients, nets, same, sgd, weights
 from zoo.methods.infogan import InfoGAN
-from zoo.metrics import evaluate
+from zoo.metrics import applicable, evaluate
 from zoo.networks.stack import Stack, dense
 
 CONFORMANCE = {"images": {"num_clusters": 4}, "vectors": {"continuous_codes": 1}}
@@ -147,6 +148,18 @@ def test_the_category_is_measured_as_clusters():
     data.splits["test"] = rows | {"y": np.where(np.arange(60) < 15, (y + 1) % K, y)}
     wrong = evaluate(model, data, metrics=["clustering_error_hungarian"])
     np.testing.assert_allclose(wrong["clustering_error_hungarian"]["value"], 15 / 60)
+
+
+def test_the_information_of_samples_is_measured():
+    data = Data(test={"x": x_of()})
+    found = evaluate(transparent(), data, metrics=["code_information"])["code_information"]
+    assert found["value"] == pytest.approx(math.log(K), abs=1e-6) and found["split"] == "samples"
+    # Of logits c, Q gives the true category e / (e + K - 1).
+    soft = evaluate(transparent(sureness=1.0), data, metrics=["code_information"])
+    expected = 1.0 - math.log(math.e + K - 1) + math.log(K)
+    assert soft["code_information"]["value"] == pytest.approx(expected, rel=1e-5)
+    none = infogan(num_clusters=None, discriminator=linear(1 + N, 7))
+    assert "code_information" not in applicable(none, data)
 
 
 def test_one_kind_of_code_is_enough_and_none_is_refused():

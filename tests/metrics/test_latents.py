@@ -57,6 +57,14 @@ def test_mutual_information_is_between_its_bounds_where_examples_are_few():
     assert "20 examples" in found["mutual_information"].protocol
 
 
+def test_what_samples_tell_of_their_category():
+    # Q gives the true one 1/2, 1/4 and 1: the mean of log is -log 2, and K = 4.
+    log_q = np.log([[0.5, 0.5, 1e-9, 1e-9], [0.25, 0.25, 0.25, 0.25], [1e-9, 1e-9, 1e-9, 1.0]])
+    found = latents.code_information(log_q, np.array([1, 2, 3]))
+    assert found.value == pytest.approx(math.log(2), rel=1e-6) and found.n == 3
+    assert "at most 1.3863" in found.protocol
+
+
 def test_codes_that_say_nothing_have_no_information():
     loc, scale, z = linear_codes(500, np.zeros(2), 1.0)
     for measure in latents.mutual_information(loc, scale, z).values():

@@ -56,6 +56,19 @@ def test_features_of_all_levels_join_the_hidden_ones_but_not_the_codes():
     assert "hidden layers of each encoder" in protocol and "level 2: means of q(z|x)" in protocol
 
 
+def test_a_discriminators_features_are_classified_only_when_asked_for():
+    """That layer is x_1^3, whose sign is the label."""
+    name = "svm_error_discriminator"
+    assert name in metrics.applicable(Hierarchy(), LABELLED)
+    assert name not in metrics.applicable(Linear(), LABELLED)
+    assert name not in metrics.applicable(Hierarchy(), TOY)  # its labels are modes
+    found = metrics.evaluate(Hierarchy(), LABELLED, metrics=[name], svm_repeats=1)[name]
+    assert found["value"] == 0.0 and "hidden layer of x alone" in found["protocol"]
+    blind = Hierarchy(discriminator_features=lambda x: np.ones_like(x))
+    found = metrics.evaluate(blind, LABELLED, metrics=[name], svm_repeats=1)[name]
+    assert 0.2 < found["value"] < 0.8  # all examples have one label
+
+
 # --- clusters ---------------------------------------------------------------------------------
 
 

@@ -195,6 +195,29 @@ def test_each_attribute_is_turned_on_in_a_column():
         close(shown[0, 2 + attribute, -4:], np.maximum(y[0], np.eye(4)[attribute]) / 10)
 
 
+def test_the_difference_of_two_classes_mean_codes_is_added_to_an_image_of_one():
+    """Class k's codes are (k - 1, 0, 0), and a little of their own, whose mean is not 0."""
+    y = np.array([2, 0, 1, 0, 2, 1])
+    z = np.random.default_rng(0).uniform(-0.4, 0.4, (6, 3))
+    z[:, 0] += y - 1.0
+    x = Painter().decode(z).mean()
+    data = Data(num_classes=3, test={"x": x, "y": y})
+    assert drawing.adds_codes(Painter(), data)
+    shown = cells(drawing.arithmetic(Painter(), data, "test", 0), 1 + 3)
+    means = np.stack([z[y == k].mean(axis=0) for k in range(3)])
+    for row, first in enumerate((1, 2, 0)):  # of classes 0, 1, 2
+        close(shown[row, 0], x[first].reshape(-1))
+        expected = z[first] + means - means[row]
+        close(shown[row, 1:, :3], np.clip((expected + 2.0) / 4.0, 0, 1))
+
+
+def test_codes_are_added_where_they_tell_the_class():
+    labelled = Data(num_classes=3, test={"x": images(3), "y": np.arange(3)})
+    assert not drawing.adds_codes(Painter(encodes=False), labelled)
+    assert not drawing.adds_codes(Painter(conditional=True, num_classes=3), labelled)
+    assert not drawing.adds_codes(Painter(), Data(test={"x": images(3)}))
+
+
 def test_draws_of_a_code_follow_its_image():
     x = images(3)
     shown = cells(drawing.draws(Dreamer(), x, None, 0), 9)

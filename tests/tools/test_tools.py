@@ -91,6 +91,7 @@ def test_pictures_are_drawn_and_named(trained, run_tool, tmp_path):
         "interpolations.png",
         "traversals.png",
         "neighbours.png",
+        "arithmetic.png",
         "codes.png",
         "curves.png",
     ]

@@ -12,12 +12,14 @@ from zoo.data import Dataset
 from zoo.errors import refusal
 from zoo.metrics import fits
 from zoo.metrics.measure import Measure, Metric, jackknifed, mean_of, one_of
-from zoo.metrics.subject import Subject, flat
+from zoo.metrics.simulation import simulate
+from zoo.metrics.subject import BATCH, Subject, flat
 from zoo.model import GenerativeModel
 
 ACTIVE_VARIANCE = 0.01  # Burda et al.'s threshold
 ACTIVE_NATS = 0.1  # a dimension's mean KL above which it counts as used
 INFORMATION_EXAMPLES = 5_000  # of the mixture q(z): the cost is their square
+INFORMATION_SAMPLES = 10_000  # whose own category is read again
 CHUNK_BYTES = 64 * 2**20  # of one block of log-densities
 
 
@@ -157,6 +159,21 @@ def categorical_information(probabilities: np.ndarray) -> Measure:
     return mean_of(each, protocol)._replace(value=float(value))
 
 
+def code_information(log_q: np.ndarray, categories: np.ndarray) -> Measure:
+    """L_I = E log Q(c|x) + log K of samples x = G(c, ...), a lower bound of I(c; x), nats.
+
+    Args:
+        log_q: [N, K], log Q(c|x_n).
+        categories: int [N], the c that x_n was made of, drawn uniformly.
+
+    Reference: Chen et al., InfoGAN, arXiv 1606.03657, equation 5.
+    """
+    n, k = np.shape(log_q)
+    found = np.asarray(log_q, np.float64)[np.arange(n), categories] + math.log(k)
+    protocol = f"mean of log Q(c|x) + log {k} over samples of as many codes, nats"
+    return mean_of(found, f"{protocol}: a lower bound of I(c; x), at most {math.log(k):.4f}")
+
+
 def _log_densities(
     loc: np.ndarray, scale: np.ndarray, z: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -263,6 +280,18 @@ def _information(s: Subject) -> dict[str, Measure]:
     return found
 
 
+def _code_information(s: Subject) -> Measure:
+    x, z = (np.asarray(each) for each in simulate(s.model, INFORMATION_SAMPLES, seed=s.seed))
+    k = s.model.code_classes
+    read = [s.model.read(x[i : i + BATCH]).mean() for i in range(0, len(x), BATCH)]
+    return code_information(np.concatenate(read)[:, :k], z[:, :k].argmax(axis=1))
+
+
+def _reads_categories(model: GenerativeModel, dataset: Dataset) -> bool:
+    categories = model.code_classes is not None and not model.conditional
+    return categories and {"read", "decode"} <= model.capabilities
+
+
 def _of_posteriors(
     measure: Callable[[np.ndarray, np.ndarray], Measure],
 ) -> Callable[[Subject], Measure]:
@@ -355,5 +384,12 @@ METRICS = {
         _has_categories,
         lambda s: categorical_information(s.clusters(s.split)["probabilities"]),
         help="what the categorical code tells of x, nats",
+    ),
+    "code_information": Metric(
+        _reads_categories,
+        _code_information,
+        help="what samples tell of their own category, nats: at most the log of the categories",
+        better="higher",
+        of_samples=True,
     ),
 }

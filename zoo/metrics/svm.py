@@ -1,15 +1,18 @@
 """The error of linear SVMs on few labelled features: the semi-supervised protocol of ALI."""
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
+from zoo.data import Dataset
 from zoo.errors import refusal
 from zoo.metrics import fits
 from zoo.metrics.measure import Measure, Metric, mean_of
-from zoo.metrics.subject import Subject, flat
+from zoo.metrics.subject import Rows, Subject, flat
+from zoo.model import GenerativeModel
 
 CANDIDATES = np.exp(np.linspace(-20.0, 20.0, 50))  # of C, as the paper
 POOL = 20_000  # rows that labelled draws come from: wide features of all of train need not fit
@@ -103,9 +106,27 @@ def _error(svm: LinearSVC, pair: Pair) -> float:
 
 
 def _svm_error(s: Subject) -> Measure:
-    """ALI's protocol; the validation rows are the last ones of train, as there."""
-    hidden = s.protocol.svm_features == "hidden"
-    read = s.features if hidden else s.codes
+    if s.protocol.svm_features == "hidden":
+        return _error_on(s, s.features, s.features_are)
+    return _error_on(s, s.codes, s.codes_are)
+
+
+def _discriminator_svm_error(s: Subject) -> Measure:
+    def read(split: str) -> Rows:
+        hidden = s.model.discriminator_features
+        return s.over(split, lambda x, y, index: {"mean": flat(hidden(x))})
+
+    return _error_on(s, read, "the discriminator's last hidden layer of x alone")
+
+
+def _error_on(s: Subject, read: Callable[[str], Rows], features_are: str) -> Measure:
+    """ALI's protocol; the validation rows are the last ones of train, as there.
+
+    Args:
+        s: the subject.
+        read: split -> {"mean": features [N, F], "y"}.
+        features_are: they in words.
+    """
     train, test = read("train"), read(s.split)
     held_out = s.held_out_rows
     pool = slice(0, min(POOL, len(train["y"]) - held_out))
@@ -119,7 +140,11 @@ def _svm_error(s: Subject) -> Measure:
         seed=s.seed,
     )
     draws = f"labelled ones of the first {pool.stop} of train"
-    return measure.noted(f"{draws}; features: {s.features_are if hidden else s.codes_are}")
+    return measure.noted(f"{draws}; features: {features_are}")
+
+
+def _discriminates_classes(model: GenerativeModel, dataset: Dataset) -> bool:
+    return model.has_discriminator_features and fits.on_classes("decode")(model, dataset)
 
 
 METRICS = {
@@ -128,5 +153,12 @@ METRICS = {
         _svm_error,
         help="share of wrong labels of linear SVMs that learn from few labelled codes (ALI)",
         better="lower",
+    ),
+    "svm_error_discriminator": Metric(
+        _discriminates_classes,
+        _discriminator_svm_error,
+        help="svm_error of the discriminator's last hidden layer in place of codes (DCGAN)",
+        better="lower",
+        only_asked=True,
     ),
 }

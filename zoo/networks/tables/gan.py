@@ -49,6 +49,11 @@ DCGAN_MNIST = _table(
     32, True, True, "of this zoo, by the rules of Radford et al., DCGAN, arXiv 1511.06434", 0.02
 )
 
+# As wide as the paper's, for three digits in the channels of an image.
+DCGAN_STACKED_MNIST = dataclasses.replace(
+    _table(64, True, True, DCGAN_MNIST.reference, 0.02), image_shape=(28, 28, 3)
+)
+
 # The discriminator has hidden rows of image and label together.
 CGAN_MNIST = dataclasses.replace(
     GAN_MNIST,
@@ -84,6 +89,14 @@ INFOGAN_MNIST = Table(
     init_stddev=0.02,
     momentum=0.9,
     reference="Chen et al., InfoGAN, arXiv 1606.03657, appendix C.1",
+)
+
+_TANH = (*[dense(128, activation="tanh")] * 2, dense(None, activation="linear"))
+
+# He's initial weights have the size of the notebook's orthogonal ones times 1.4.
+UNROLLED_MLP = Table(
+    roles={"decoder": _TANH, "discriminator": {"x": (), "z": (), "joint": _TANH}},
+    reference="Metz et al., unrolled GAN, arXiv 1611.02163, after the first author's notebook",
 )
 
 _GENERATOR = tuple(
