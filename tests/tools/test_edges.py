@@ -55,6 +55,23 @@ def test_flags_that_no_run_wrote_are_refused_with_their_file(line, copy, capsys)
 
 
 @pytest.mark.parametrize(
+    "given, part",
+    [
+        (["circle"], "does not name itself"),
+        (["names_a_pipe"], "a regular file"),
+        (["pipe", "empty"], "a regular file"),
+    ],
+)
+def test_flagfiles_are_checked_before_one_is_read(given, part, in_tmp_path, capsys):
+    for name, text in (("circle", "way"), ("way", "circle"), ("names_a_pipe", "pipe")):
+        (in_tmp_path / name).write_text(f"--flagfile={text}\n")
+    (in_tmp_path / "empty").write_text("")
+    os.mkfifo(in_tmp_path / "pipe")
+    assert call(train, *(f"--flagfile={name}" for name in given)) == 2
+    refused(capsys, part)
+
+
+@pytest.mark.parametrize(
     "text",
     ["{}", "[]", "", '{"metrics": {}}', '{"step": 1, "metrics": {"nll": {"value": "low"}}}'],
 )

@@ -1,7 +1,5 @@
 """Bad input: exit 2, one line that says what was received, nothing written."""
 
-import os
-
 import common
 import evaluate
 import export
@@ -141,30 +139,6 @@ CASES = {
     ),
     "negative seed": ("train", nothing, (*SMALL, "--seed=-1"), "seed=-1"),
     "endless flagfile": ("train", nothing, ("--flagfile=/dev/zero",), "flagfile="),
-    "circular flagfiles": (
-        "train",
-        lambda folder: [
-            (folder / name).write_text(f"--flagfile={folder}/{other}\n")
-            for name, other in ("a.cfg b.cfg".split(), "b.cfg a.cfg".split())
-        ],
-        ("--flagfile={0}/a.cfg",),
-        "does not name itself",
-    ),
-    "pipe in a flagfile": (
-        "train",
-        lambda folder: (
-            os.mkfifo(folder / "pipe"),
-            (folder / "a.cfg").write_text(f"--flagfile={folder}/pipe\n"),
-        ),
-        ("--flagfile={0}/a.cfg",),
-        "a regular file",
-    ),
-    "pipe before a flagfile": (
-        "train",
-        lambda folder: (os.mkfifo(folder / "pipe"), (folder / "a.cfg").write_text("")),
-        ("--flagfile={0}/pipe", "--flagfile={0}/a.cfg"),
-        "a regular file",
-    ),
     "missing flagfile": ("train", nothing, ("--flagfile={0}/a.cfg",), "flagfile="),
     "binary flagfile": (
         "train",

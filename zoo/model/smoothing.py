@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from zoo import distributions
 from zoo.fields import field
-from zoo.model.game import _PHASE, entered
+from zoo.model.phases import current, entered
 
 if TYPE_CHECKING:  # what it is mixed into
     from zoo.model.base import GenerativeModel as Model
@@ -58,7 +58,7 @@ class Smoothing(Model):
         """
         if not self.vat_weight:
             return loss
-        phase = _PHASE.get()
+        phase = current()
         calls = {} if phase is None else dict(phase.calls)
 
         def classify(x: tf.Tensor) -> tf.Tensor:
