@@ -39,6 +39,16 @@ def test_initial_weights_depend_on_seed_and_row():
     assert abs(kernel(1, 0).std() - 0.02) < 4 * 0.02 / math.sqrt(2 * 160_000)
 
 
+def test_a_row_may_start_otherwise_than_its_network():
+    rows = (dense(300, activation="relu"), dense(200, activation="linear", init_stddev=1e-3))
+    for stddev, first in ((None, math.sqrt(2 / 400)), (0.05, 0.05)):  # He's: 2 / inputs
+        stack = Stack(rows, init_stddev=stddev)
+        stack.build((None, 400))
+        found = [block.linear.kernel.numpy().std() for block in stack.blocks]
+        # A standard deviation of n >= 60,000 numbers is known to 1 / sqrt(2 n) = 0.3 %.
+        np.testing.assert_allclose(found, [first, 1e-3], rtol=0.02)
+
+
 @pytest.mark.parametrize("marked", [None, 1])
 def test_extra_input_joins_its_row(marked):
     rows = [

@@ -30,6 +30,7 @@ class Row:
             "learned", or "none".
         minibatch: kernels of minibatch discrimination, which join a dense row's inputs.
         minibatch_stddev: whether the batch's standard deviation joins the inputs.
+        init_stddev: of the linear map's Gaussian initial weights, or None for those of the network.
     """
 
     op: str
@@ -51,6 +52,7 @@ class Row:
     weight_norm: str = "none"
     minibatch: int = 0
     minibatch_stddev: bool = False
+    init_stddev: float | None = None
 
 
 def dense(units: int | None, **options: Any) -> Row:

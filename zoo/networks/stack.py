@@ -355,8 +355,9 @@ def _joins(
 
 def _initializer(stack: Stack, index: int, row: Row) -> keras.Initializer:
     seed = stack.init_seed * 1009 + index
-    if stack.init_stddev is not None:
-        return keras.initializers.RandomNormal(0.0, stack.init_stddev, seed=seed)
+    stddev = stack.init_stddev if row.init_stddev is None else row.init_stddev
+    if stddev is not None:
+        return keras.initializers.RandomNormal(0.0, stddev, seed=seed)
     if row.activation in ("relu", "leaky_relu", "maxout"):
         return keras.initializers.HeNormal(seed=seed)
     return keras.initializers.GlorotNormal(seed=seed)
