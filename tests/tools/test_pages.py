@@ -131,7 +131,7 @@ def test_a_title_ends_before_the_number():
 
 
 def test_a_row_a_method_with_its_verbs():
-    verbs = {"sample": "", "encode": ""}
+    verbs = dict.fromkeys(("sample", "encode", "decode", "reconstruct"), "")
     several = [
         sources.Method("gan", "", "samples", {"sample": ""}, VAE),
         sources.Method("vae", "", "a bound", verbs | {"log_prob": "a lower bound"}, ""),
