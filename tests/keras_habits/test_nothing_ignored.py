@@ -55,6 +55,13 @@ def test_optimizers_that_put_averages_in_the_weights_place_are_refused():
         make(Bound).compile(own)
 
 
+def test_an_optimizer_is_set_by_compile_alone():
+    model = make(Bound)
+    model.compile()
+    with refused(TypeError, match=r"`optimizer`: expected compile\(optimizer=...\) to set it"):
+        model.optimizer = keras.optimizers.SGD(0.1)
+
+
 @pytest.mark.parametrize("name", ["sample_weight", "class_weight", "weights"])
 def test_weights_of_rows_are_refused_in_a_dict_too(name):
     model, data = make(Bound), {"x": batch(4), name: np.zeros(4, np.float32)}

@@ -296,6 +296,11 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
         rate = self.learning_rate_of(player)
         return FusedAdam(rate, self.beta_1, self.beta_2, epsilon=1e-8, name=f"{player}_adam")
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "optimizer" and not isinstance(value, Players | None):  # nobody would use it
+            raise TypeError(refusal("optimizer", "compile(optimizer=...) to set it", value))
+        super().__setattr__(name, value)
+
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return [] if self._logs is None else [self._logs]
