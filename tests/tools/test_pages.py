@@ -148,7 +148,7 @@ def test_a_row_a_method_with_its_verbs():
         "| classes | [aae](results/aae.md) | Kingma 2013 | basic, `classify`* |",
         "| codes | [ali](results/ali.md) | Kingma 2013 | basic |",
     ]
-    assert lines[8].startswith("*basic*: `sample`, `encode`. ")
+    assert lines[8].startswith("*basic*: `sample`, `encode`, `decode`, `reconstruct`. ")
     assert not lines[9:]
 
 
