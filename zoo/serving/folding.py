@@ -61,6 +61,11 @@ def _each(node: Any, inputs: list[Size], values: list[Any]) -> Size:
     return Size(rank, max(sizes) if rank < 2 else math.prod(sizes))
 
 
+def _recast(node: Any, inputs: list[Size], values: list[Any]) -> Size:
+    """The same bytes as other numbers: of the shortest ones 16 to one of the longest."""
+    return Size(inputs[0].rank + 1, 16 * inputs[0].elements)
+
+
 def _joined(node: Any, inputs: list[Size], values: list[Any]) -> Size:
     deeper = max(size.rank for size in inputs) + (node.op in ("Pack", "ExpandDims"))
     return Size(deeper, sum(size.elements for size in inputs))
@@ -125,6 +130,7 @@ for _names, _bound in (
     ("Minimum Equal NotEqual Less LessEqual Greater GreaterEqual LogicalAnd LogicalOr", _each),
     ("Select SelectV2 BitwiseAnd BitwiseOr BitwiseXor LeftShift RightShift Pow", _each),
     ("BroadcastArgs ClipByValue SquaredDifference", _each),
+    ("Bitcast", _recast),
     ("Pack ExpandDims Concat ConcatV2 ConcatOffset Split", _joined),
     ("Prod Sum Max Min Mean All Any", _reduced),
     ("StridedSlice", _sliced),
