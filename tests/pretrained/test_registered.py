@@ -52,7 +52,9 @@ def test_an_archive_is_the_registered_one_and_its_result_is_in_the_ledger(entry,
 
 
 def test_one_of_them_samples(cache):
-    smallest = min(PACKAGED, key=lambda entry: entry.bytes)
+    verbs = lambda entry: zoo.registry.paragraph(entry.method, "Capabilities")
+    sampling = [entry for entry in PACKAGED if verbs(entry).startswith("sample")]
+    smallest = min(sampling, key=lambda entry: entry.bytes)
     model = zoo.restore(smallest.name, version=smallest.version)
     x = model.sample(2, seed=0, y=[0, 1] if model.conditional else None)
     assert x.shape == (2, *model.image_shape)
@@ -62,8 +64,9 @@ def test_one_of_them_samples(cache):
 @pytest.mark.parametrize("entry", PACKAGED, ids=IDS)
 def test_each_loads_and_measures_its_headline_again(entry, cache):
     served = zoo.load(entry.name, version=entry.version)
-    y = [0] * 4 if served.conditional else None
-    assert served.sample(4, seed=0, y=y).shape == (4, *served.image_shape)
+    if "sample" in served.capabilities:
+        y = [0] * 4 if served.conditional else None
+        assert served.sample(4, seed=0, y=y).shape == (4, *served.image_shape)
     metric, value = entry.metric
     model, data = zoo.restore(entry.name, version=entry.version), zoo.data.load(entry.data)
     found = zoo.metrics.evaluate(model, data, metrics=[metric])[metric]["value"]
