@@ -15,7 +15,7 @@ from zoo import replicas
 from zoo.errors import refusal
 from zoo.networks.layers import BatchShape
 from zoo.networks.rows import AnyRow, Row, deconv, dense
-from zoo.networks.stack import Stack, activation_of, row_of
+from zoo.networks.stack import RowNetwork, Stack, activation_of, row_of
 
 # What a row of a ladder may not have: the ladder has noise and a norm of its own.
 _FOREIGN = "noise", "dropout", "shift", "spectral", "weight_norm", "minibatch", "minibatch_stddev"
@@ -48,7 +48,7 @@ def batch_moments(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 @keras.saving.register_keras_serializable("zoo")
-class LadderEncoder(keras.layers.Layer):
+class LadderEncoder(RowNetwork):
     """A classifier whose every row is normalised by the statistics of the batch it is given.
 
         z_l = (W_l h_{l-1} - mean) / sqrt(variance + epsilon) + noise,  h_l = act(z_l + b_l),
@@ -64,23 +64,12 @@ class LadderEncoder(keras.layers.Layer):
         algorithm 1.
     """
 
-    def __init__(
-        self,
-        rows: Iterable[AnyRow | Mapping[str, Any]],
-        output_shape: Iterable[int] | None = None,
-        *,
-        slope: float = 0.01,
-        init_stddev: float | None = None,
-        init_seed: int = 0,
-        momentum: float = 0.95,
-        epsilon: float = 1e-4,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(autocast=False, **kwargs)  # its maps alone compute in another type
-        self.rows = tuple(_plain(row) for row in rows)
-        self.example_shape = None if output_shape is None else tuple(output_shape)
-        self.slope, self.init_stddev, self.init_seed = slope, init_stddev, init_seed
-        self.momentum, self.epsilon = momentum, epsilon
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, autocast=False, **kwargs)  # its maps alone compute in another type
+
+    def read(self, row: AnyRow | Mapping[str, Any]) -> Row:
+        """As `RowNetwork`; others are refused."""
+        return _plain(row)
 
     def build(self, x_shape: BatchShape) -> None:
         shape, last = tuple(x_shape[1:]), len(self.rows) - 1
@@ -154,13 +143,6 @@ class LadderEncoder(keras.layers.Layer):
     def trace(self, x: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
         """Outputs of every row, the last one the logits."""
         return [level.h for level in self.levels(x, training=training)[1:]]
-
-    def get_config(self) -> dict[str, Any]:
-        rows = [{"row": "Row", **dataclasses.asdict(row)} for row in self.rows]
-        own = {"rows": rows, "output_shape": self.example_shape, "slope": self.slope}
-        own |= {"init_stddev": self.init_stddev, "init_seed": self.init_seed}
-        own |= {"momentum": self.momentum, "epsilon": self.epsilon}
-        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("zoo")

@@ -31,8 +31,47 @@ from zoo.networks.weight_norm import WeightNorm
 Extra: TypeAlias = tf.Tensor | None  # a second input [B, A], where there is one
 
 
+class RowNetwork(keras.layers.Layer):
+    """What every network that is built from rows is told: see `Stack` for the arguments."""
+
+    def __init__(
+        self,
+        rows: Iterable[AnyRow | Mapping[str, Any]],
+        output_shape: Iterable[int] | None = None,
+        *,
+        slope: float = 0.01,
+        init_stddev: float | None = None,
+        init_seed: int = 0,
+        momentum: float = 0.95,
+        epsilon: float = 1e-4,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.rows = tuple(self.read(row) for row in rows)
+        self.example_shape = None if output_shape is None else tuple(output_shape)
+        self.slope, self.init_stddev, self.init_seed = slope, init_stddev, init_seed
+        self.momentum, self.epsilon = momentum, epsilon
+
+    def read(self, row: AnyRow | Mapping[str, Any]) -> Any:
+        """A row as this network takes it, of a config or a table; refuses others."""
+        return row_of(row)
+
+    def get_config(self) -> dict[str, Any]:
+        rows = [{"row": type(row).__name__, **dataclasses.asdict(row)} for row in self.rows]
+        return {
+            **super().get_config(),
+            "rows": rows,
+            "output_shape": self.example_shape,
+            "slope": self.slope,
+            "init_stddev": self.init_stddev,
+            "init_seed": self.init_seed,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+        }
+
+
 @keras.saving.register_keras_serializable("zoo")
-class Stack(keras.layers.Layer):
+class Stack(RowNetwork):
     """A feed-forward network built from rows.
 
     Args:
@@ -48,26 +87,8 @@ class Stack(keras.layers.Layer):
     layers.
     """
 
-    def __init__(
-        self,
-        rows: Iterable[AnyRow | Mapping[str, Any]],
-        output_shape: Iterable[int] | None = None,
-        *,
-        slope: float = 0.01,
-        init_stddev: float | None = None,
-        init_seed: int = 0,
-        momentum: float = 0.95,
-        epsilon: float = 1e-4,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.rows = tuple(row_of(row) for row in rows)
-        self.example_shape = None if output_shape is None else tuple(output_shape)
-        self.slope, self.init_stddev, self.init_seed = slope, init_stddev, init_seed
-        self.momentum, self.epsilon = momentum, epsilon
-        self.blocks: list[_Block] = []
-
     def build(self, x_shape: BatchShape, extra_shape: BatchShape | None = None) -> None:
+        self.blocks: list[_Block] = []
         shape = tuple(x_shape[1:])
         width = 0 if extra_shape is None else _size(extra_shape[1:])
         joins = [i for i, row in enumerate(self.rows) if getattr(row, "extra", False)] or [0]
@@ -112,19 +133,6 @@ class Stack(keras.layers.Layer):
         if _size(value.shape) != _size(bias.shape):
             value = tf.reduce_mean(tf.reshape(value, (-1, value.shape[-1])), axis=0)
         bias.assign(tf.reshape(value, bias.shape))
-
-    def get_config(self) -> dict[str, Any]:
-        rows = [{"row": type(row).__name__, **dataclasses.asdict(row)} for row in self.rows]
-        return {
-            **super().get_config(),
-            "rows": rows,
-            "output_shape": self.example_shape,
-            "slope": self.slope,
-            "init_stddev": self.init_stddev,
-            "init_seed": self.init_seed,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-        }
 
 
 class _Block(keras.layers.Layer):

@@ -20,7 +20,7 @@ from zoo.networks.ladder import mirrored
 from zoo.networks.layers import BatchShape
 from zoo.networks.noise import Seed
 from zoo.networks.rows import AnyRow, Row
-from zoo.networks.stack import Stack, row_of
+from zoo.networks.stack import RowNetwork, Stack, row_of
 
 
 class Level(NamedTuple):
@@ -76,7 +76,7 @@ def unpooled(what: tf.Tensor, where: tf.Tensor, shape: Sequence[int]) -> tf.Tens
 
 
 @keras.saving.register_keras_serializable("zoo")
-class SwitchEncoder(keras.layers.Layer):
+class SwitchEncoder(RowNetwork):
     """A classifier whose convolutions pool with switches where their rows have a stride.
 
     Args: as of `Stack`. A convolution of stride s is made with stride 1, and a max-pool of s x s
@@ -88,24 +88,20 @@ class SwitchEncoder(keras.layers.Layer):
         section 3.
     """
 
-    def __init__(
-        self,
-        rows: Iterable[AnyRow | Mapping[str, Any]],
-        output_shape: Iterable[int] | None = None,
-        *,
-        slope: float = 0.01,
-        init_stddev: float | None = None,
-        init_seed: int = 0,
-        momentum: float = 0.95,
-        epsilon: float = 1e-4,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(autocast=False, **kwargs)  # its stacks alone compute in another type
-        self.rows = tuple(_switched(row) for row in rows)
-        self.example_shape = None if output_shape is None else tuple(output_shape)
-        self.options: dict[str, Any] = {"slope": slope, "init_stddev": init_stddev}
-        self.options |= {"momentum": momentum, "epsilon": epsilon}
-        self.init_seed = init_seed
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(
+            *args, autocast=False, **kwargs
+        )  # its stacks alone compute in another type
+
+    def read(self, row: AnyRow | Mapping[str, Any]) -> Row:
+        """As `RowNetwork`; others are refused."""
+        return _switched(row)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of the stacks, the decoder's too."""
+        own = {"slope": self.slope, "init_stddev": self.init_stddev}
+        return own | {"momentum": self.momentum, "epsilon": self.epsilon}
 
     def build(self, x_shape: BatchShape) -> None:
         shape, last = tuple(x_shape[1:]), len(self.rows) - 1
@@ -153,11 +149,6 @@ class SwitchEncoder(keras.layers.Layer):
         """Outputs of every row, the last one the logits."""
         (_, *hidden), logits = self.levels(x, training, seed)
         return [*(level.what for level in hidden), logits]
-
-    def get_config(self) -> dict[str, Any]:
-        rows = [{"row": "Row", **dataclasses.asdict(row)} for row in self.rows]
-        own = {"rows": rows, "output_shape": self.example_shape, "init_seed": self.init_seed}
-        return {**super().get_config(), **own, **self.options}
 
 
 @keras.saving.register_keras_serializable("zoo")
