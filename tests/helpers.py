@@ -40,6 +40,11 @@ def assert_close(found, expected, tolerance=1e-5, message=""):
         )
 
 
+def choose(model, **values):
+    """Sets hyper-parameters of a made model, which users may not, before it is traced."""
+    vars(model).update(values)
+
+
 @contextlib.contextmanager
 def refused(*kinds, match=None):
     """The block raises one of `kinds` with a message of one line."""

@@ -36,7 +36,13 @@ FLAGS = (
     common.flag("results_dir", "str", str(common.ROOT / "results"), "where the ledger lies"),
     common.flag("out", "str", str(pretrained.FOLDER), "folder of archives and registry.json"),
     common.flag("url", "str", None, "address where the archive will lie; None: in the package"),
-    common.flag("halve", "bool", True, "store matrices and kernels as float16"),
+    common.flag(
+        "weights",
+        "str",
+        "bfloat16",
+        "type of matrices in the archive",
+        choices=pretrained.PRECISIONS,
+    ),
     common.DATA_DIR,
 )
 _PACKAGED = 3_000_000  # bytes that an archive in the package may have
@@ -71,7 +77,7 @@ def run(flags: types.SimpleNamespace) -> None:
         recorded.seed,
         measure,
         examples=dataset.arrays("test", limit=40)["x"],
-        halve=flags.halve,
+        precision=flags.weights,
         url=flags.url,
     )
     if flags.url is None and len(archive) > _PACKAGED:

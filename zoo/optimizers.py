@@ -89,6 +89,26 @@ def check(
             raise ValueError(refusal(argument, expected, optimizer.get_config()))
 
 
+def check_variables(
+    optimizers: Mapping[str, keras.optimizers.Optimizer],
+    players: Mapping[str, Iterable[keras.Variable]],
+) -> None:
+    """Refuses variables that the players' optimizers were not made for.
+
+    Somebody has frozen or unfrozen a network since: a step that is traced would not heed it.
+
+    Args:
+        optimizers: {player: optimizer}, built.
+        players: {player: variables that it would move now}.
+    """
+    for player, variables in players.items():
+        now = {id(variable): variable.path for variable in variables}
+        then = {id(variable): variable.path for variable in optimizers[player]._trainable_variables}
+        if changed := now.keys() ^ then.keys():
+            expected = "compile(), with new optimizers, after a network was frozen or unfrozen"
+            raise ValueError(refusal("trainable", expected, (now | then)[min(changed)]))
+
+
 class _Rates(keras.Variable):
     """The players' learning rates as one: it reads as the first; what is assigned, all get."""
 

@@ -51,7 +51,7 @@ def published():
     first = a_run(0, evaluation={"nll": {**measured(2.0), "seed": 0}})
     runs = [first, a_run(1, evaluation=evaluation, seconds=90.0)]
     paper = {"nll": {"value": 1.5, "source": "table 1", "status": "recalled"}}
-    return cards.Published(an_entry(runs=runs, paper=paper), 1, "samples.png", 1234, True)
+    return cards.Published(an_entry(runs=runs, paper=paper), 1, "samples.png", 1234, "float16")
 
 
 def front_of(card):

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests import compile_forms
+from tests.helpers import refused
 from tests.small import AtOnce, Bound, InTurn, batch, make, same
 
 K = keras.optimizers
@@ -82,6 +83,29 @@ def test_frozen_networks_and_players(kind, role, ema_decay):
     for r in learning:
         assert not same([v.numpy() for v in model.networks[r].variables], first[r])
     assert np.isfinite(model.sample(2, seed=0)).all()
+
+
+@pytest.mark.parametrize("at_first", [True, False])
+def test_freezing_after_compile_is_refused_until_it_is_compiled_again(at_first):
+    model = make(AtOnce)
+    encoder = model.networks["encoder"]
+    encoder.trainable = at_first
+    model.compile()
+    model.fit(batch(8), batch_size=8, verbose=0)
+    encoder.trainable = not at_first
+    before = [v.numpy() for v in encoder.variables]
+    for door in (lambda: model.fit(batch(8), verbose=0), lambda: model.train_on_batch(batch(8))):
+        with refused(ValueError, match=r"`trainable`: expected compile\(\), with"):
+            door()
+    model.compile()
+    model.fit(batch(8), batch_size=8, verbose=0)
+    assert same([v.numpy() for v in encoder.variables], before) is at_first
+
+
+@pytest.mark.parametrize("steps", [0, "auto", 1.5])
+def test_steps_per_execution_is_an_int(steps):
+    with refused(ValueError, TypeError, match="`steps_per_execution`: expected an int >= 1"):
+        make(Bound).compile(steps_per_execution=steps)
 
 
 def test_float16_is_refused_and_losses_want_a_compiled_model():

@@ -62,6 +62,23 @@ def test_an_optimizer_is_set_by_compile_alone():
         model.optimizer = keras.optimizers.SGD(0.1)
 
 
+def test_symbols_are_no_data():
+    model = make(Bound)
+    model.compile()
+    for door in (model.fit, model.evaluate, model.predict):
+        with refused(TypeError, match="`x`: expected arrays, or a stream"):
+            door(keras.Input(model.image_shape))
+
+
+def test_a_hyper_parameter_is_set_when_a_model_is_made_alone():
+    model = make(Bound)
+    for name, value in {"learning_rate": 1.0, "latent_dim": 3}.items():
+        before = getattr(model, name)
+        with refused(AttributeError, match=rf"`{name}`: expected a new model.*{name}=\.\.\."):
+            setattr(model, name, value)
+        assert getattr(model, name) == before
+
+
 @pytest.mark.parametrize("name", ["sample_weight", "class_weight", "weights"])
 def test_weights_of_rows_are_refused_in_a_dict_too(name):
     model, data = make(Bound), {"x": batch(4), name: np.zeros(4, np.float32)}

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import zoo
 from tests.conformance import cases, cover
-from tests.helpers import arrays, assert_same_bits, refused
+from tests.helpers import arrays, assert_same_bits, choose, refused
 from tests.methods.tiny import linear, phase
 from tests.small import D, batch, gradients, hidden, nets, sgd, stack
 from zoo.methods.gan import GAN
@@ -144,7 +144,7 @@ def test_penalties_weigh_what_they_say():
         expected["dragan"] = expected["two_sided"]
         kernel.assign(scale * plain.w[:, None])
         for penalty, value in {None: 0.0, **expected}.items():
-            model.penalty = penalty
+            choose(model, penalty=penalty)
             found = played(model, x)
             base = BERNOULLI(x @ found.w + found.b, found.x_p @ found.w + found.b).mean()
             np.testing.assert_allclose(
@@ -245,7 +245,7 @@ def test_the_gradient_of_the_generator_goes_through_the_updates():
     np.testing.assert_allclose((values[0] - values[1]) / (2 * step), norm, rtol=1e-2)
     for variable, value in zip(variables, start, strict=True):
         variable.assign(value)
-    model.unrolled_steps = 0
+    choose(model, unrolled_steps=0)
     others = gradients(model, model.generator_phase, x)["generator"]
     assert max(np.abs(a - b).max() for a, b in zip(moves, others, strict=True)) > 1e-3
 
@@ -267,8 +267,10 @@ def test_every_combination_is_allowed_or_refused_by_a_rule():
     model, fields = make(discriminator=bent()), GAN.HYPER_PARAMETERS
     losses = fields["discriminator_loss"].choices
     labels = {"bernoulli", "brier", "exponential", "hinge", "spherical", "least_squares"}
-    for model.discriminator_loss in losses:
-        for model.generator_loss in fields["generator_loss"].choices:
+    for loss in losses:
+        choose(model, discriminator_loss=loss)
+        for generator_loss in fields["generator_loss"].choices:
+            choose(model, generator_loss=generator_loss)
             needs_ratio = model.generator_loss not in (
                 "minimax",
                 "non_saturating",
@@ -276,9 +278,9 @@ def test_every_combination_is_allowed_or_refused_by_a_rule():
             )
             has_none = model.discriminator_loss in {"hinge", "total_variation", "wasserstein"}
             check(model, "generator_loss", needs_ratio and has_none)
-        model.generator_loss, model.label_smoothing = "minimax", 0.1
+        choose(model, generator_loss="minimax", label_smoothing=0.1)
         check(model, "label_smoothing", model.discriminator_loss not in labels)
-        model.label_smoothing = 0.0
+        choose(model, label_smoothing=0.0)
 
 
 def check(model, argument, refuses):
@@ -298,8 +300,7 @@ def test_combinations_run():
         for p, u in (("two_sided", "adam"), ("dragan", "adam"), ("r1", "descent"))
     ]
     for options in choices:
-        for name, value in options.items():
-            setattr(model, name, value)
+        choose(model, **options)
         critic = options.get("discriminator_loss") == "wasserstein"
         if critic:
             model.compile()  # it logs by another name
@@ -308,8 +309,7 @@ def test_combinations_run():
         if "discriminator_loss" not in options:
             moves = gradients(model, model.generator_phase, tf.constant(x))["generator"]
             assert all(np.isfinite(g).all() for g in moves), options
-        for name in options:
-            setattr(model, name, fields[name].default)
+        choose(model, **{name: fields[name].default for name in options})
         if critic:
             model.compile()
 

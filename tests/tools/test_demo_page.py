@@ -101,6 +101,9 @@ def turn(page, tab):
     page.get_by_role("tab", name=tab, exact=True).click()
     page.get_by_text(SAYS[tab], exact=True).wait_for()  # until then the tab before is shown
     page.wait_for_selector(RESULT)
+    shown = None
+    while shown != (shown := pictures(page)):  # the tab's first pictures take the others' place
+        page.wait_for_timeout(500)
 
 
 def pictures(page):

@@ -85,14 +85,14 @@ class Published:
         seed: which of the entry's seeds it is.
         picture: name of the file with samples, beside the card.
         weights: how many there are.
-        halved: whether matrices and kernels are stored as float16.
+        precision: in which matrices and kernels are stored.
     """
 
     entry: Entry
     seed: int
     picture: str
     weights: int
-    halved: bool
+    precision: str
 
     @property
     def index(self) -> int:
@@ -204,8 +204,8 @@ def _facts(
         entry, i = published.entry, published.index
         cpu = f"{entry.machine.get('cpu')}, {entry.machine.get('cores')} cores"
         found["trained for"] += f", {entry.seconds[i]:,.0f} s on {plain(cpu)}"
-        stored = "; as they were measured, matrices and kernels in float16"
-        found["weights"] = f"{published.weights:,}" + (stored if published.halved else "")
+        stored = f"; as they were measured, matrices and kernels in {published.precision}"
+        found["weights"] = f"{published.weights:,}" + stored
         found["result"] = f"`{entry.name}`, seed {published.seed}: `{entry.command}`"
     return found
 

@@ -19,7 +19,7 @@ from zoo.model.game import Game, ending_in_report
 from zoo.model.logs import Logs
 from zoo.model.rows import DISTRIBUTIONS, Rows, giving_distribution
 from zoo.model.saving import Saving
-from zoo.optimizers import FusedAdam, Players, by_player, check
+from zoo.optimizers import FusedAdam, Players, by_player, check, check_variables
 from zoo.staged import Staged, keras_step
 
 _REQUIRED: Any = inspect.Parameter.empty  # no default, refused in words of our own
@@ -287,7 +287,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
         self._compile_arguments = {
             "jit_compile": jit_compile,
             "run_eagerly": run_eagerly,
-            "steps_per_execution": steps_per_execution,
+            "steps_per_execution": checks.whole(steps_per_execution, "steps_per_execution"),
         }
         super().compile(optimizer=Players(self.optimizers), **self._compile_arguments)
         self._logs = Logs(self._measured, [f"{player}_loss" for player in self.players])
@@ -299,6 +299,9 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "optimizer" and not isinstance(value, Players | None):  # nobody would use it
             raise TypeError(refusal("optimizer", "compile(optimizer=...) to set it", value))
+        if name in self.HYPER_PARAMETERS and "_averages" in vars(self):  # it is traced, and used up
+            expected = f"a new model, as of create({self.method!r}, {name}=..., ...), to change it"
+            raise AttributeError(refusal(name, expected, value))
         super().__setattr__(name, value)
 
     @property
@@ -357,6 +360,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
 
     def make_train_function(self, force: bool = False) -> Any:
         """Keras' traced step, one for each stage, chosen before each call."""
+        check_variables(self.optimizers, self.player_variables)
         for start in self.stage_starts:
             if start % self.steps_per_execution:
                 expected = f"a divisor of the steps {self.stage_starts} where stages begin"

@@ -110,7 +110,8 @@ def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
         refuse_weights(**{weight: found.get(weight) for weight in _WEIGHTS})
         if name == "fit" and isinstance(found.get("x"), (tf.data.Dataset, types.GeneratorType)):
             found.setdefault("shuffle", False)  # Keras' default warns that it cannot be heeded
-        if found.get("x") is None or hasattr(found["x"], "image_shape"):
+        symbolic = isinstance(found.get("x"), keras.KerasTensor)
+        if found.get("x") is None or symbolic or hasattr(found["x"], "image_shape"):
             expected = "arrays, or a stream such as data.train(batch_size=100)"
             raise TypeError(refusal("x", expected, found.get("x")))
         for argument in ("x", "validation_data"):

@@ -25,6 +25,7 @@ from zoo.pretrained import archives, download
 FOLDER = pathlib.Path(__file__).parent
 REGISTRY = FOLDER / "registry.json"
 URL_VARIABLE = "ZOO_PRETRAINED_URL"
+PRECISIONS = ("bfloat16", "float16", "float32")  # in which an archive may keep matrices and kernels
 _NAME = re.compile(r"[a-z][a-z0-9_]*-[a-z0-9_]+(-[a-z0-9_]+)?")
 
 

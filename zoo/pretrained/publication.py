@@ -75,7 +75,7 @@ def publish(
     evaluate: Callable[["GenerativeModel"], Mapping[str, Any]],
     *,
     examples: np.ndarray | None = None,
-    halve: bool = True,
+    precision: str = "bfloat16",
     url: str | None = None,
 ) -> tuple[Entry, bytes]:
     """The registry entry of a first version, and the archive; equal runs give equal bytes.
@@ -87,7 +87,7 @@ def publish(
         seed: of the run, one of the result's.
         evaluate: callable, model -> what evaluation.json holds of it.
         examples: [40, *image_shape], what the picture shows of a model without samples.
-        halve: whether matrices and kernels are stored as float16.
+        precision: one of PRECISIONS, in which matrices and kernels are stored.
         url: where the archive will be, or None if it comes with the package.
 
     Raises:
@@ -105,7 +105,7 @@ def publish(
     contents = {
         FLAGS: _flags(run_dir),
         IDENTITY: _json(training.read_identity(run_dir)),
-        weights.FILE: weights.pack(trained, halve),
+        weights.FILE: weights.pack(trained, precision),
     }
     with tempfile.TemporaryDirectory(prefix="zoo-") as temporary:
         folder = pathlib.Path(temporary, "run")
@@ -116,7 +116,7 @@ def publish(
         evaluation = evaluate(model)
         measured = evaluation["metrics"]
         weight_count = weights.count(contents[weights.FILE])
-        published = cards.Published(result, seed, PICTURE, weight_count, halve)
+        published = cards.Published(result, seed, PICTURE, weight_count, precision)
         check(headline, result.metrics[headline], published.index, measured[headline]["value"])
         exported = serving.export(model, pathlib.Path(temporary, name), data=result.dataset)
         facts = manifest.read(exported)

@@ -2,8 +2,8 @@
 
 TFLite runs on phones and small computers. It has no random numbers and no loops of TensorFlow's, so
 only networks are converted that a code or an image runs through once: `encode` and its like without
-`seed`, where q(z|x) has parameters; `classify`; and `decode_parameters`, from whose outputs p(x|z)
-is made. Each is compared with the Keras model before it is kept.
+`seed`, where q(z|x) has parameters; `classify` and `log_ratio`; and `decode_parameters`, from whose
+outputs p(x|z) is made. Each is compared with the Keras model before it is kept.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from zoo.errors import refusal
 from zoo.serving import signatures
 
 FOLDER = "tflite"
+_PLAIN = ("classify", "log_ratio")  # verbs that are networks of x alone
 _ROWS = 3  # at which the two are compared
 _TOLERANCE = 1e-3  # absolute and relative: sums of float32 in another order, and fused kernels
 
@@ -80,7 +81,7 @@ def _names(model: Any, families: dict[str, str]) -> list[str]:
     drawn = (signatures.IMPLICIT, signatures.AUTOREGRESSIVE)
     encoders = [n for n, family in families.items() if n != "decode" and family not in drawn]
     decoders = ["decode_parameters"] if families.get("decode", drawn[0]) not in drawn else []
-    return encoders + decoders + (["classify"] if "classify" in model.capabilities else [])
+    return encoders + decoders + [verb for verb in _PLAIN if verb in model.capabilities]
 
 
 def _converted(name: str, function: Any, model: Any) -> bytes:
