@@ -25,8 +25,8 @@ _A_SEED = ("draws", "commits", "measured_at", "seconds")  # fields with one item
 _OPTIONAL = {"standard_errors": "standard_error", "floors": "floor"}
 
 
-# How the standard error of a share of exactly 0 or 1 is to be read, beside what prints it.
-OF_NONE = "of none or all of n 1 / (n + 1), up to Wilson's bound"
+# What `share_error` is of none or all, in the words of what prints it.
+OF_NONE = "1 / (n + 1) for a share of 0 or 1, Wilson's bound"
 
 
 def share_error(share: float, n: int) -> float:

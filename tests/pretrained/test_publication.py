@@ -85,12 +85,35 @@ def test_methods_from_outside_are_not_published(tmp_path):
         publication.publish(tmp_path, NAME, a_result(), 0, evaluate)
 
 
-def test_a_description_says_what_for_and_of_which_data():
-    result = an_entry(variant="50_labels")
-    text = publication.description("vae", result)
-    assert text == (
-        "Codes and a likelihood bound, fast and stable; learned from digits (50 labels)."
-    )
+@pytest.mark.parametrize(
+    "name, verbs, conditional, labels, text",
+    [
+        (
+            "AAE",
+            {"sample", "encode", "decode"},
+            False,
+            None,
+            "Codes and samples of digits, by AAE.",
+        ),
+        ("GAN", {"sample", "decode"}, False, None, "Samples of digits, by GAN."),
+        ("CGAN", {"sample"}, True, None, "Samples of a class of digits, by CGAN."),
+        ("Flow", {"log_prob"}, False, None, "Likelihood bounds of digits, by Flow."),
+        ("VAT", {"classify"}, False, 50, "Classes of digits, by VAT; learned from 50 labels."),
+        (
+            "VAE",
+            {"sample", "encode", "log_prob"},
+            False,
+            None,
+            "Codes, samples and density bounds of digits, by VAE.",
+        ),
+    ],
+)
+def test_a_description_says_what_the_model_gives(name, verbs, conditional, labels, text):
+    model = type(name, (), {"density": "lower_bound", "conditional": conditional})()
+    model.capabilities = frozenset(verbs)
+    result = an_entry(variant="anything", flags={"labels": labels})
+    measured = {"nll": {"protocol": "p(x) a density of pixels in [0, 1]"}} if name == "VAE" else {}
+    assert publication.description(model, result, measured) == text
 
 
 def test_every_pretrained_file_comes_with_the_package(repository):

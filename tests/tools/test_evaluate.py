@@ -96,7 +96,7 @@ def test_a_table_of_numbers():
         "nll           1.5    0.12  9   test",
         "active_units  12     -     10  test",
         "",
-        "+- is the standard error over the n examples, of none or all of n 1 / (n + 1), up to "
+        "+- is the standard error over the n examples, 1 / (n + 1) for a share of 0 or 1, "
         "Wilson's bound.",
         "",
         "nll: so",

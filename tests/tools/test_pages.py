@@ -1,5 +1,6 @@
 """The generated pages, from entries made by hand."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -50,13 +51,31 @@ def test_seeds_have_their_deviation():
 
 
 def test_seeds_that_agree_say_so():
-    assert figures.reached("modes_covered", Metric([25.0, 25.0], 9, "test", "by hand")) == "25 ± 0"
+    metric = Metric([25.0, 25.0], 9, "test", "by hand")
+    assert figures.reached("modes_covered", metric) == "25 (2 equal seeds)"
+    beside = dataclasses.replace(metric, floors=[0.5, None])
+    assert figures.reached("fid", beside) == "25 (2 equal seeds) (real data 0.5)"
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (4_166_250.4, 1_202_693.0, "4,200,000 ± 1,200,000"),
+        (1260.619, 1.9665, "1,260.6 ± 2.0"),
+        (2.239e-14, 1.1e-16, "2.239e-14 ± 1.1e-16"),
+        (50_004_321.0, None, "50,000,000"),
+        (9_876.4, None, "9876"),
+    ],
+)
+def test_long_numbers_have_as_many_digits_as_their_error(value, error, shown):
+    metric = Metric([value], 9, "test", "by hand", [error] if error else None)
+    assert figures.reached("birthday_support", metric) == shown
 
 
 def test_one_seed_has_its_measured_error_before_the_binomial_one():
     assert figures.reached("nll", Metric([82.018], 9, "test", "by hand", [0.13])) == "82.02 ± 0.13"
     beside = Metric([4.018], 9, "samples", "by hand", [0.13], [0.51234])
-    assert figures.reached("fid", beside) == "4.02 ± 0.13 (floor 0.5123)"
+    assert figures.reached("fid", beside) == "4.02 ± 0.13 (real data 0.512)"
     metric = Metric([0.25], 300, "test", "by hand", [0.5])
     assert figures.uncertainty("svm_error", metric) == 0.5
 

@@ -7,15 +7,10 @@ from zoo.ledger import Entry
 from zoo.metrics import names
 
 COMPARED = names.HEADLINES  # the columns of a comparison, in this order
-_LIKELIHOODS = ("nll", "bits_per_dim")
 _ARROWS = {"lower": "↓", "higher": "↑"}
 # Named above a table where all of its rows agree on them.
 _SETTINGS = ("labels", "binarise", "batch_size", "steps", "latent_dim", "network", "precision")
 _FEWEST = 2  # methods that make a comparison, and a column of one
-_DENSITY = (
-    "*density*: of a normal p(x|z) of pixels as real numbers in [0, 1], to be compared with others "
-    "of the kind alone; without the word, of the pixels' levels of grey."
-)
 Row = tuple[str, str, Entry]  # method, stem, entry
 
 
@@ -99,7 +94,7 @@ def _comparison(stem: str, rows: list[Row], sources: Sources) -> list:
     remarks = ", ".join(f"{name} {value}" for name, value in shared.items())
     densities = any(_is_density(c, entry) for c in columns for _, _, entry in rows)
     marked = any(figures.OPTIMISTIC in line for line in lines)
-    notes = _DENSITY if densities else "", figures.OPTIMISTIC_LEGEND if marked else ""
+    notes = figures.DENSITY_LEGEND if densities else "", figures.OPTIMISTIC_LEGEND if marked else ""
     return [f"## {stem}", f"All: {remarks}." if remarks else "", lines, *notes]
 
 
@@ -122,13 +117,12 @@ def _cell(column: str, entry: Entry) -> str:
 
 def _is_density(column: str, entry: Entry) -> bool:
     """Whether a likelihood is of pixels as real numbers, where others are of their levels."""
-    if column not in _LIKELIHOODS or column not in entry.metrics:
+    if column not in figures.LIKELIHOODS or column not in entry.metrics:
         return False
-    if "a density of pixels" in entry.metrics[column].protocol:
-        return True
-    # Entries measured before protocols said so.
+    # Entries measured before protocols said so are known by their flags.
     normal = entry.flags.get("decoder_output") == "normal"
-    return normal and not entry.dataset.startswith("gaussian")
+    told = figures.is_density(column, entry.metrics[column].protocol)
+    return told or (normal and not entry.dataset.startswith("gaussian"))
 
 
 def _shared(columns: list[str], rows: list[Row]) -> dict[str, str]:

@@ -33,7 +33,7 @@ model = zoo.load("{where}")
 {facts}
 
 ## How good it is
-
+{measured_with}
 {headline}
 
 {metrics}
@@ -41,6 +41,10 @@ model = zoo.load("{where}")
 ## Known failures
 
 {failures}
+
+## What was checked
+
+{checked}
 
 ## What for
 
@@ -140,21 +144,26 @@ def render(
     first = default_verb(facts["capabilities"])
     shown = "Examples, sorted by the class that the model gives"
     shown = "Samples" if first == "sample" else shown
+    examples = data if published else None
     rows = _facts(model, facts, data, paper, published)
-    known = failures.known(told, frozenset(facts["capabilities"]), images)
+    found = failures.known(told, frozenset(facts["capabilities"]), images)
+    failing = [finding.text for finding in found if finding.fails]
+    passing = [finding.text for finding in found if not finding.fails]
     return _TEXT.format(
         front=metadata.front(name, model.method, set_name, model.density, images, judged),
         name=plain(name),
         summary=summary,
         picture=f"\n![{shown}]({published.picture})\n" if published else "",
         where=name if published else f"exported/{plain(name)}",
-        call=_call(model, first, "pixels in [0, 1]" if images else "vectors"),
+        call=_call(model, first, "pixels in [0, 1]" if images else "vectors", examples),
         default=first,
         keras=_KERAS.format(name=name) if published else "",
         facts="\n".join(f"| {key} | {value} |" for key, value in rows.items()),
+        measured_with=_measured_with(model, told, published),
         headline=_headline_table(measured, published),
         metrics=_folded(measured),
-        failures="\n".join(f"- {line}" for line in known),
+        failures=_list(failing) or "None in what was checked.",
+        checked=_list(passing) or "Nothing else.",
         terms=f" ({plain(licence(data).terms)})" if data else "",
         paper=paper or "no paper is named.",
         signatures="\n".join(
@@ -195,7 +204,7 @@ def _facts(
         "trained on": _trained_on(data),
         "takes": f"float32 {_shape([None, *model.image_shape])}, "
         + ("pixels in [0, 1]" if is_image else "vectors"),
-        "labels": _labels(model),
+        "labels": _labels(model, published),
         "verbs": ", ".join(f"`{verb}`" for verb in sorted(facts["capabilities"])),
         "`log_prob`": _DENSITY[model.density],
         "trained for": f"{facts['step']:,} steps",
@@ -204,8 +213,7 @@ def _facts(
         entry, i = published.entry, published.index
         cpu = f"{entry.machine.get('cpu')}, {entry.machine.get('cores')} cores"
         found["trained for"] += f", {entry.seconds[i]:,.0f} s on {plain(cpu)}"
-        stored = f"; as they were measured, matrices and kernels in {published.precision}"
-        found["weights"] = f"{published.weights:,}" + stored
+        found["weights"] = f"{published.weights:,}, matrices and kernels in {published.precision}"
         found["result"] = f"`{entry.name}`, seed {published.seed}: `{entry.command}`"
     return found
 
@@ -219,20 +227,25 @@ def _trained_on(data: str | None) -> str:
     return f"{plain(data)}, {found.origin}; {terms}"
 
 
-def _labels(model: Any) -> str:
+def _labels(model: Any, published: Published | None) -> str:
+    """What labels the verbs take, and how many the model learned from where that is known."""
+    learned = published.entry.flags.get("labels") if published else None
     if not model.conditional:
-        return "none needed"
+        return f"none needed to use it; it learned from {learned:,}" if learned else "none needed"
     if model.num_attributes is not None:
         return f"`y`, float32 [n, {model.num_attributes}]"
     return f"`y`, int32 [n] in [0, {model.num_classes})"
 
 
-def _call(model: Any, verb: str, values: str) -> str:
-    """A line of Python: what a model is asked first."""
+def _call(model: Any, verb: str, values: str, data: str | None) -> str:
+    """Lines of Python: what a model is asked first, of examples of `data` where it needs some."""
     shape = _shape([16, *model.image_shape])
     if verb != "sample":
         name = {"classify": "logits", "log_ratio": "log_r"}[verb]
-        return f"{name} = model.{verb}(x)  # x: {shape}, {values}"
+        examples = f'x = zoo.data.load("{data}").arrays("test", 16)["x"]' if data else ""
+        line = f"{name} = model.{verb}(x)"
+        comment = f"  # {shape}, {values}"
+        return f"{examples}{comment}\n{line}" if data else f"{line}  # x: {shape}, {values}"
     arguments = ", ".join(["16", *_label_argument(model), "seed=0"])
     return f"x = model.sample({arguments})  # {shape}, {values}"
 
@@ -268,6 +281,21 @@ def _headline_table(measured: Mapping[str, dict], published: Published | None) -
         cells = [plain(name), _value(name, found), *printed, plain(_of_what(found))]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _measured_with(model: Any, told: Mapping[str, dict], published: Published | None) -> str:
+    """Whose figures follow, and how they are read; a line of its own, or ""."""
+    lines = []
+    if published:
+        lines.append(
+            f"Measured with the weights of this archive (matrices in {published.precision}); the "
+            f"run's own figures, with full weights, are in results/{model.method}.md."
+        )
+    if told:
+        lines.append("± is the standard error over the n examples.")
+    if any("floor" in found for found in told.values()):
+        lines.append(figures.REAL_DATA)
+    return f"\n{' '.join(lines)}\n" if lines else ""
 
 
 def _of_what(found: Mapping[str, Any]) -> str:
@@ -321,6 +349,10 @@ def _of(found: Any) -> dict[str, Any]:
     """How a metric was measured: of a `Metric`, or of what `zoo.metrics.evaluate` says."""
     keys = ("n", "split", "protocol")
     return {key: getattr(found, key) if isinstance(found, Metric) else found[key] for key in keys}
+
+
+def _list(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
 
 
 # --- text -------------------------------------------------------------------------------------

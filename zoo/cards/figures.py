@@ -6,15 +6,25 @@ import statistics
 
 from zoo.ledger import OF_NONE, Metric, share_error
 
+# How figures are read; the pages of results say it once, in results/metrics.md.
 LEGEND = (
-    "Fractions lie in [0, 1]. What stands after ±: with several seeds, the sample standard "
-    "deviation over them. With one seed, the standard error of the mean over the n examples, as "
-    "it was measured, or, where the ledger does not hold it, the binomial error "
-    f"sqrt(p (1 - p) / n) of a share p; {OF_NONE}. Neither says what another seed would give. "
-    "Without ±, no error is known."
+    "Fractions lie in [0, 1]. ± is the sample standard deviation over seeds; with one seed, the "
+    f"standard error over the n examples (sqrt(p (1 - p) / n) for a share p, {OF_NONE}). The "
+    "latter does not say how much another seed would differ. Without ±, the error is unknown."
+)
+REAL_DATA = (
+    "In brackets: the value of other real examples in the samples' place, which a perfect model "
+    "would reach."
+)
+DENSITY_LEGEND = (
+    "*density*: of a normal p(x|z) of pixels as real numbers in [0, 1], to be compared with others "
+    "of the kind alone; without the word, of the pixels' levels of grey."
 )
 OPTIMISTIC = " †"  # beside a figure whose settings were chosen on what is measured
-OPTIMISTIC_LEGEND = "† Its settings were chosen by the test error of one seed: it is optimistic."
+OPTIMISTIC_LEGEND = (
+    "† Hyper-parameters were chosen on the test error of one seed, so the figure is optimistic."
+)
+LIKELIHOODS = ("nll", "bits_per_dim", "elbo", "ais")
 # Shares of the n examples, of which the binomial error can be said.
 _SHARE = re.compile(r"\w+_(error|accuracy|share|agreement)(_hungarian)?(_level_\d+)?")
 
@@ -40,19 +50,40 @@ def reached(name: str, metric: Metric) -> str:
     In brackets the floor, where there is one: the mean over the seeds that have it.
     """
     floors = [floor for floor in metric.floors or () if floor is not None]
-    floor = f" (floor {statistics.fmean(floors):.4g})" if floors else ""
-    return _with_error(metric.mean, uncertainty(name, metric)) + floor
+    floor = f" (real data {_short(statistics.fmean(floors), 3)})" if floors else ""
+    error = uncertainty(name, metric)
+    if error == 0 and len(metric.values) > 1:
+        return f"{_short(metric.mean)} ({len(metric.values)} equal seeds){floor}"
+    return _with_error(metric.mean, error) + floor
+
+
+def is_density(name: str, protocol: str) -> bool:
+    """Whether a figure is a likelihood of pixels as real numbers, not of their levels of grey.
+
+    Args:
+        name: of the metric.
+        protocol: how it was measured.
+    """
+    return name in LIKELIHOODS and "a density of pixels" in protocol
 
 
 def _with_error(mean: float, error: float | None) -> str:
     if error is None:
-        return f"{mean:.4g}"
+        return _short(mean)
     if error == 0:
-        return f"{mean:.4g} ± 0"
-    decimals = max(0, 1 - math.floor(math.log10(error)))
+        return f"{_short(mean)} ± 0"
+    decimals = 1 - math.floor(math.log10(error))
     if decimals > 8:
         return f"{mean:.4g} ± {error:.1e}"
-    return f"{mean:.{decimals}f} ± {error:.{decimals}f}"
+    digits = f",.{max(0, decimals)}f"
+    return f"{round(mean, decimals):{digits}} ± {round(error, decimals):{digits}}"
+
+
+def _short(value: float, digits: int = 4) -> str:
+    """A number to so many digits, whole numbers of many digits with commas and no exponent."""
+    if abs(value) < 10**digits:
+        return f"{value:.{digits}g}"
+    return f"{round(value, digits - 1 - math.floor(math.log10(abs(value)))):,.0f}"
 
 
 def published(figure: dict) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import cards, ledger, pictures, plots, registry, serving, training
+from zoo.cards import figures
 from zoo.data.licences import licence
 from zoo.errors import refusal
 from zoo.metrics import names
@@ -130,7 +131,7 @@ def publish(
     entry = Entry(
         name=name,
         version=1,
-        description=description(method, result),
+        description=description(model, result, measured),
         method=method,
         data=result.dataset,
         licence=licence(result.dataset).terms,
@@ -145,11 +146,32 @@ def publish(
     return entry, archive
 
 
-def description(method: str, result: ledger.Entry) -> str:
-    """A sentence on a model: what for, and of which data."""
-    use = registry.paragraph(method, "Use").rstrip(".") or registry.summary(method).rstrip(".")
-    variant = f" ({result.variant.replace('_', ' ')})" if result.variant else ""
-    return f"{use[:1].upper()}{use[1:]}; learned from {result.dataset}{variant}."
+def description(
+    model: "GenerativeModel", result: ledger.Entry, measured: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """A sentence on a model: what it gives, of which data, by which method.
+
+    Args:
+        model: the published one.
+        result: the entry of the ledger that it belongs to.
+        measured: {metric: {"protocol", ...}}; a likelihood of pixels as real numbers is a density.
+    """
+    density = any(figures.is_density(name, m["protocol"]) for name, m in measured.items())
+    likelihood = "density" if density else "likelihood"
+    gives = {
+        "classify": "classes",
+        "encode": "codes",
+        "sample": "samples of a class" if model.conditional else "samples",
+        "log_prob": f"exact {likelihood}" if model.density == "exact" else f"{likelihood} bounds",
+        "log_ratio": "log ratios",
+    }
+    words = [word for verb, word in gives.items() if verb in model.capabilities]
+    listed = " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    labels = result.flags.get("labels")
+    learned = f"; learned from {labels:,} labels" if labels else ""
+    return (
+        f"{listed[0].upper()}{listed[1:]} of {result.dataset}, by {type(model).__name__}{learned}."
+    )
 
 
 def _flags(run_dir: pathlib.Path) -> bytes:
