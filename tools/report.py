@@ -56,7 +56,8 @@ def texts(root: pathlib.Path) -> dict[pathlib.Path, str]:
     path = root / "README.md"
     if path.is_file():
         text = readme.splice(path.read_text(), "methods", readme.which_method(found.methods))
-        pages[path] = readme.splice(text, "papers", readme.how_close(found))
+        text = readme.splice(text, "papers", readme.how_close(found))
+        pages[path] = readme.splice(text, "pretrained", readme.shipped(gallery.newest(root)))
     return pages
 
 

@@ -47,7 +47,12 @@ FLAGS = (
     common.flag("protocol", "str", "rest", "how to ask", choices=("rest", "grpc")),
     common.flag("host", "str", "localhost", "where the server is"),
     common.flag("port", "int", None, "8501 for rest, 8500 for grpc if None", at_most=65535),
-    common.flag("model", "str", None, "its name there; None means that of the export's folder"),
+    common.flag(
+        "served_model",
+        "str",
+        None,
+        "the name that the server has for it; None means that of the export's folder",
+    ),
     common.flag("version", "int", None, "of the model; None lets the server choose", at_least=1),
     common.flag("version_label", "str", None, "such as stable, in place of a version"),
     common.flag("timeout", "float", 60.0, "seconds to wait for the answer", above=0),
@@ -69,7 +74,7 @@ def run(flags: types.SimpleNamespace) -> None:
     signatures = described(flags)
     inputs = arrays(signatures[flags.signature]["inputs"], flags.rows, flags.seed, flags.inputs)
     address = f"{flags.host}:{flags.port or _PORTS[flags.protocol]}"
-    named = flags.model or pathlib.Path(flags.export_dir).resolve().name
+    named = flags.served_model or pathlib.Path(flags.export_dir).resolve().name
     model = {"model": named, "version": flags.version, "label": flags.version_label}
     if flags.protocol == "rest":
         path, body = rest_path(**model), rest_body(flags.signature, inputs)

@@ -49,7 +49,7 @@ def get(method: str, allow: Collection[str] | None = None) -> "type[GenerativeMo
         method: a name of `list_methods()`, or `package.module:Class`.
         allow: modules that may be imported for the second kind of name, beside those of this
             package and those that are imported already; None for any. Give it for a name that the
-            user did not type himself: an import runs code.
+            user did not type: an import runs code.
 
     Raises:
         ValueError: an unknown name, no subclass of `GenerativeModel`, a module that is not allowed,
@@ -152,7 +152,7 @@ def _outside(method: str, allow: Collection[str] | None) -> "type[GenerativeMode
 
 
 def _cause(error: Exception) -> str:
-    """An error of a user's module in one line, with the place in his file if there is one."""
+    """An error of a user's module in one line, with the place in their file if there is one."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     for place in reversed(traceback.extract_tb(error.__traceback__)):
         path = pathlib.Path(place.filename)

@@ -149,7 +149,7 @@ def test_what_cannot_be_asked_is_refused_in_one_line(served, tmp_path, capsys):
             (folder, f"--inputs={tmp_path / 'text.npz'}"): 2,
             (folder, f"--inputs={tmp_path / 'absent.npz'}"): 2,
             ("--export_dir=vae-digit",): 2,
-            (folder, f"--port={port}", "--model=another"): 1,
+            (folder, f"--port={port}", "--served_model=another"): 1,
             (folder, f"--port={free}"): 1,
             (folder, f"--port={free}", "--protocol=grpc", "--timeout=5"): 1,
         }

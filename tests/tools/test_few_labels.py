@@ -18,7 +18,7 @@ def entry(labels=50, dataset="digits", **errors):
     return an_entry(runs=runs, dataset=dataset, flags=flags)
 
 
-def test_methods_stand_beside_the_rivals_of_their_draws():
+def test_methods_stand_beside_the_baselines_of_their_draws():
     entries = {
         ("a", "digits-50_labels"): entry(classification_error=[0.25], supervised_error=[0.5]),
         ("b", "digits-50_labels"): entry(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import types
 
 import numpy as np
 import pytest
@@ -160,24 +161,65 @@ def test_a_row_a_method_with_its_verbs():
     ]
     lines = readme.which_method({method.name: method for method in several}).splitlines()
     assert lines[0] == "| I want | method | paper | verbs |"
-    assert lines[2:7] == [
+    assert lines[2:10] == [
+        "| **Samples** |  |  |  |",
         "| samples | [gan](results/gan.md) | Kingma 2013 | `sample` |",
-        "| a bound | [vae](results/vae.md) |  | basic, `log_prob` (bound) |",
-        "| exactness | [flow](results/flow.md) | Kingma 2013 | basic, `log_prob` (exact) |",
+        "| **Codes and reconstructions** |  |  |  |",
         "| classes | [aae](results/aae.md) | Kingma 2013 | basic, `classify`* |",
         "| codes | [ali](results/ali.md) | Kingma 2013 | basic |",
+        "| **Likelihood** |  |  |  |",
+        "| a bound | [vae](results/vae.md) |  | basic, `log_prob` (bound) |",
+        "| exactness | [flow](results/flow.md) | Kingma 2013 | basic, `log_prob` (exact) |",
     ]
-    assert lines[8].startswith("*basic*: `sample`, `encode`, `decode`, `reconstruct`. ")
-    assert not lines[9:]
+    assert lines[11].startswith("*basic*: `sample`, `encode`, `decode`, `reconstruct`. ")
+    assert not lines[12:]
 
 
-def test_only_numbers_that_a_paper_printed_and_that_were_measured_are_compared_with_it():
+@pytest.mark.parametrize(
+    ("purpose", "use", "verbs"),
+    [
+        ("Density ratio", "a ratio", {"log_ratio": ""}),
+        ("Samples of a class", "samples of a class", {"sample": "", "classify": ""}),
+        ("Few labels", "classes", {"sample": "", "encode": "", "log_prob": "", "classify": ""}),
+        ("Few labels", "clusters", {"sample": "", "read": "", "classify": "with `num_classes`"}),
+        ("Likelihood", "a bound", {"sample": "", "encode": "", "log_prob": ""}),
+        ("Codes and reconstructions", "codes", {"sample": "", "read": ""}),
+        ("Samples", "samples", {"sample": "", "decode": ""}),
+    ],
+)
+def test_the_purpose_of_a_method_follows_from_its_verbs(purpose, use, verbs):
+    assert sources.Method("m", "", use, verbs, "").purpose == purpose
+    assert purpose in sources.PURPOSES
+
+
+def test_published_numbers_stand_beside_those_that_were_measured():
     figure = {"value": 2.5, "source": "table 1", "status": "verified"}
     paper = {"nll": figure, "ais": figure}
     found = made({("vae", "digits"): an_entry(paper=paper), ("vae", "mnist"): an_entry()})
     assert readme.how_close(found).splitlines()[2:] == [
-        "| `vae` | digits | nll | 2.5 | 3.0 ± 2.6 | 3 |"
+        "| `vae` | digits | nll | 2.5 |  | 3.0 ± 2.6 | 3 |"
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "printed"),
+    [
+        ("Kingma, Welling, VAE, arXiv 1312.6114, table 1", ""),
+        ("table 1", ""),
+        ("Srivastava et al., VEEGAN, arXiv 1705.07761, table 1", "VEEGAN"),
+        ("VAE, arXiv 1312.6114, quoted by Gulrajani et al., WGAN-GP, arXiv 1704.00028", "WGAN-GP"),
+        ("5.95 / 9.60 in the README of BiGAN's code (MLP)", "BiGAN's code"),
+    ],
+)
+def test_who_printed_a_number_is_named_if_it_was_another_paper(source, printed):
+    assert a_method("vae", VAE).printed(source) == printed
+
+
+def test_a_line_counts_the_models_in_the_package():
+    of = lambda name, method, url=None: types.SimpleNamespace(name=name, method=method, url=url)
+    models = [of("a-digits", "a"), of("a-mnist", "a"), of("b-mnist", "b"), of("c", "c", "there")]
+    assert readme.shipped(models).startswith("Nothing to train: 3 trained models of 2 methods ")
+    assert readme.shipped(models[-1:]) == ""
 
 
 def test_splice_replaces_only_what_lies_between_the_marks():
@@ -202,7 +244,7 @@ def test_a_page_shows_every_figure_its_protocol_and_where_it_comes_from():
     assert "| [nll](metrics.md#nll) | 2.5 | 3.0 ± 2.6 | 100 | test |  |" in page
     assert "| ais | 2.5 | not measured |" in page
     assert "![vae-digits](vae-digits.png)" in page
-    assert "3 seeds (0, 1, 2), commit 0123456.\n60 s of training a seed on a CPU, 2 cores" in page
+    assert "3 seeds (0, 1, 2), commit 0123456.\nTraining: 60 s a seed on a CPU, 2 cores" in page
     assert "keras 3.15.1" in page and "The paper's numbers: table 1." in page
     assert "[configs/vae/digits.cfg](../configs/vae/digits.cfg): `python tools/repro" in page
     assert "## Not run" not in page
@@ -234,22 +276,55 @@ def test_a_page_shows_what_the_seeds_drew():
 # --- protocols --------------------------------------------------------------------------------
 
 
-def test_a_protocol_is_said_once_with_its_numbers_apart():
-    texts = ("exact, of 28 pixels", "a bound from 100 draws", "a bound from 10 draws")
+def known_of(*texts):
+    """The protocols of a metric, and the reference of each."""
     entries = [measured({"nll": 1.0}, protocol=text) for text in texts]
     known = protocols.Protocols(entries)
-    page = known.page()
-    assert page.count("## nll") == 1
-    assert "- **a**: Exact, of 28 pixels.\n- **b**: A bound from # draws (`#`: 10, 100)." in page
-    references = [known.reference("nll", entry.metrics["nll"]) for entry in entries]
-    assert references == ["a", "b 100", "b 10"]
+    return known.page(), [known.reference("nll", entry.metrics["nll"]) for entry in entries]
+
+
+def test_a_protocol_is_said_once_and_a_table_has_what_differs():
+    page, references = known_of(
+        "mean of -log p(x), p(x) a density [0, 1], exact; of 28 pixels; samples: of data, y too",
+        "mean of -log p(x), p(x) a mass, a bound (from 10; 20 draws); of 32 pixels",
+        "mean of -log p(x), exact; of 32 pixels; samples: draws",
+    )
+    section = page[page.index("## nll") :].splitlines()
+    assert section[4:] == [
+        "Mean of -log p(x); of # pixels.",
+        "",
+        "|  | p(x) | samples | further | `#` |",
+        "| --- | --- | --- | --- | --- |",
+        "| a | a density [0, 1] | of data, y too | exact | 28 |",
+        "| b | a mass |  | a bound (from 10; 20 draws) | 32 |",
+        "| c |  | draws | exact | 32 |",
+    ]
+    assert references == ["a", "b", "c"]
+
+
+def test_numbers_that_alone_differ_stand_where_they_are_used():
+    page, references = known_of("of 28 pixels by weights 0123456789ab", "of 9 pixels by weights 5")
+    assert "Of # pixels by weights # (`#`: 9, 28; 5, 0123456789ab).\n" in page
+    assert "| a |" not in page[page.index("## nll") :]
+    assert references == ["28, 0123456789ab", "9, 5"]
+
+
+def test_many_protocols_have_a_row_for_what_differs_beside_numbers():
+    texts = [f"of {n} pixels; samples: {kind}" for kind in ("draws", "means") for n in range(9)]
+    page, references = known_of(*texts)
+    assert "Of # pixels (`#`: 0 to 8)." in page
+    assert "| a | draws |\n| b | means |\n" in page
+    assert references[:2] == ["a 0", "a 1"] and references[-1] == "b 8"
+
+
+def test_the_name_of_a_metric_keeps_its_letters():
+    page = protocols.Protocols([measured({"one_nn_accuracy_hidden": 1.0})]).page()
+    assert "\n*one_nn_accuracy of the encoder" in page and "*One_nn" not in page
 
 
 def test_a_protocol_that_never_differs_needs_no_reference():
-    entries = [measured({"nll": 1.0}, protocol="exact, of 28 pixels")] * 2
-    known = protocols.Protocols(entries)
-    assert "Exact, of 28 pixels.\n" in known.page()
-    assert known.reference("nll", entries[0].metrics["nll"]) == ""
+    page, references = known_of(*["exact, of 28 pixels"] * 2)
+    assert "Exact, of 28 pixels.\n" in page and references == ["", ""]
 
 
 def test_levels_share_the_protocol_of_the_first():
@@ -299,6 +374,52 @@ def test_what_a_comparison_is_about_comes_first_and_what_few_have_comes_last():
     rows = [(m, "d", measured({"one_nn_accuracy": 0.5})) for m in "abc"]
     rows += [(m, "d", measured({"nll": 1.0, "one_nn_accuracy": 0.5})) for m in "de"]
     assert comparisons.columns_of(rows)[0] == ["one_nn_accuracy", "nll"]
+
+
+def test_a_wide_comparison_is_a_table_a_group():
+    few = ["fid", "kid", "inception_score", "precision", "recall", "svm_error", "nll"]
+    wide = [*few, "coverage", "one_nn_accuracy"]
+    flags = {"steps": 10, "network": "auto", "discriminator_steps": 5}
+    games = {"a": flags, "b": {**flags, "steps": 20, "network": "mlp", "pretrain_steps": 1}}
+    of = lambda names: {
+        (m, "d"): measured(dict.fromkeys(names, 0.5), flags=flags) for m, flags in games.items()
+    }
+    narrow, lines = lines_of(of(few)), lines_of(of(wide))
+    assert not [line for line in narrow if line.startswith("###")]
+    assert [line for line in lines if line.startswith("###")] == [
+        "### d: samples",
+        "### d: codes",
+        "### d: likelihood",
+        "### d: training",
+    ]
+    place = lines.index("### d: training")
+    assert lines[place + 2 : place + 6] == [
+        "| method | network | steps | updates | seconds a seed | seeds |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| [a](results/a.md#a-d) | auto | 10 | 60 | 60 | 1 |",  # 10 (5 + 1)
+        "| [b](results/b.md#b-d) | mlp | 20 |  | 60 | 1 |",
+    ]
+    assert any(line.startswith("A step is one move of every player") for line in lines)
+
+
+def test_every_compared_metric_has_a_group():
+    members = [name for group in comparisons.GROUPS.values() for name in group]
+    assert len(members) == len(set(members)) and set(members) == set(comparisons.COMPARED)
+
+
+def test_what_real_data_reach_is_a_row_where_all_agree():
+    entries = {}
+    for method, floor in (("a", 0.5), ("b", 0.5)):
+        found = {"value": 4.0, "n": 9, "split": "samples", "protocol": "by hand", "floor": floor}
+        entries[method, "d"] = an_entry(runs=[a_run(0, evaluation={"fid": found})])
+    lines = lines_of(entries)
+    assert "| [a](results/a.md#a-d) | 4 | 60 | 1 |" in lines
+    assert "| *real data* | 0.5 |  |  |" in lines
+    other = dataclasses.replace(entries["b", "d"].metrics["fid"], floors=[0.75])
+    entries["b", "d"].metrics["fid"] = other
+    lines = lines_of(entries)
+    assert "| [a](results/a.md#a-d) | 4 (real data 0.5) | 60 | 1 |" in lines
+    assert not [line for line in lines if line.startswith("| *real data*")]
 
 
 def test_settings_that_all_share_stand_above():

@@ -1,4 +1,4 @@
-"""The table `few labels` of RESULTS.md: methods that classify, beside rivals on the same draws."""
+"""The table `few labels` of RESULTS.md: classifiers of few labels, beside baselines."""
 
 from pages import markdown
 from pages.sources import Sources
@@ -6,7 +6,7 @@ from zoo.cards import figures
 from zoo.ledger import Entry, Metric
 
 # {metric: how its row is called}, of the classifiers that learn from the same labels.
-RIVALS = {
+BASELINES = {
     "knn_error": "nearest neighbour",
     "rbf_svm_error": "RBF-SVM",
     "label_spreading_error": "label spreading",
@@ -16,9 +16,9 @@ RIVALS = {
 _ERROR, _BAR = "classification_error", "label_spreading_error"
 _NOTE = (
     "Test errors at the end of a fixed schedule. Each seed draws other labels, equally many of a "
-    "class; the unlabelled stream is the whole of train. In italics scikit-learn's classifiers, "
-    "and a network of the zoo's, on the draws of the entry with most seeds that has them. *No* "
-    "stands where a method does not beat label spreading on its own draws."
+    "class; the unlabelled stream is the whole of train. Rows in italics are baselines that learn "
+    "from the same labels: four of scikit-learn's, and the zoo's own network. *Beats label "
+    "spreading* compares on the same draw of labels; blank: not measured."
 )
 
 
@@ -42,7 +42,7 @@ def section(sources: Sources) -> list:
             shown = figures.reached(_ERROR, entry.metrics[_ERROR])
             cells = f"{name}, {link}{mark}", shown, beats(entry), len(entry.seeds)
             lines.append(markdown.row(data, labels, *cells))
-        for metric, title in RIVALS.items():
+        for metric, title in BASELINES.items():
             known = [entry.metrics[metric] for *_, entry in found if metric in entry.metrics]
             if known:
                 widest = max(known, key=_draws)

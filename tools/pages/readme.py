@@ -1,9 +1,10 @@
-"""README's two tables: which method for what, and how close to the papers."""
+"""README's tables, which method for what and how close to the papers, and a line on models."""
 
 from pages import markdown
-from pages.sources import Method, Sources
+from pages.sources import PURPOSES, Method, Sources
 from zoo.cards import figures
 from zoo.errors import refusal
+from zoo.pretrained import Entry
 
 # What many methods have, each one word in a cell: those with inference, and games without.
 _WORDS = {"basic": ("sample", "encode", "decode", "reconstruct"), "samples": ("sample", "decode")}
@@ -23,13 +24,17 @@ def splice(text: str, name: str, part: str) -> str:
 
 
 def which_method(methods: dict[str, Method]) -> str:
-    """A row a method: what it is for, its page, its paper, its verbs."""
+    """A row a method, by purpose: what sets it apart, its page, its paper, its verbs."""
     lines = markdown.header("I want", "method", "paper", "verbs")
-    for method in methods.values():
-        name = markdown.link(method.name, f"results/{method.name}.md")
-        lines.append(markdown.row(method.use, name, method.paper, _verbs(method)))
+    for purpose in PURPOSES:
+        members = [method for method in methods.values() if method.purpose == purpose]
+        if members:
+            lines.append(markdown.row(f"**{purpose}**", "", "", ""))
+        for method in members:
+            name = markdown.link(method.name, f"results/{method.name}.md")
+            lines.append(markdown.row(method.use, name, method.paper, _verbs(method)))
     words = (f"*{word}*: {', '.join(map(markdown.code, _WORDS[word]))}. " for word in _WORDS)
-    legend = f"{''.join(words)}Verbs with a star need to be told the classes, see below."
+    legend = f"{''.join(words)}Verbs with a star need `--num_classes`, see the next table."
     return "\n".join([*lines, "", legend])
 
 
@@ -50,8 +55,8 @@ def _verbs(method: Method) -> str:
 
 
 def how_close(sources: Sources) -> str:
-    """A row for each number of a paper that was measured here too."""
-    lines = markdown.header("method", "data", "metric", "paper", "here", "seeds")
+    """A row for each published number of a config that was measured here too."""
+    lines = markdown.header("method", "config", "metric", "paper", "source", "here", "seeds")
     for (name, stem), entry in sources.entries.items():
         for metric, figure in entry.paper.items():
             if metric in entry.metrics:
@@ -59,7 +64,24 @@ def how_close(sources: Sources) -> str:
                 config = sources.configs.get((name, stem))
                 here += figures.OPTIMISTIC if config and config.optimistic else ""
                 paper = figures.published(figure)
-                cells = markdown.code(name), stem, metric, paper, here, len(entry.seeds)
+                source = sources.methods[name].printed(figure["source"])
+                cells = markdown.code(name), stem, metric, paper, source, here, len(entry.seeds)
                 lines.append(markdown.row(*cells))
     optimistic = any(figures.OPTIMISTIC in line for line in lines)
     return "\n".join([*lines, *(["", figures.OPTIMISTIC_LEGEND] if optimistic else [])])
+
+
+def shipped(models: list[Entry]) -> str:
+    """A line on the models that come with the package; "" if none does.
+
+    Args:
+        models: the newest version of each model of the registry.
+    """
+    packaged = [model for model in models if model.url is None]
+    if not packaged:
+        return ""
+    count = len({model.method for model in packaged})
+    return (
+        f"Nothing to train: {len(packaged)} trained models of {count} methods come with the "
+        "package ([gallery](docs/gallery.md))."
+    )

@@ -8,6 +8,15 @@ import textwrap
 from zoo import ledger, registry
 from zoo.ledger import Entry
 
+# What somebody may want of a method, in the order of README's table.
+PURPOSES = (
+    "Samples",
+    "Samples of a class",
+    "Codes and reconstructions",
+    "Likelihood",
+    "Few labels",
+    "Density ratio",
+)
 USE_LENGTH = 50  # README's table keeps its lines below 120 characters
 
 
@@ -53,6 +62,33 @@ class Method:
         """Of the first paper at arXiv, or None."""
         number = self._arxiv()
         return f"https://arxiv.org/abs/{number}" if number else None
+
+    @property
+    def purpose(self) -> str:
+        """The group of methods that it belongs to, one of `PURPOSES`, by what its verbs are."""
+        if "log_ratio" in self.verbs:
+            return "Density ratio"
+        if re.search(r"\bclass\b", self.use):
+            return "Samples of a class"
+        optional = self.verbs.get("classify", "").startswith("with ")
+        if "classify" in self.verbs and not (optional and "encode" in self.verbs):
+            return "Few labels"
+        if "log_prob" in self.verbs:
+            return "Likelihood"
+        return "Codes and reconstructions" if {"encode", "read"} & set(self.verbs) else "Samples"
+
+    def printed(self, source: str) -> str:
+        """Who printed a number, in a word, if it was not the method's own paper.
+
+        Args:
+            source: of the number, as `paper.json` has it; who quotes stands behind whom he quotes.
+        """
+        code = re.search(r"README of (\S+ code)", source)
+        if code:
+            return code[1]
+        papers = re.findall(r"([\w-]+), arXiv (\d{4}\.\d{4,5})", source)
+        name, number = papers[-1] if papers else ("", self._arxiv())
+        return "" if number == self._arxiv() else name
 
     def _arxiv(self) -> str | None:
         number = re.search(r"\b\d{4}\.\d{4,5}\b", self.reference)

@@ -28,6 +28,8 @@ from peers.torch_base import (
 
 
 class VAE(Twin):
+    """A Bernoulli VAE with the networks of table vae_mnist."""
+
     betas = (0.9, 0.999)
 
     def make(self) -> dict[str, nn.Module]:
@@ -60,6 +62,8 @@ class VAE(Twin):
 
 
 class WideVAE(VAE):
+    """The same with four convolutions of 128 to 1024 maps, and back."""
+
     def make(self) -> dict[str, nn.Module]:
         relu = nn.ReLU(inplace=True)
         widths = (1, *cases.WIDE)
@@ -80,6 +84,8 @@ class WideVAE(VAE):
 
 
 class GAN(Twin):
+    """The non-saturating GAN with the networks of table gan_mnist."""
+
     critic_steps = 1
 
     def make(self) -> dict[str, nn.Module]:
@@ -105,6 +111,7 @@ class GAN(Twin):
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def generate(self) -> torch.Tensor:
+        """A batch of samples."""
         return self.generator(torch.randn(cases.BATCH, self.d))
 
     def phases(self) -> Iterator[Losses]:
@@ -113,20 +120,25 @@ class GAN(Twin):
         yield {"generator": self.fooling(self.discriminator(self.generate()))}
 
     def discriminator_losses(self) -> Losses:
+        """-log D(x) - log(1 - D(G(z))), the generator untouched."""
         with torch.no_grad():
             x_p = self.generate()
         of_data, of_model = self.discriminator(torch.cat([self.x, x_p])).chunk(2)
         return {"discriminator": (softplus(-of_data) + softplus(of_model)).mean()}
 
     def fooling(self, of_model: torch.Tensor) -> torch.Tensor:
+        """The generator's loss, -log D(G(z)), of the logits of samples."""
         return softplus(-of_model).mean()
 
 
 class WGANGP(GAN):
+    """WGAN-GP with the same networks: `critic_steps` updates of the critic to one of G."""
+
     betas = (0.5, 0.9)
     critic_steps = 5
 
     def discriminator_losses(self) -> Losses:
+        """The critic's: samples less data, plus 10 (|grad D| - 1)^2 between the two."""
         with torch.no_grad():
             x_p = self.generate()
         of_data, of_model = self.discriminator(torch.cat([self.x, x_p])).chunk(2)
@@ -138,6 +150,7 @@ class WGANGP(GAN):
         return {"discriminator": (of_model - of_data).mean() + 10.0 * penalty.mean()}
 
     def fooling(self, of_model: torch.Tensor) -> torch.Tensor:
+        """The generator's loss, minus the mean score of samples."""
         return -of_model.mean()
 
     def critic(self) -> None:
@@ -146,6 +159,8 @@ class WGANGP(GAN):
 
 
 class ALI(Twin):
+    """ALI with the networks of table ali_mnist: both players' gradients from one pass."""
+
     def make(self) -> dict[str, nn.Module]:
         dropped = lambda: nn.Dropout(0.2)
         self.encoder = nn.Sequential(
@@ -217,6 +232,8 @@ class Conditioner(nn.Module):
 
 
 class RealNVP(Twin):
+    """Affine couplings of vectors, by likelihood."""
+
     betas = (0.9, 0.999)
     image = False
 
@@ -238,6 +255,7 @@ class RealNVP(Twin):
 
     @torch.no_grad()
     def sample(self) -> torch.Tensor:
+        """A batch of samples, by the inverse of all couplings."""
         u = torch.randn(self.x.shape)
         for mask, conditioner in zip(self.masks[::-1], reversed(self.couplings)):
             log_scale, shift = conditioner(mask * u)
@@ -269,11 +287,14 @@ class PixelLayer(nn.Module):
 
 
 def gated(a: torch.Tensor) -> torch.Tensor:
+    """tanh of one half of the maps times the sigmoid of the other."""
     a, b = a.chunk(2, 1)
     return a.tanh() * b.sigmoid()
 
 
 class PixelCNN(Twin):
+    """A gated PixelCNN of binary pixels."""
+
     betas = (0.9, 0.999)
 
     def make(self) -> dict[str, nn.Module]:
@@ -287,6 +308,7 @@ class PixelCNN(Twin):
         return {"model": nn.ModuleList([self.layers, self.head])}
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Of every pixel given those before it."""
         v = h = torch.cat([2.0 * x - 1.0, torch.ones_like(x)], 1)
         for layer in self.layers:
             v, h = layer(v, h)

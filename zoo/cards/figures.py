@@ -45,16 +45,23 @@ def uncertainty(name: str, metric: Metric) -> float | None:
 
 
 def reached(name: str, metric: Metric) -> str:
-    """As in 13.4 ± 5.8: what stands after ± to two digits, the mean to as many decimals.
+    """As in 13.4 ± 5.8 (real data 15): `value`, and `real_data` where it is known."""
+    real = real_data(metric)
+    return value(name, metric) + (f" (real data {real})" if real else "")
 
-    In brackets the floor, where there is one: the mean over the seeds that have it.
-    """
-    floors = [floor for floor in metric.floors or () if floor is not None]
-    floor = f" (real data {_short(statistics.fmean(floors), 3)})" if floors else ""
+
+def value(name: str, metric: Metric) -> str:
+    """As in 13.4 ± 5.8: what stands after ± to two digits, the mean to as many decimals."""
     error = uncertainty(name, metric)
     if error == 0 and len(metric.values) > 1:
-        return f"{_short(metric.mean)} ({len(metric.values)} equal seeds){floor}"
-    return _with_error(metric.mean, error) + floor
+        return f"{_short(metric.mean)} ({len(metric.values)} equal seeds)"
+    return _with_error(metric.mean, error)
+
+
+def real_data(metric: Metric) -> str:
+    """The floor, to three digits: the mean over the seeds that have it; "" where none has."""
+    floors = [floor for floor in metric.floors or () if floor is not None]
+    return _short(statistics.fmean(floors), 3) if floors else ""
 
 
 def is_density(name: str, protocol: str) -> bool:

@@ -12,7 +12,7 @@ from zoo.model import Distribution, Losses
 class ADGM(M2):
     """Auxiliary deep generative model: M2, and a variable a that q infers first.
 
-    *Use*: few labels, a richer posterior.
+    *Use*: as `m2`, with a richer posterior.
     *Game*: as M2's, with the bounds
         L(x, y) = E_{q(a|x) q(z|a, x, y)} log p(x|y, z) p(y) p(z) p(a|x, y, z) / (q(a|x) q(z|.)),
         U(x) = E_{q(a|x)} sum_y q(y|a, x) [L(x, y, a) - log q(y|a, x)].

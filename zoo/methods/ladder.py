@@ -16,7 +16,7 @@ from zoo.networks.ladder import LadderDecoder, LadderEncoder, Level, normalised
 class Ladder(Smoothing, GenerativeModel):
     """Ladder network: a classifier of few labels, whose levels are denoised from the ones above.
 
-    *Use*: a classifier from few labels; no samples.
+    *Use*: a classifier alone, by denoising its layers.
     *Game*: min over encoder and decoder of  -E log p(y|x with noise)
         + sum_l lambda_l E |(zhat_l - mean_l) / std_l - z_l|^2 / m_l  on data without labels.
     *Players*: classifier (encoder and decoder).

@@ -16,7 +16,7 @@ from zoo.model.mixins import Pretrained
 class M1M2(Pretrained, M2):
     """M1, a VAE, for `pretrain_steps`; then, M1 frozen, M2 on draws of its q(f|x).
 
-    *Use*: few labels, from a VAE's codes.
+    *Use*: `m2` on the codes of a VAE.
     *Game*: in the first stage  max over encoder and decoder of  E_{q(f|x)} log p(x|f) -
         KL(q(f|x) || p(f));  in the second M2's, of f ~ q(f|x) in the place of x.
     *Players*: features (encoder and decoder) in the first stage, model (classifier, code_encoder

@@ -16,7 +16,7 @@ from zoo.model.smoothing import Smoothing
 class M2(Smoothing, FamilyLikelihood, GenerativeModel):
     """Semi-supervised VAE: p(y) p(z) p(x|y, z), inferred by q(y|x) q(z|x, y).
 
-    *Use*: few labels, by a likelihood; styles.
+    *Use*: classes and styles, by a likelihood.
     *Game*: max over all networks, with the bounds  L(x, y) = E_{q(z|x, y)} log p(x|y, z) + log p(y)
         - KL(q(z|x, y) || p(z)) <= log p(x, y)  and  U(x) = sum_y q(y|x) [L(x, y) - log q(y|x)], of
         mean U(x) + labelled_weight mean L(x_l, y_l) + alpha mean log q(y_l|x_l).

@@ -10,7 +10,7 @@ from zoo.model import Distribution
 class SDGM(ADGM):
     """Skip deep generative model: p(y) p(z) p(a|y, z) p(x|a, y, z), two levels of latents.
 
-    *Use*: few labels, codes of two levels.
+    *Use*: as `adgm`, with codes of two levels.
     *Game*: as ADGM's, with  p(x|a, y, z) p(a|y, z)  for  p(x|y, z) p(a|x, y, z).
     *Players*: model (classifier, encoder, decoder, auxiliary_encoder and auxiliary_decoder).
     *Capabilities*: sample, encode, decode, reconstruct, log_prob (a lower bound), classify.

@@ -16,7 +16,7 @@ from zoo.networks.switches import Level, SwitchDecoder, SwitchEncoder
 class SWWAE(Smoothing, GenerativeModel):
     """Stacked what-where auto-encoder: a classifier of few labels that also reconstructs x.
 
-    *Use*: a convolutional classifier from few labels.
+    *Use*: a convolutional classifier that reconstructs.
     *Game*: min over encoder and decoder of  -E log p(y|x_l) + reconstruction_weight E |x - xhat|^2
         + middle_weight sum_m E |h_m - hhat_m|^2,  the latter two on data without labels.
     *Players*: classifier (encoder and decoder).

@@ -14,7 +14,7 @@ from zoo.model.smoothing import Smoothing
 class VAT(Smoothing, GenerativeModel):
     """Virtual adversarial training: a classifier of few labels, smooth around data without labels.
 
-    *Use*: a plain classifier from few labels.
+    *Use*: a plain classifier, smooth around the data.
     *Game*: min over the classifier of  -E log p(y|x_l)
         + vat_weight E KL(p(y|x) || p(y|x + r)),  |r| = vat_epsilon, in the worst direction.
     *Players*: classifier.

@@ -37,11 +37,14 @@ class Judge(Protocol):
     test_error: float | None
 
     @property
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """What tells judges apart: equal ones have equal sums."""
 
-    def predict(self, x: np.ndarray) -> np.ndarray: ...
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """The most probable class, int [N], of x [N, *image_shape]."""
 
-    def read(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+    def read(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(features [N, F], probabilities of the classes [N, K]) of x."""
 
 
 class Classifier:

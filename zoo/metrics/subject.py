@@ -106,10 +106,12 @@ class Subject:
 
     @property
     def x(self) -> np.ndarray:
+        """The data that is measured, [N, *image_shape]."""
         return self.arrays["x"]
 
     @property
     def y(self) -> np.ndarray:
+        """Its labels, [N] or [N, A]."""
         return self.arrays["y"]
 
     def labels(self, rows: Rows) -> np.ndarray | None:

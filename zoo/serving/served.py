@@ -103,6 +103,7 @@ class Served(Verbs):
 
     @property
     def draws_a_call(self) -> int:
+        """How many importance samples one call of `log_prob_rows` takes: 1, as its signature."""
         return 1
 
     def classify_rows(self, x: tf.Tensor) -> tf.Tensor:

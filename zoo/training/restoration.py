@@ -30,7 +30,7 @@ def restore(
     (`model.untrained` names them), and optimizers too.
 
     Nothing in the directory is executed. A method outside the package is a module of its author's,
-    and importing it runs his code: unless it is imported already, `allow` must name it.
+    and importing it runs their code: unless it is imported already, `allow` must name it.
 
     Args:
         run_dir: a run directory, or a name of `zoo.list_pretrained()`.
