@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from zoo import pretrained, registry
 from zoo.errors import refusal, unknown
 from zoo.networks import own
-from zoo.pretrained import weights
-from zoo.training import checkpoints, run
+from zoo.training import checkpoints, run, weights
 from zoo.training.allowance import allowance, of_run
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def restore(
     (`model.untrained` names them), and optimizers too.
 
     Nothing in the directory is executed. A method outside the package is a module of its author's,
-    and importing it runs his code: unless it is imported already, `allow` must name it.
+    and importing it runs their code: unless it is imported already, `allow` must name it.
 
     Args:
         run_dir: a run directory, or a name of `zoo.list_pretrained()`.
