@@ -87,7 +87,8 @@ def test_blocks_of_readme_are_short(blocks):
 
 def test_tables_of_readme_are_narrow_and_readme_is_short(repository):
     lines = read(repository, "README.md").splitlines()
-    assert not [line for line in lines if line.startswith("|") and len(line) > 120]
+    wide = [line for line in lines if line.startswith("|") and len(line) > 120]
+    assert not wide, "rows of README have at most 120 characters: shorten the method's *Use*"
     generated = re.findall(r"<!-- (\w+):begin -->\n(.*?)<!-- \1:end -->", "\n".join(lines), re.S)
     assert len(generated) == 3
     assert len(lines) - sum(text.count("\n") for _, text in generated) <= 195
@@ -103,7 +104,7 @@ def test_verbs_in_readme_are_those_of_the_models(repository):
     rows = table_after(text, "| I want | method | paper | verbs |\n")
     rows = [row for row in rows if row[1]]  # the others name a purpose
     names = [re.fullmatch(r"\[(\w+)\]\(results/\1\.md\)", cell)[1] for _, cell, _, _ in rows]
-    assert sorted(names) == zoo.list_methods()
+    assert sorted(names) == zoo.list_methods(), "run make report"
     for name, (_, _, _, cell) in zip(names, rows):
         verbs = set(re.findall(r"`(\w+)`", cell)) | words.get(cell.partition(",")[0], set())
         told = set(re.findall(r"`(\w+)`\*", cell))  # has them when it is told the classes

@@ -57,7 +57,7 @@ def run(flags: types.SimpleNamespace) -> None:
     name = flags.name or result.name
     common.load()
     from zoo import metrics
-    from zoo.pretrained import publication
+    from zoo.publishing import publication
 
     recorded, dataset = evaluate.described(run_dir, flags)
     settings = {item.name: result.flags.get(item.name, item.default) for item in evaluate.SETTINGS}

@@ -107,7 +107,7 @@ def described(flags: types.SimpleNamespace) -> dict[str, Any]:
     if flags.version is not None and flags.version_label is not None:
         raise ValueError(refusal("version_label", "None with a version", flags.version_label))
     common.load()
-    from zoo.pretrained.exports import exported
+    from zoo.publishing.exports import exported
     from zoo.serving import directory, manifest
 
     folder = exported(flags.export_dir).parent if known else flags.export_dir

@@ -18,7 +18,7 @@ _LAZY = {
     "create": "zoo.registry",
     "restore": "zoo.training",
     "export": "zoo.serving",
-    "load": "zoo.serving",
+    "load": "zoo.publishing",
 }
 _SUBPACKAGES = (
     "data",
@@ -28,6 +28,7 @@ _SUBPACKAGES = (
     "networks",
     "pictures",
     "pretrained",
+    "publishing",
     "registry",
     "serving",
     "training",

@@ -51,6 +51,8 @@ def test_parses(method, config):
     assert path.stem.split("-")[0] == flags.dataset.split(":")[0]
     assert not flags.given & {"run_dir", "seed", "data_dir"}
     header = text[: text.index("\n--")]
+    for word in ("Network", "Command", "Result"):
+        assert f"\n# {word}: " in header, f"{path.name} has no '# {word}: ...' in its header"
     assert f"results/{flags.method}-{path.stem}.json" in header
     assert f"--flagfile=configs/{flags.method}/{path.name}" in header
     assert flags.hyper_parameters["network"] in ("auto", *re.findall(r"\w+", header))
@@ -68,7 +70,8 @@ def test_builds_for_its_data(method, built):
     if flags.image_size is not None:
         shape = (flags.image_size, flags.image_size, shape[-1])
     model = build(flags, shape)
-    assert model.image_shape == shape and model.capabilities
+    assert model.image_shape == shape
+    assert model.capabilities, f"{method} has no verbs: does it define `likelihood`, or another?"
     assert all(model.player_variables.values())
 
 

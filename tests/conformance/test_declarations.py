@@ -18,7 +18,8 @@ def paragraph(text, name):
 
 
 def test_a_method_is_its_file_its_configs_and_its_test(method):
-    assert list((helpers.ROOT / "configs" / method).glob("*.cfg"))
+    folder = helpers.ROOT / "configs" / method
+    assert list(folder.glob("*.cfg")), f"{folder} has no config"
     assert cases.test_file(method).exists()
     assert set(cases.descriptor(method)) <= {"images", "vectors", "data", "train"}
     assert cases.families(method)
@@ -35,7 +36,7 @@ def test_docstring(method):
     assert paragraph(text, "Game")
     assert 0 < len(paragraph(text, "Use")) <= 51  # a cell of README's table, and a full stop
     for player in cls.PLAYERS:
-        assert player in paragraph(text, "Players")
+        assert player in paragraph(text, "Players"), f"*Players* does not name {player}"
     assert f"results/{method}-" in paragraph(text, "Result")
     assert re.search(r"^Reference:\n\s+\S", text, re.M)
     assert registry.summary(method).endswith(".") and registry.reference(method)

@@ -6,7 +6,8 @@ import zoo
 from tests.helpers import ROOT
 from zoo import ledger, pretrained
 from zoo.metrics import names
-from zoo.pretrained import archives, publication
+from zoo.pretrained import archives
+from zoo.publishing import publication
 
 ENTRIES = pretrained.read_registry(ROOT / "zoo" / "pretrained" / "registry.json")
 PACKAGED = [entry for entry in ENTRIES if entry.url is None]

@@ -14,7 +14,7 @@ from pages import gallery
 
 from tests import helpers
 from tests.entries import a_run, an_entry
-from tests.pretrained.conftest import NAME, published, run_dir, shelf  # noqa: F401 (fixtures)
+from tests.published import NAME, published, run_dir, shelf  # noqa: F401 (fixtures)
 from zoo import files, ledger, pretrained
 
 HASH = "0" * 64

@@ -43,7 +43,7 @@ def _section(name: str, stem: str, sources: Sources, protocols: Protocols) -> li
         f"{path}: {markdown.code(entry.command)}",
         f"![{name}-{stem}]({name}-{stem}.png)",
         _table(entry, protocols),
-        f"Settings chosen {config.chosen}" if config and config.chosen else "",
+        f"Settings chosen: {config.chosen}" if config and config.chosen else "",
         _provenance(entry),
     ]
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from zoo import checks, pretrained, seeds
+from zoo import checks, seeds
 from zoo.distributions import rebuild
 from zoo.errors import refusal
 from zoo.serving import manifest
@@ -219,32 +219,19 @@ class Scored(Sampled):
 
 
 def load(path: str | os.PathLike, version: int | None = None) -> Served:
-    """Loads an export, or a pretrained model, after checking its sums and its operations.
+    """Loads the export at a path, after checking its sums and its operations.
 
-    A pretrained model is fetched and exported into the cache when it is first asked for.
-
-    Loading calls no function of an export, and no operation in it reaches a file. What a hostile
-    one can still do is said in `zoo.serving.scan`: give wrong answers, and compute for long or ask
-    for much memory. What is loaded is what was checked, even if the file is replaced meanwhile;
-    only the weights are read after their sums were compared.
+    `zoo.load` takes the names of pretrained models too.
 
     Args:
-        path: of an export, or of one version of it, or a name of `zoo.list_pretrained()`.
+        path: of an export, or of one version of it.
         version: None takes the newest.
-
-    Returns:
-        Served.
 
     Raises:
         FileNotFoundError: nothing there, or no export.
-        ValueError: a damaged file, a link, or an operation that no export needs; an unknown name
-            or version.
-        OSError: a pretrained model cannot be downloaded.
+        ValueError: a damaged file, a link, or an operation that no export needs; an unknown
+            version.
     """
-    if pretrained.is_name(path):
-        from zoo.pretrained import exports
-
-        return Served(exports.exported(str(path), version))
     version = checks.whole(version, "version", optional=True)
     path = pathlib.Path(path)
     if not path.is_dir():

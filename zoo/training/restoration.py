@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from zoo import pretrained, registry
 from zoo.errors import refusal, unknown
 from zoo.networks import own
-from zoo.pretrained import weights
-from zoo.training import checkpoints, run
+from zoo.training import checkpoints, run, weights
 from zoo.training.allowance import allowance, of_run
 
 if TYPE_CHECKING:

@@ -19,9 +19,11 @@ from zoo.cards import figures
 from zoo.data.licences import licence
 from zoo.errors import refusal
 from zoo.metrics import names
-from zoo.pretrained import Entry, archives, weights
+from zoo.pretrained import Entry, archives
+from zoo.publishing import weights
 from zoo.serving import manifest
 from zoo.training.run import FLAGS, IDENTITY
+from zoo.training.weights import FILE
 from zoo.verbs import by_class
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ def publish(
     contents = {
         FLAGS: _flags(run_dir),
         IDENTITY: _json(training.read_identity(run_dir)),
-        weights.FILE: weights.pack(trained, precision),
+        FILE: weights.pack(trained, precision),
     }
     with tempfile.TemporaryDirectory(prefix="zoo-") as temporary:
         folder = pathlib.Path(temporary, "run")
@@ -116,7 +118,7 @@ def publish(
         model = training.restore(folder)  # what will be loaded
         evaluation = evaluate(model)
         measured = evaluation["metrics"]
-        weight_count = weights.count(contents[weights.FILE])
+        weight_count = weights.count(contents[FILE])
         published = cards.Published(result, seed, PICTURE, weight_count, precision)
         check(headline, result.metrics[headline], published.index, measured[headline]["value"])
         exported = serving.export(model, pathlib.Path(temporary, name), data=result.dataset)

@@ -1,14 +1,43 @@
-"""Exports of pretrained models: made in the cache when they are first asked for."""
+"""Exports by path, or by the name of a pretrained model: made when it is first asked for."""
 
 import functools
 import hashlib
+import os
 import pathlib
 from importlib import metadata
 
 from zoo import ledger, serving, training
-from zoo.pretrained import FOLDER, cache_directory, fetch, find
+from zoo.pretrained import FOLDER, cache_directory, fetch, find, is_name
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability")
+
+
+def load(path: str | os.PathLike, version: int | None = None) -> serving.Served:
+    """Loads an export, or a pretrained model, after checking its sums and its operations.
+
+    A pretrained model is fetched and exported into the cache when it is first asked for.
+
+    Loading calls no function of an export, and no operation in it reaches a file. What a hostile
+    one can still do is said in `zoo.serving.scan`: give wrong answers, and compute for long or ask
+    for much memory. What is loaded is what was checked, even if the file is replaced meanwhile;
+    only the weights are read after their sums were compared.
+
+    Args:
+        path: of an export, or of one version of it, or a name of `zoo.list_pretrained()`.
+        version: None takes the newest.
+
+    Returns:
+        Served.
+
+    Raises:
+        FileNotFoundError: nothing there, or no export.
+        ValueError: a damaged file, a link, or an operation that no export needs; an unknown name
+            or version.
+        OSError: a pretrained model cannot be downloaded.
+    """
+    if is_name(path):
+        return serving.Served(exported(str(path), version))
+    return serving.load(path, version)
 
 
 def exported(name: str, version: int | None = None) -> pathlib.Path:

@@ -10,10 +10,11 @@ import pytest
 
 from tests import helpers
 from tests.entries import an_entry
-from tests.pretrained.conftest import NAME, PRIVATE, a_result, evaluate
+from tests.published import NAME, PRIVATE, a_result, evaluate
 from zoo import pretrained
 from zoo.ledger import Metric
-from zoo.pretrained import archives, publication
+from zoo.pretrained import archives
+from zoo.publishing import publication
 
 
 def members(archive):

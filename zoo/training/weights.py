@@ -1,11 +1,10 @@
-"""The weights of a published run: those of its verbs, in half precision where that suffices.
+"""The weights of a published run, weights.npz, which stands in the place of its checkpoints.
 
 A matrix in bfloat16 is kept as two planes of bytes: all upper halves (sign and exponent, few
 different ones), then all lower halves. An archive deflates them to three quarters of float16.
 """
 
 import contextlib
-import io
 import os
 import pathlib
 import zipfile
@@ -27,50 +26,8 @@ _MATRIX_RANK = 2  # biases, gains and statistics have less: they are few, and st
 _FLOATS, _INTEGERS, _PLANES = ("<f2", "<f4"), ("<i8",), "|u1"  # types, in NumPy's spelling
 
 
-def pack(model: "GenerativeModel", precision: str = "bfloat16") -> bytes:
-    """An npz file of {role/number: array} of the networks that the verbs use, and of the step.
-
-    The weights are those of the verbs: moving averages where the model keeps them.
-
-    Args:
-        model: a GenerativeModel.
-        precision: one of `zoo.pretrained.PRECISIONS`, of matrices and kernels; one that has a
-            value outside of its range stays float32.
-    """
-    arrays = {STEP: np.asarray(int(model.step), np.int64)}
-    roles = roles_in_use(model)
-    with model.inference():
-        for role in roles:
-            for number, variable in enumerate(model.networks[role].variables):
-                array = np.asarray(variable.value)
-                arrays[f"{role}/{number:03d}"] = _kept(array, precision)
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
-
-
-def count(content: bytes) -> int:
-    """The number of weights in a file that `pack` made."""
-    with np.load(io.BytesIO(content)) as archive:
-        return sum(_read_back(archive[name]).size for name in archive.files if name != STEP)
-
-
-def roles_in_use(model: "GenerativeModel") -> list[str]:
-    """The networks that some verb of the model runs; the others only train it."""
-    from zoo.serving import signatures
-
-    owner: dict[int, str] = {}
-    for role, network in model.networks.items():
-        owner |= {id(variable.value): role for variable in network.variables}
-        with model.inference():  # the averages that stand in for them
-            owner |= {id(variable.value): role for variable in network.variables}
-    functions = signatures.trace(model, signatures.families(model)).values()
-    used = {owner.get(id(variable)) for f in functions for variable in f.graph.variables}
-    return [role for role in model.networks if role in used]
-
-
 def restore(model: "GenerativeModel", path: pathlib.Path) -> None:
-    """Assigns what `pack` wrote.
+    """Assigns what `zoo.publishing.weights.pack` wrote.
 
     Networks that only train keep their first weights, and `model.untrained` names them.
 
@@ -96,6 +53,33 @@ def restore(model: "GenerativeModel", path: pathlib.Path) -> None:
     model.restart_averages()
 
 
+def kept(array: np.ndarray, precision: str) -> np.ndarray:
+    """An array as a file holds it: a matrix in a half precision, if that has its range.
+
+    Args:
+        array: weights.
+        precision: one of `zoo.pretrained.PRECISIONS`.
+    """
+    if array.ndim < _MATRIX_RANK or array.dtype != np.float32 or precision == "float32":
+        return array
+    with np.errstate(over="ignore"):
+        half = array.astype(tf.as_dtype(precision).as_numpy_dtype)
+    if not np.isfinite(half).all():
+        return array
+    if precision == "float16":
+        return half
+    bits = half.view(np.uint16)
+    return np.stack([bits >> 8, bits & 0xFF]).astype(np.uint8)
+
+
+def read_back(array: np.ndarray) -> np.ndarray:
+    """The float32 numbers of an array that `kept` made."""
+    if array.dtype != np.uint8:
+        return array.astype(np.float32)
+    upper, lower = array.astype(np.uint32)
+    return (upper << 24 | lower << 16).view(np.float32)
+
+
 def _read(path: pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     """The arrays of a file whose names, kinds and shapes were compared before any was read.
 
@@ -115,7 +99,7 @@ def _read(path: pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, n
             raise ValueError(_refused(path, f"{name} of its size", size))
     with _opened(path), np.load(path, allow_pickle=False) as archive:
         read = {name: archive[name] for name in archive.files}
-    return {name: array if name == STEP else _read_back(array) for name, array in read.items()}
+    return {name: array if name == STEP else read_back(array) for name, array in read.items()}
 
 
 def _headers(path: pathlib.Path) -> dict[str, tuple[tuple[int, ...], np.dtype, int]]:
@@ -142,28 +126,6 @@ def _opened(path: pathlib.Path) -> Iterator[None]:
     except npz.BROKEN as error:
         what = " ".join(str(error).split())
         raise ValueError(_refused(path, "the weights of a published run", what)) from None
-
-
-def _kept(array: np.ndarray, precision: str) -> np.ndarray:
-    """An array as a file holds it: a matrix in a half precision, if that has its range."""
-    if array.ndim < _MATRIX_RANK or array.dtype != np.float32 or precision == "float32":
-        return array
-    with np.errstate(over="ignore"):
-        half = array.astype(tf.as_dtype(precision).as_numpy_dtype)
-    if not np.isfinite(half).all():
-        return array
-    if precision == "float16":
-        return half
-    bits = half.view(np.uint16)
-    return np.stack([bits >> 8, bits & 0xFF]).astype(np.uint8)
-
-
-def _read_back(array: np.ndarray) -> np.ndarray:
-    """The float32 numbers of an array that `_kept` made."""
-    if array.dtype != np.uint8:
-        return array.astype(np.float32)
-    upper, lower = array.astype(np.uint32)
-    return (upper << 24 | lower << 16).view(np.float32)
 
 
 def _refused(path: str | os.PathLike, expected: str, received: Any) -> str:
