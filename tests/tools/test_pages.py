@@ -1,16 +1,18 @@
 """The generated pages, from entries made by hand."""
 
 import dataclasses
+import json
 import math
 import types
 
 import numpy as np
 import pytest
-from pages import comparisons, methods, protocols, readme, sources, strip
+from pages import comparisons, gallery, methods, protocols, readme, sources, strip
 
 from tests.entries import a_run, an_entry
 from zoo.cards import figures
 from zoo.ledger import Metric
+from zoo.pretrained import archives
 
 VAE = "Kingma, Welling: Auto-encoding variational Bayes, arXiv 1312.6114, equation 3."
 
@@ -488,6 +490,23 @@ def test_what_was_not_run_is_listed_with_the_papers_number():
     figure = {"nll": {"value": 79.03, "source": "table 1", "status": "recalled"}}
     lines = lines_of({("vae", "digits"): an_entry()}, paper=figure, vae="mnist")
     assert lines[-1] == "- vae: [mnist](configs/vae/mnist.cfg) [nll *79.03 (recalled)*]"
+
+
+# --- the gallery ------------------------------------------------------------------------------
+
+
+def test_the_gallery_tells_densities_and_has_one_measure_of_all_that_sample(repository):
+    text = gallery.pages(repository)[repository / gallery.PAGE].decode()
+    rows = {line.split(" | ")[1]: line for line in text.splitlines() if line.startswith("| ![")}
+    models = gallery.newest(repository)
+    assert len(rows) == len(models)
+    for entry in models:
+        path = repository / "zoo" / "pretrained" / entry.file
+        measured = json.loads(archives.read(path, "evaluation.json"))["metrics"]
+        *_, judged, fid, _ = rows[f"[{entry.name}](pretrained/{entry.name}.md)"].split(" | ")
+        assert bool(fid) == ("fid" in measured), entry.name
+        density = "a density of pixels" in measured[entry.metric[0]]["protocol"]
+        assert judged.startswith(entry.metric[0]) and judged.endswith(" (density)") == density
 
 
 # --- the strip --------------------------------------------------------------------------------
