@@ -314,3 +314,18 @@ def test_wrong_tables_are_refused_in_one_line():
         make("ali_cifar", "encoder", (32, 32, 3), 8, (16,), (32, 32, 3))
     with pytest.raises(ValueError, match="the role 'discriminator'.*Received: network='vae_mnist'"):
         make("vae_mnist", "discriminator", (28, 28, 1), 8, None, (28, 28, 1))
+
+
+def test_unrolled_mlp_starts_as_large_as_orthogonal_weights_times_1_4():
+    # A matrix of orthonormal rows or columns, n x m, has n m numbers of mean square 1 / max(n, m).
+    sizes = [(256, 128), (128, 128), (128, 2)], [(2, 128), (128, 128), (128, 1)]
+    decoder = make("unrolled_mlp", "decoder", (2,), 256, (2,), (256,))
+    discriminator = make("unrolled_mlp", "discriminator", (2,), 256, (), (2,)).joint
+    for network, shapes in zip((decoder, discriminator), sizes, strict=True):
+        for block, (n, m) in zip(network.blocks, shapes, strict=True):
+            weights = block.linear.kernel.numpy()
+            assert weights.shape == (n, m)
+            # The deviation of n m numbers is known to 1 / sqrt(2 n m) of itself; four of these.
+            np.testing.assert_allclose(
+                weights.std(), 1.4 / max(n, m) ** 0.5, rtol=4 / (2 * n * m) ** 0.5
+            )

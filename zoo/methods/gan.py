@@ -199,6 +199,11 @@ class GAN(Unrolling, GenerativeModel):
             if self.generator_loss == "feature_matching":
                 means = (self.mean_features(each, *given) for each in (x, x_p))
                 return {"generator": kernel.feature_matching(*means)}
+            if self.unrolled_steps and self.generator_loss == "minimax":
+                # All of f: what D^K says of data depends on G as well, through D's K updates.
+                outputs, outputs_p = self.judge(x, x_p, *given)
+                of_data = self.cost.at_data(self.verdict(outputs), self.label_smoothing)
+                return {"generator": self.generator_cost(outputs_p, *given) - of_data}
             outputs_p = self.apply("discriminator", x_p, *self.told(*given))
             return {"generator": self.generator_cost(outputs_p, *given)}
 

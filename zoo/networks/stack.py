@@ -79,7 +79,8 @@ class Stack(RowNetwork):
         output_shape: shape of one output example, () for one number, or None for what the rows
             give. A row without units gets as many as this shape needs.
         slope: of the leaky ReLUs.
-        init_stddev: of the Gaussian initial weights, or None for He (Glorot for linear rows).
+        init_stddev: of the Gaussian initial weights, or None for He's in rows of ReLUs, leaky ReLUs
+            and maxout, and Glorot's in others.
         init_seed: int; layer i of the stack draws from a fold of it.
         momentum, epsilon: of the batch normalisation.
 
