@@ -251,6 +251,11 @@ def test_a_generator_that_looks_ahead_smooths_labels_and_sees_data(loss):
     if not smooth:  # the labels swapped: what data would cost, of samples alone
         expected = of_data(rows_p @ values).mean()
         np.testing.assert_allclose(played(model, x).losses["generator"], expected, rtol=1e-4)
+    found = []
+    for training in (False, True):  # in training batch statistics are kept, the weights ahead too
+        with phase(model, training):
+            found.append(model.generator_phase(tf.constant(x))["generator"])
+    np.testing.assert_allclose(*found, rtol=1e-5)
 
 
 def test_the_gradient_of_the_generator_goes_through_the_updates():

@@ -5,7 +5,12 @@ import pytest
 import tensorflow as tf
 
 from tests import helpers
-from tests.methods.tiny import check_labelled_batches_leave_the_population_alone, pair, phase
+from tests.methods.tiny import (
+    check_labelled_batches_leave_the_population_alone,
+    check_the_population_is_data,
+    pair,
+    phase,
+)
 from tests.small import D, batch, gradients, nets, same, sgd, weights
 from zoo.methods.improved_gan import ImprovedGAN
 from zoo.networks.stack import Pair, Stack, dense
@@ -96,11 +101,20 @@ def test_players_in_turn():
         np.testing.assert_allclose(now, w - 0.1 * g, atol=1e-6)
 
 
-def test_labelled_batches_leave_the_population_alone():
+def normalised(**options):
+    """A model whose D has a row with batch normalisation, and which does not move."""
     trunk = Stack((dense(8, activation="tanh", norm=True),))
     joint = Stack((dense(None, activation="linear"),), (K,))
-    model = sgd(improved_gan(discriminator=Pair(trunk, None, joint)), rate=0.0)
-    check_labelled_batches_leave_the_population_alone(model, few_labels(), "discriminator")
+    return sgd(improved_gan(discriminator=Pair(trunk, None, joint), **options), rate=0.0)
+
+
+def test_labelled_batches_leave_the_population_alone():
+    check_labelled_batches_leave_the_population_alone(normalised(), few_labels(), "discriminator")
+
+
+def test_the_population_of_the_discriminator_is_data():
+    model = normalised(generator_loss="minimax")
+    check_the_population_is_data(model, few_labels(), model.discriminator.x.blocks[0])
 
 
 def test_data_set_the_scales_before_the_first_step():

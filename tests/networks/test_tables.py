@@ -329,3 +329,23 @@ def test_unrolled_mlp_starts_as_large_as_orthogonal_weights_times_1_4():
             np.testing.assert_allclose(
                 weights.std(), 1.4 / max(n, m) ** 0.5, rtol=4 / (2 * n * m) ** 0.5
             )
+
+
+def test_infogan_s_q_has_a_hidden_row_of_its_own():
+    discriminator = make("infogan_mnist", "discriminator", (28, 28, 1), 74, (13,), (28, 28, 1))
+    last = discriminator.joint.blocks[-1].linear
+    assert trainable(last.first) == 1024 + 1
+    # 128 units with gamma and beta, then the parameters of 10 categories and 2 codes.
+    assert trainable(last.others) == 1024 * 128 + 2 * 128 + 128 * 12 + 12
+    plain = make("infogan_mnist", "discriminator", (28, 28, 1), 74, (), (28, 28, 1))
+    assert trainable(plain.joint.blocks[-1].linear) == 1024 + 1  # a GAN's, that tells no more
+
+
+def test_vat_s_logits_and_the_last_row_of_improved_gan_s_generator():
+    x = 5.0 + 3.0 * np.random.default_rng(0).standard_normal((60, 784)).astype(np.float32)
+    logits = make("vat_mlp", "encoder", (28, 28, 1), 10, (10,), (784,))(x, training=True)
+    np.testing.assert_allclose(np.mean(logits, axis=0), 0.0, atol=1e-4)
+    np.testing.assert_allclose(np.std(logits, axis=0), 1.0, rtol=1e-3)
+    generator = make("improved_gan_mlp", "decoder", (28, 28, 1), 100, (784,), (100,))
+    scale = generator.blocks[-1].linear.g
+    assert scale.trainable and scale.shape == (784,)

@@ -30,6 +30,8 @@ class CatGAN(Smoothing, GAN):
     Reference:
         Springenberg: Unsupervised and semi-supervised learning with categorical generative
         adversarial networks, arXiv 1511.06390, section 3. There z is U(0, 1), here U(-1, 1).
+        Batch normalisation in D sees data, samples and labelled examples apart; its population
+        statistics are those of data, which D is to classify.
     """
 
     LOGS = ("marginal_entropy", "entropy_data", "entropy_model")
@@ -83,7 +85,7 @@ class CatGAN(Smoothing, GAN):
 
     def generator_phase(self, x: tf.Tensor, *given: tf.Tensor) -> Losses:
         """-H[E p(y|G(z))] + H[p(y|G(z))]."""
-        _, logits_p = self.judge(x, self.generate(x))
+        logits_p = self.judge_samples(self.generate(x))
         return {"generator": entropy.conditional(logits_p) - self.marginal_entropy(logits_p)}
 
     def marginal_entropy(self, logits: tf.Tensor) -> tf.Tensor:

@@ -37,9 +37,10 @@ class GAN(Unrolling, GenerativeModel):
         Goodfellow et al.: Generative adversarial nets, arXiv 1406.2661, equation 1 and algorithm 1.
         Here all updates of one step see the same minibatch of data. Batch normalisation in D sees
         data and samples apart, in its own phase as in the generator's: Radford, Metz, Chintala,
-        DCGAN, arXiv 1511.06434. Losses: `zoo.losses.ratio`; penalties: `zoo.losses.penalty`;
-        unrolled steps: Metz et al., arXiv 1611.02163; instance noise: Sonderby et al., arXiv
-        1610.04490; label smoothing: Salimans et al., arXiv 1606.03498, section 3.4.
+        DCGAN, arXiv 1511.06434; its population statistics are those of data. Losses:
+        `zoo.losses.ratio`; penalties: `zoo.losses.penalty`; unrolled steps: Metz et al., arXiv
+        1611.02163; instance noise: Sonderby et al., arXiv 1610.04490; label smoothing: Salimans et
+        al., arXiv 1606.03498, section 3.4.
     """
 
     PLAYERS = {"discriminator": ("discriminator",), "generator": ("decoder",)}
@@ -204,7 +205,7 @@ class GAN(Unrolling, GenerativeModel):
                 outputs, outputs_p = self.judge(x, x_p, *given)
                 of_data = self.cost.at_data(self.verdict(outputs), self.label_smoothing)
                 return {"generator": self.generator_cost(outputs_p, *given) - of_data}
-            outputs_p = self.apply("discriminator", x_p, *self.told(*given))
+            outputs_p = self.judge_samples(x_p, *given)
             return {"generator": self.generator_cost(outputs_p, *given)}
 
     def told(self, *given: tf.Tensor) -> list[tf.Tensor]:
@@ -212,9 +213,17 @@ class GAN(Unrolling, GenerativeModel):
         return self.labels_of(*given) if self.told_width else []
 
     def judge(self, x: tf.Tensor, x_p: tf.Tensor, *given: tf.Tensor) -> list[tf.Tensor]:
-        """D's outputs at data and at samples: [B] each, or [B, 1 + answer_width]."""
-        told = self.told(*given)
-        return self.apply_each("discriminator", (x, *told), (x_p, *told), together=False)
+        """D's outputs at data and at samples: [B] each, or [B, 1 + answer_width].
+
+        Batch normalisation has population statistics of data, which D is asked about afterwards.
+        """
+        pairs = ((each, *self.told(*given)) for each in (x, x_p))
+        return self.apply_each("discriminator", *pairs, together=False, population=1)
+
+    def judge_samples(self, x_p: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
+        """D's outputs at samples alone: [B], or [B, 1 + answer_width]."""
+        with self.statistics_kept():
+            return self.apply("discriminator", x_p, *self.told(*given))
 
     @staticmethod
     def verdict(outputs: tf.Tensor) -> tf.Tensor:
@@ -265,7 +274,8 @@ class GAN(Unrolling, GenerativeModel):
 
     def mean_features(self, x: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
         """Means over the global batch of the discriminator's last hidden layer, [F]."""
-        hidden = self.trace("discriminator", x, *self.told(*given))[-2]
+        with self.statistics_kept():
+            hidden = self.trace("discriminator", x, *self.told(*given))[-2]
         return replicas.mean(tf.reduce_mean(tf.reshape(hidden, [tf.shape(x)[0], -1]), axis=0))
 
     def watch(self, outputs: tf.Tensor, outputs_p: tf.Tensor, *given: tf.Tensor) -> None:

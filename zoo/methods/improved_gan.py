@@ -90,8 +90,11 @@ class ImprovedGAN(Smoothing, GAN):
 
     def judge(self, x: tf.Tensor, x_p: tf.Tensor, *given: tf.Tensor) -> list[tf.Tensor]:
         """log D / (1 - D) of data and samples, [B] each."""
-        each = super().judge(x, x_p, *given)
-        return [supervised.data_logit(supervised.with_other(logits)) for logits in each]
+        return [self.data_logit(logits) for logits in super().judge(x, x_p, *given)]
+
+    def data_logit(self, logits: tf.Tensor) -> tf.Tensor:
+        """log D / (1 - D), [B], of the logits of the K classes."""
+        return supervised.data_logit(supervised.with_other(logits))
 
     def generator_phase(self, x: tf.Tensor, *given: tf.Tensor) -> Losses:
         """|E f(x) - E f(G(z))|^2 / F  (section 3.1), or log(1 - D(G(z)))."""
@@ -99,7 +102,7 @@ class ImprovedGAN(Smoothing, GAN):
         if self.generator_loss == "feature_matching":
             means = self.mean_features(x), self.mean_features(x_p)
             return {"generator": kernel.feature_matching(*means)}
-        _, logits_p = self.judge(x, x_p)
+        logits_p = self.data_logit(self.judge_samples(x_p))
         return {"generator": adversarial.minimax_generator(logits_p)}
 
     # --- the model --------------------------------------------------------------------------------

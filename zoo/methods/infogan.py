@@ -30,8 +30,9 @@ class InfoGAN(GAN):
     Reference:
         Chen, Duan, Houthooft, Schulman, Sutskever, Abbeel: InfoGAN: Interpretable representation
         learning by information maximizing generative adversarial nets, arXiv 1606.03657, equation 6
-        and appendix C.1. Q has no hidden row of its own, which the appendix gives it. As in the
-        authors' code for MNIST, Q of a continuous code is a Gaussian of standard deviation 1.
+        and appendix C.1. The hidden row of its own that Q has there is the table's `aside`: here
+        "infogan_mnist" has it. As in the authors' code for MNIST, Q of a continuous code is a
+        Gaussian of standard deviation 1.
     """
 
     LOGS = (*GAN.LOGS, "information", "code_error")

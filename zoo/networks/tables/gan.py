@@ -81,7 +81,7 @@ INFOGAN_MNIST = Table(
         "discriminator": {
             "x": (conv(64, 4, 2, **_SAME), conv(128, 4, 2, norm=True, **_SAME)),
             "z": (),
-            "joint": (dense(1024, norm=True), dense(None, activation="linear")),
+            "joint": (dense(1024, norm=True), dense(None, activation="linear", aside=128)),
         },
     },
     image_shape=(28, 28, 1),
