@@ -44,7 +44,7 @@ def test_the_discriminator_s_loss_is_that_of_k_plus_1_free_logits():
     model, data = sgd(improved_gan()), few_labels()
     x, *labelled = model.phase_inputs(model.as_batch(data))
     with phase(model, training=True):
-        found = model.classifying_phase(x, *labelled)["discriminator"]
+        found = model.discriminator_phase(x, *labelled)["discriminator"]
         x_p = model.generate(x)
     moved = np.random.default_rng(0).normal(size=(14 + 8, 1))
     of = np.concatenate([model.discriminator(each) for each in (data["x_labelled"], x, x_p)])
@@ -60,7 +60,7 @@ def test_a_weight_of_the_game():
     model, data = sgd(improved_gan(unlabelled_weight=0.0)), few_labels()
     x, *labelled = model.phase_inputs(model.as_batch(data))
     with phase(model):
-        found = model.classifying_phase(x, *labelled)["discriminator"]
+        found = model.discriminator_phase(x, *labelled)["discriminator"]
     logs = log_softmax(model.classify(data["x_labelled"]).numpy())
     np.testing.assert_allclose(found, -np.mean(logs[np.arange(6), data["y_labelled"]]), rtol=1e-5)
 
@@ -88,7 +88,7 @@ def test_players_in_turn():
     model, data = sgd(improved_gan()), few_labels()
     x, *labelled = model.phase_inputs(model.as_batch(data))
     before = weights(model)
-    model.play(model.classifying_phase, x, *labelled)
+    model.play(model.discriminator_phase, x, *labelled)
     after = weights(model)
     assert same(after["generator"], before["generator"])
     assert not same(after["discriminator"], before["discriminator"])

@@ -1,4 +1,4 @@
-"""The last row of a discriminator that tells more than its verdict, by a hidden row of its own."""
+"""The last row of a discriminator that tells more than one logit, by a hidden row of its own."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ class Row:
         minibatch: kernels of minibatch discrimination, which join a dense row's inputs.
         minibatch_stddev: whether the batch's standard deviation joins the inputs.
         aside: units of a normalised hidden row that stands between the inputs and all outputs but
-            the first, in a discriminator's last row that tells more than its verdict.
+            the first, in a discriminator's last row that tells more than one logit.
         init_stddev: of the linear map's Gaussian initial weights, or None for those of the network.
     """
 
