@@ -275,7 +275,7 @@ class Game:
         if together or alone:  # one call is faster
             joined = (tf.concat(inputs, axis=0) for inputs in zip(*batches, strict=True))
             return tf.split(self.apply(role, *joined), len(batches))
-        outputs = []
+        outputs: list[tf.Tensor] = []
         for batch in batches:
             counts = population is None or len(outputs) < population
             with contextlib.nullcontext() if counts else self.statistics_kept():
