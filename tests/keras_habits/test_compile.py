@@ -8,6 +8,7 @@ import tensorflow as tf
 from tests import compile_forms
 from tests.helpers import refused
 from tests.small import AtOnce, Bound, InTurn, batch, make, same
+from zoo.model import logs
 
 K = keras.optimizers
 
@@ -66,6 +67,12 @@ def test_monitors_know_loss_and_directions():
         watching.set_model(model)
         watching._set_monitor_op()
         assert bool(watching.monitor_op(0.0, 1.0)) is bool(better(0.0, 1.0))
+
+
+def test_what_is_better_when_it_rises():
+    rising = {"discriminator_accuracy_data", "information", "marginal_entropy", "elbo"}
+    falling = {"code_error", "kl", "generator_loss", "discriminator_gradient_norm"}
+    assert {name for name in rising | falling if logs.rises(f"val_{name}")} == rising
 
 
 @pytest.mark.parametrize("kind, role", [(AtOnce, "encoder"), (InTurn, "discriminator")])

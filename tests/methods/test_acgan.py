@@ -1,4 +1,4 @@
-"""ACGAN: what its discriminator says beside its verdict, and what that costs each player."""
+"""ACGAN: what its discriminator says beside its logit, and what that costs each player."""
 
 import numpy as np
 import tensorflow as tf
@@ -30,7 +30,7 @@ def surprise(logits, y):
     return np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(y)), y]
 
 
-def test_both_players_pay_for_the_class_beside_the_verdict(monkeypatch):
+def test_both_players_pay_for_the_class_beside_the_logit(monkeypatch):
     x = batch(4)
     for weight in (1.0, 0.3):
         model = acgan(class_weight=weight)
@@ -60,7 +60,7 @@ def test_minimax_is_the_paper_s_game():
 def test_the_class_teaches_the_generator_and_only_in_its_phase():
     model, x = acgan(), tf.constant(batch(4))
     kernel = model.discriminator.trainable_variables[0]
-    kernel.assign(kernel * [[0.0] + [1.0] * K])  # the verdict tells nothing of x
+    kernel.assign(kernel * [[0.0] + [1.0] * K])  # the logit tells nothing of x
     run = lambda x: model.generator_phase(x, tf.constant(Y))
     moves = gradients(model, run, x)["generator"]
     assert max(np.abs(g).max() for g in moves) > 1e-3
@@ -69,7 +69,7 @@ def test_the_class_teaches_the_generator_and_only_in_its_phase():
     assert same(weights(model)["generator"], before["generator"])
 
 
-def test_penalties_are_on_the_slope_of_the_verdict():
+def test_penalties_are_on_the_slope_of_the_logit():
     model, x, y = acgan(penalty="r1", penalty_weight=3.0), tf.constant(batch(4)), tf.constant(Y)
     w = model.discriminator.trainable_variables[0].numpy()[:, 0]
     with phase(model):

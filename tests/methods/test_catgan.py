@@ -4,7 +4,12 @@ import numpy as np
 import tensorflow as tf
 
 from tests import helpers
-from tests.methods.tiny import check_labelled_batches_leave_the_population_alone, pair, phase
+from tests.methods.tiny import (
+    check_labelled_batches_leave_the_population_alone,
+    check_the_population_is_data,
+    pair,
+    phase,
+)
 from tests.metrics.toys import Data
 from tests.small import D, batch, gradients, nets, same, sgd, weights
 from zoo import metrics
@@ -90,11 +95,20 @@ def test_what_is_logged():
     np.testing.assert_allclose(logs["generator_loss"], 0.0, atol=1e-6)
 
 
-def test_labelled_batches_leave_the_population_alone():
+def normalised(**options):
+    """A model whose D has a row with batch normalisation, and which does not move."""
     trunk = Stack((dense(8, activation="tanh", norm=True),))
     joint = Stack((dense(None, activation="linear"),), (K,))
-    model = sgd(catgan(discriminator=Pair(trunk, None, joint)), rate=0.0)
-    check_labelled_batches_leave_the_population_alone(model, few_labels(), "discriminator")
+    return sgd(catgan(discriminator=Pair(trunk, None, joint), **options), rate=0.0)
+
+
+def test_labelled_batches_leave_the_population_alone():
+    check_labelled_batches_leave_the_population_alone(normalised(), few_labels(), "discriminator")
+
+
+def test_the_population_of_the_discriminator_is_data():
+    model = normalised()
+    check_the_population_is_data(model, few_labels(), model.discriminator.x.blocks[0])
 
 
 def test_verbs():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.methods.tiny import phase
+from tests.helpers import choose
+from tests.methods.tiny import check_the_population_is_data, phase
 from tests.small import D, batch, gradients, nets, same, sgd, weights
 from zoo.methods.gan import GAN
 from zoo.networks.stack import Pair, Stack, dense
@@ -78,6 +79,13 @@ def test_batch_normalisation_sees_data_and_samples_apart():
     with phase(model, training=True):  # samples get the same logits in the generator's phase
         samples = model.apply("discriminator", model.generate(x))
         np.testing.assert_allclose(np.mean(samples), 1.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["non_saturating", "feature_matching"])
+def test_the_population_of_the_discriminator_is_data(loss):
+    model = normalised()
+    choose(model, generator_loss=loss)
+    check_the_population_is_data(model, 3.0 + 2.0 * batch(), model.discriminator.joint.blocks[0])
 
 
 def test_without_batch_normalisation_one_call_gives_the_same():

@@ -36,17 +36,17 @@ def softplus(v):
     return np.logaddexp(0.0, v)
 
 
-# Mean losses of D and G of the outputs d at data and m at samples, without the penalty.
+# Losses of D and G of the outputs d at data and m at samples, without the penalty.
 BERNOULLI = lambda d, m: softplus(-d) + softplus(m)
 LOSSES = {
-    "dcgan": (BERNOULLI, lambda m: softplus(-m)),
-    "dragan": (BERNOULLI, lambda m: softplus(-m)),
-    "f_gan": (lambda d, m: -d + np.exp(m - 1.0), lambda m: -np.exp(m - 1.0)),
-    "gan_gp": (BERNOULLI, lambda m: softplus(-m)),
-    "lsgan": (lambda d, m: (d - 1) ** 2 / 2 + m**2 / 2, lambda m: (m - 1) ** 2 / 2),
-    "unrolled_gan": (BERNOULLI, lambda m: -softplus(m)),
-    "wgan": (lambda d, m: m - d, lambda m: -m),
-    "wgan_gp": (lambda d, m: m - d, lambda m: -m),
+    "dcgan": (BERNOULLI, lambda d, m: softplus(-m)),
+    "dragan": (BERNOULLI, lambda d, m: softplus(-m)),
+    "f_gan": (lambda d, m: -d + np.exp(m - 1.0), lambda d, m: -np.exp(m - 1.0)),
+    "gan_gp": (BERNOULLI, lambda d, m: softplus(-m)),
+    "lsgan": (lambda d, m: (d - 1) ** 2 / 2 + m**2 / 2, lambda d, m: (m - 1) ** 2 / 2),
+    "unrolled_gan": (BERNOULLI, lambda d, m: -BERNOULLI(d, m)),  # all of f, of D some steps later
+    "wgan": (lambda d, m: m - d, lambda d, m: -m),
+    "wgan_gp": (lambda d, m: m - d, lambda d, m: -m),
 }
 PENALISED = {"dragan", "gan_gp", "wgan_gp"}  # by 10 (|w| - 1)^2
 STEPS = {"wgan": 5, "wgan_gp": 5}
@@ -109,8 +109,8 @@ def test_its_losses_are_those_of_its_paper(method):
     if method == "unrolled_gan":
         w, b = unrolled(found.w, found.b, x, found.x_p, steps=5, rate=0.1)
         assert np.linalg.norm(w - found.w) > 0.1
-        m = found.x_p @ w + b
-    np.testing.assert_allclose(found.losses["generator"], of_g(m).mean(), rtol=1e-4)
+        d, m = x @ w + b, found.x_p @ w + b
+    np.testing.assert_allclose(found.losses["generator"], of_g(d, m).mean(), rtol=1e-4)
     assert model.discriminator_steps == STEPS.get(method, 1)
     assert (model.clip_value == 0.01) == (method == "wgan")
     z = model.prior.sample(500, seed=0).numpy()
@@ -178,7 +178,7 @@ def test_instance_noise_is_on_all_that_the_discriminator_sees_and_fades():
         model = make(instance_noise=0.5, instance_noise_steps=steps)
         model.step.assign(10)
         with phase(model):
-            pair = [each.numpy() for each in model.seen(x, 2 * x)]
+            pair = [each.numpy() for each in model.with_instance_noise(x, 2 * x)]
         noises = pair[0] - x.numpy(), pair[1] - 2 * x.numpy()
         for noise in noises:  # 4,000 numbers: the deviation is off by 1.1 %
             np.testing.assert_allclose(noise.std(), expected, rtol=0.045)
@@ -224,6 +224,38 @@ def test_what_a_critic_logs():
     np.testing.assert_allclose(
         logs["wasserstein"], ((x - found.x_p) @ found.w).mean(), rtol=1e-4, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("loss", ["bernoulli", "kl"])
+def test_a_generator_that_looks_ahead_smooths_labels_and_sees_data(loss):
+    # One step of descent of D on f, by hand; then all of f, or of the samples alone.
+    model, x, rate = make("unrolled_gan", unrolled_steps=1, unrolled_update="descent"), batch(), 0.1
+    smooth = 0.2 if loss == "bernoulli" else 0.0
+    choose(model, discriminator_loss=loss, label_smoothing=smooth)
+    found = played(model, x)
+    rows, rows_p = (np.column_stack([each, np.ones(len(each))]) for each in (x, found.x_p))
+    values, sigmoid = np.append(found.w, found.b), lambda u: 1 / (1 + np.exp(-u))
+    d, m = rows @ values, rows_p @ values
+    if loss == "bernoulli":
+        of_data = lambda d: (1 - smooth) * softplus(-d) + smooth * softplus(d)
+        slopes, of_model = (sigmoid(d) - (1 - smooth), sigmoid(m)), softplus
+    else:
+        of_data, of_model = lambda d: -d, lambda m: np.exp(m - 1)
+        slopes = -np.ones(len(d)), np.exp(m - 1)
+    values -= rate * (slopes[0] @ rows / len(d) + slopes[1] @ rows_p / len(m))
+    after = of_data(rows @ values), of_model(rows_p @ values)
+    assert np.abs(after[0].mean()) > 0.1
+    expected = -(after[0].mean() + after[1].mean())
+    np.testing.assert_allclose(found.losses["generator"], expected, rtol=1e-4)
+    choose(model, generator_loss="non_saturating", label_smoothing=0.0)
+    if not smooth:  # the labels swapped: what data would cost, of samples alone
+        expected = of_data(rows_p @ values).mean()
+        np.testing.assert_allclose(played(model, x).losses["generator"], expected, rtol=1e-4)
+    found = []
+    for training in (False, True):  # in training batch statistics are kept, the weights ahead too
+        with phase(model, training):
+            found.append(model.generator_phase(tf.constant(x))["generator"])
+    np.testing.assert_allclose(*found, rtol=1e-5)
 
 
 def test_the_gradient_of_the_generator_goes_through_the_updates():

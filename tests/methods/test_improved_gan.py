@@ -5,7 +5,12 @@ import pytest
 import tensorflow as tf
 
 from tests import helpers
-from tests.methods.tiny import check_labelled_batches_leave_the_population_alone, pair, phase
+from tests.methods.tiny import (
+    check_labelled_batches_leave_the_population_alone,
+    check_the_population_is_data,
+    pair,
+    phase,
+)
 from tests.small import D, batch, gradients, nets, same, sgd, weights
 from zoo.methods.improved_gan import ImprovedGAN
 from zoo.networks.stack import Pair, Stack, dense
@@ -39,7 +44,7 @@ def test_the_discriminator_s_loss_is_that_of_k_plus_1_free_logits():
     model, data = sgd(improved_gan()), few_labels()
     x, *labelled = model.phase_inputs(model.as_batch(data))
     with phase(model, training=True):
-        found = model.classifying_phase(x, *labelled)["discriminator"]
+        found = model.discriminator_phase(x, *labelled)["discriminator"]
         x_p = model.generate(x)
     moved = np.random.default_rng(0).normal(size=(14 + 8, 1))
     of = np.concatenate([model.discriminator(each) for each in (data["x_labelled"], x, x_p)])
@@ -55,7 +60,7 @@ def test_a_weight_of_the_game():
     model, data = sgd(improved_gan(unlabelled_weight=0.0)), few_labels()
     x, *labelled = model.phase_inputs(model.as_batch(data))
     with phase(model):
-        found = model.classifying_phase(x, *labelled)["discriminator"]
+        found = model.discriminator_phase(x, *labelled)["discriminator"]
     logs = log_softmax(model.classify(data["x_labelled"]).numpy())
     np.testing.assert_allclose(found, -np.mean(logs[np.arange(6), data["y_labelled"]]), rtol=1e-5)
 
@@ -83,7 +88,7 @@ def test_players_in_turn():
     model, data = sgd(improved_gan()), few_labels()
     x, *labelled = model.phase_inputs(model.as_batch(data))
     before = weights(model)
-    model.play(model.classifying_phase, x, *labelled)
+    model.play(model.discriminator_phase, x, *labelled)
     after = weights(model)
     assert same(after["generator"], before["generator"])
     assert not same(after["discriminator"], before["discriminator"])
@@ -96,11 +101,20 @@ def test_players_in_turn():
         np.testing.assert_allclose(now, w - 0.1 * g, atol=1e-6)
 
 
-def test_labelled_batches_leave_the_population_alone():
+def normalised(**options):
+    """A model whose D has a row with batch normalisation, and which does not move."""
     trunk = Stack((dense(8, activation="tanh", norm=True),))
     joint = Stack((dense(None, activation="linear"),), (K,))
-    model = sgd(improved_gan(discriminator=Pair(trunk, None, joint)), rate=0.0)
-    check_labelled_batches_leave_the_population_alone(model, few_labels(), "discriminator")
+    return sgd(improved_gan(discriminator=Pair(trunk, None, joint), **options), rate=0.0)
+
+
+def test_labelled_batches_leave_the_population_alone():
+    check_labelled_batches_leave_the_population_alone(normalised(), few_labels(), "discriminator")
+
+
+def test_the_population_of_the_discriminator_is_data():
+    model = normalised(generator_loss="minimax")
+    check_the_population_is_data(model, few_labels(), model.discriminator.x.blocks[0])
 
 
 def test_data_set_the_scales_before_the_first_step():

@@ -32,7 +32,7 @@ def softplus(v):
 
 
 def transparent(sureness=50.0, **options):
-    """G(c, z) = c; D has verdict 0 and reads logits `sureness` c_1, and c_2 itself."""
+    """G(c, z) = c; D has logit 0 and reads logits `sureness` c_1, and c_2 itself."""
     decoder, discriminator = linear(K + N), linear(1 + K + N)
     decoder.build((None, K + N + D))
     decoder.set_weights([np.eye(K + N + D, K + N), np.zeros(K + N)])
@@ -76,7 +76,7 @@ def test_samples_that_tell_the_code_have_all_its_information():
     np.testing.assert_allclose(float(logs["information"]), math.log(K), atol=1e-6)
     np.testing.assert_allclose(float(logs["code_error"]), 0.0, atol=1e-10)
     bound = math.log(K) + N * (math.log(2.0) - HALF_LOG_2_PI)
-    for weight in (1.0, 0.3):  # the verdict is 0: both players have the GAN's costs there
+    for weight in (1.0, 0.3):  # the logit is 0: both players have the GAN's costs there
         losses = transparent(information_weight=weight).losses_of(x)
         for player, cost in (("discriminator", 2 * math.log(2.0)), ("generator", math.log(2.0))):
             expected = np.full(16, cost - weight * bound)
@@ -105,7 +105,7 @@ def test_at_a_blind_q_the_bound_is_what_it_is_off():
 def test_the_bound_teaches_q_and_the_generator_each_in_its_phase():
     model, x = infogan(), tf.constant(batch())
     kernel = model.discriminator.trainable_variables[0]
-    kernel.assign(kernel * [[0.0] + [1.0] * (K + N)])  # the verdict tells nothing of x
+    kernel.assign(kernel * [[0.0] + [1.0] * (K + N)])  # the logit tells nothing of x
     moves = gradients(model, model.generator_phase, x)
     assert set(moves) == {"generator"}
     assert max(np.abs(g).max() for g in moves["generator"]) > 1e-3

@@ -3,6 +3,7 @@
 import contextlib
 
 import numpy as np
+import tensorflow as tf
 
 from tests.small import batch, hidden
 from zoo import seeds
@@ -101,6 +102,21 @@ def check_labelled_batches_leave_the_population_alone(model, data, *roles):
     for before, one, other in zip(moving, *kept, strict=True):
         np.testing.assert_array_equal(one, other)
         assert np.abs(one - before).max() > 1e-4
+
+
+def check_the_population_is_data(model, data, block):
+    """A step of a still model moves the statistics of this row of D once, by data alone.
+
+    Args:
+        data: what `train_step` takes.
+        block: D's first row that sees x, with batch normalisation of momentum 0.95.
+    """
+    x = data["x"] if isinstance(data, dict) else data
+    values = block.linear(tf.reshape(x, [len(x), -1])).numpy()
+    model.train_step(data)
+    np.testing.assert_allclose(block.norm.moving_mean, 0.05 * values.mean(axis=0), atol=1e-6)
+    expected = 0.95 + 0.05 * values.var(axis=0)
+    np.testing.assert_allclose(block.norm.moving_variance, expected, rtol=1e-5)
 
 
 def states(model):

@@ -70,13 +70,29 @@ def test_sigma_is_float32_in_a_bfloat16_network():
 
 
 def test_minibatch_discrimination_by_hand():
-    # One kernel of one dimension, T = (1, 0): M = 0, 1, 3; exp(-1) + exp(-3), ...
+    # One kernel of one dimension, T = (1, 0): M = 0, 1, 3; exp(-1) + exp(-3), ... of 2 others.
     layer = MinibatchDiscrimination(1, 1)
     x = np.array([[0.0, 5.0], [1.0, 6.0], [3.0, 7.0]], np.float32)
     layer.build((None, 2))
     layer.kernel.assign([[1.0], [0.0]])
     near = np.exp(-np.array([1.0, 1.0, 2.0])) + np.exp(-np.array([3.0, 2.0, 3.0]))
-    np.testing.assert_allclose(layer(x), np.column_stack([x, near]), rtol=1e-5)
+    expected = np.column_stack([x, 99 / 2 * near])
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-5)
+    np.testing.assert_allclose(layer(x[:1]), [[0.0, 5.0, 0.0]], atol=1e-5)  # it has no others
+
+
+def test_minibatch_discrimination_means_the_same_in_batches_of_any_size():
+    # Of the same distribution 100 and 500 rows have the same mean nearness; 100 have the paper's.
+    layer = MinibatchDiscrimination(2, 2)
+    x = np.random.default_rng(0).standard_normal((1500, 3)).astype(np.float32)
+    layer.build((None, 3))
+    small, large = layer(x[:100])[:, 3:], [layer(part)[:, 3:] for part in np.split(x, 3)]
+    m = (x[:100] @ layer.kernel.numpy()).reshape(100, 2, 2)
+    near = np.exp(-np.abs(m[:, None] - m[None]).sum(axis=-1)).sum(axis=1) - 1
+    np.testing.assert_allclose(small, near, rtol=1e-4)
+    # A mean over rows with a deviation of at most 99 / 2, of 100 and of 1,500 that are not
+    # independent but in pairs: within 10 %; a sum would be five times as large.
+    np.testing.assert_allclose(np.mean(large), np.mean(small), rtol=0.1)
 
 
 def test_minibatch_stddev():

@@ -314,3 +314,38 @@ def test_wrong_tables_are_refused_in_one_line():
         make("ali_cifar", "encoder", (32, 32, 3), 8, (16,), (32, 32, 3))
     with pytest.raises(ValueError, match="the role 'discriminator'.*Received: network='vae_mnist'"):
         make("vae_mnist", "discriminator", (28, 28, 1), 8, None, (28, 28, 1))
+
+
+def test_unrolled_mlp_starts_as_large_as_orthogonal_weights_times_1_4():
+    # A matrix of orthonormal rows or columns, n x m, has n m numbers of mean square 1 / max(n, m).
+    sizes = [(256, 128), (128, 128), (128, 2)], [(2, 128), (128, 128), (128, 1)]
+    decoder = make("unrolled_mlp", "decoder", (2,), 256, (2,), (256,))
+    discriminator = make("unrolled_mlp", "discriminator", (2,), 256, (), (2,)).joint
+    for network, shapes in zip((decoder, discriminator), sizes, strict=True):
+        for block, (n, m) in zip(network.blocks, shapes, strict=True):
+            weights = block.linear.kernel.numpy()
+            assert weights.shape == (n, m)
+            # The deviation of n m numbers is known to 1 / sqrt(2 n m) of itself; four of these.
+            np.testing.assert_allclose(
+                weights.std(), 1.4 / max(n, m) ** 0.5, rtol=4 / (2 * n * m) ** 0.5
+            )
+
+
+def test_infogan_s_q_has_a_hidden_row_of_its_own():
+    discriminator = make("infogan_mnist", "discriminator", (28, 28, 1), 74, (13,), (28, 28, 1))
+    last = discriminator.joint.blocks[-1].linear
+    assert trainable(last.first) == 1024 + 1
+    # 128 units with gamma and beta, then the parameters of 10 categories and 2 codes.
+    assert trainable(last.others) == 1024 * 128 + 2 * 128 + 128 * 12 + 12
+    plain = make("infogan_mnist", "discriminator", (28, 28, 1), 74, (), (28, 28, 1))
+    assert trainable(plain.joint.blocks[-1].linear) == 1024 + 1  # a GAN's, that tells no more
+
+
+def test_vat_s_logits_and_the_last_row_of_improved_gan_s_generator():
+    x = 5.0 + 3.0 * np.random.default_rng(0).standard_normal((60, 784)).astype(np.float32)
+    logits = make("vat_mlp", "encoder", (28, 28, 1), 10, (10,), (784,))(x, training=True)
+    np.testing.assert_allclose(np.mean(logits, axis=0), 0.0, atol=1e-4)
+    np.testing.assert_allclose(np.std(logits, axis=0), 1.0, rtol=1e-3)
+    generator = make("improved_gan_mlp", "decoder", (28, 28, 1), 100, (784,), (100,))
+    scale = generator.blocks[-1].linear.g
+    assert scale.trainable and scale.shape == (784,)

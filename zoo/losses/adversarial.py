@@ -6,6 +6,10 @@ of a Wasserstein critic are not logits: only their differences mean something.
 
 import tensorflow as tf
 
+from zoo.losses import ratio
+
+_GAN, _WASSERSTEIN = ratio.LOSSES["bernoulli"], ratio.LOSSES["wasserstein"]
+
 
 def discriminator(logits_data: tf.Tensor, logits_model: tf.Tensor) -> tf.Tensor:
     """-log D(data) - log(1 - D(model)), [B] nats; 2 log 2 at logits 0.
@@ -19,9 +23,7 @@ def discriminator(logits_data: tf.Tensor, logits_model: tf.Tensor) -> tf.Tensor:
 
     Reference: Goodfellow et al., Generative adversarial nets, arXiv 1406.2661, equation 1.
     """
-    tf.debugging.assert_rank(logits_data, 1)
-    tf.debugging.assert_rank(logits_model, 1)
-    return tf.nn.softplus(-logits_data) + tf.nn.softplus(logits_model)
+    return _GAN.discriminator(logits_data, logits_model)
 
 
 def minimax_generator(logits_model: tf.Tensor) -> tf.Tensor:
@@ -29,8 +31,7 @@ def minimax_generator(logits_model: tf.Tensor) -> tf.Tensor:
 
     Reference: Goodfellow et al., arXiv 1406.2661, equation 1.
     """
-    tf.debugging.assert_rank(logits_model, 1)
-    return -tf.nn.softplus(logits_model)
+    return _GAN.generator(logits_model, "minimax")
 
 
 def non_saturating_generator(logits_model: tf.Tensor) -> tf.Tensor:
@@ -38,8 +39,7 @@ def non_saturating_generator(logits_model: tf.Tensor) -> tf.Tensor:
 
     Reference: Goodfellow et al., arXiv 1406.2661, section 3, last paragraph.
     """
-    tf.debugging.assert_rank(logits_model, 1)
-    return tf.nn.softplus(-logits_model)
+    return _GAN.generator(logits_model, "non_saturating")
 
 
 def swapped_generator(logits_q: tf.Tensor, logits_p: tf.Tensor) -> tf.Tensor:
@@ -69,8 +69,7 @@ def log_ratio_generator(logits_model: tf.Tensor) -> tf.Tensor:
     Reference: Mohamed and Lakshminarayanan, arXiv 1610.03483, section 3.1; Rosca et al., alpha-GAN,
         arXiv 1706.04987, equations 12 and 14.
     """
-    tf.debugging.assert_rank(logits_model, 1)
-    return -logits_model
+    return _GAN.generator(logits_model, "ratio")
 
 
 def wasserstein_critic(critic_data: tf.Tensor, critic_model: tf.Tensor) -> tf.Tensor:
@@ -85,9 +84,7 @@ def wasserstein_critic(critic_data: tf.Tensor, critic_model: tf.Tensor) -> tf.Te
 
     Reference: Arjovsky et al., Wasserstein GAN, arXiv 1701.07875, equation 3 and algorithm 1.
     """
-    tf.debugging.assert_rank(critic_data, 1)
-    tf.debugging.assert_rank(critic_model, 1)
-    return critic_model - critic_data
+    return _WASSERSTEIN.discriminator(critic_data, critic_model)
 
 
 def wasserstein_generator(critic_model: tf.Tensor) -> tf.Tensor:
@@ -95,5 +92,4 @@ def wasserstein_generator(critic_model: tf.Tensor) -> tf.Tensor:
 
     Reference: Arjovsky et al., arXiv 1701.07875, algorithm 1.
     """
-    tf.debugging.assert_rank(critic_model, 1)
-    return -critic_model
+    return _WASSERSTEIN.generator(critic_model, "minimax")

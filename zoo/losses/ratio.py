@@ -62,12 +62,16 @@ class RatioLoss:
             smoothing: of the label of data, which is 1 - smoothing (one-sided: Salimans et al.,
                 arXiv 1606.03498, section 3.4).
         """
-        tf.debugging.assert_rank(of_data, 1)
         tf.debugging.assert_rank(of_model, 1)
+        return self.at_data(of_data, smoothing) + self.of_model(of_model)
+
+    def at_data(self, of_data: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
+        """The part of `discriminator` that data cost, [B]."""
+        tf.debugging.assert_rank(of_data, 1)
         cost = self.of_data(of_data)
         if smoothing:
             cost = (1.0 - smoothing) * cost + smoothing * self.of_model(of_data)
-        return cost + self.of_model(of_model)
+        return cost
 
     def generator(self, of_model: tf.Tensor, kind: str) -> tf.Tensor:
         """The generator's loss, [B], of the outputs at its samples.

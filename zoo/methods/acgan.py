@@ -35,11 +35,11 @@ class ACGAN(CGAN):
         return False  # all examples have labels, which the generator is given
 
     @property
-    def told_width(self) -> int:
+    def condition_width(self) -> int:
         return 0
 
     @property
-    def answer_width(self) -> int:
+    def head_width(self) -> int:
         return self.num_classes or 0
 
     def discriminator_cost(

@@ -23,9 +23,11 @@ class ADGM(M2):
     p(x) is M2's: a is no part of it, nor of the code. `classify` gives the mean of q(y|a, x) over
     draws of a, the same noise for every x; other verbs take the mean of q(a|x).
 
-    The paper weighs the mean cross-entropy by 0.1 N / N_l, 60 for 100 labels of MNIST: `alpha`. The
-    authors' script for `sdgm` averages q(y|a, x) over the draws of a before the entropy; here, as
-    in the equation, each draw has its own.
+    The paper's beta, 0.1 N / N_l, weighs the cross-entropy of each labelled example, which over all
+    N makes 0.1 of their mean. The authors' script for `sdgm` gives that weight to the mean: 60 for
+    100 labels of MNIST, the default of `alpha`; that for ADGM gives it 0.01 N = 600. The script for
+    `sdgm` averages q(y|a, x) over the draws of a before the entropy; here, as in the equation, each
+    draw has its own.
 
     Reference:
         Maaloe, Sonderby, Sonderby, Winther: Auxiliary deep generative models, arXiv 1602.05473,

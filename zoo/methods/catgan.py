@@ -1,18 +1,16 @@
 """CatGAN: a GAN whose discriminator is a classifier, sure of data and unsure of samples."""
 
-from typing import Any
-
 import tensorflow as tf
 
 from zoo import distributions, replicas
-from zoo.fields import field, fixed
+from zoo.fields import field
 from zoo.losses import entropy, smoothness, supervised
-from zoo.methods.gan import GAN
 from zoo.model import Distribution, Losses
 from zoo.model.smoothing import Smoothing
+from zoo.model.two_player import TwoPlayerGAN
 
 
-class CatGAN(Smoothing, GAN):
+class CatGAN(Smoothing, TwoPlayerGAN):
     """Categorical GAN: D sorts data into K classes without labels, or with few, and not samples.
 
     *Use*: clusters; few labels.
@@ -30,6 +28,8 @@ class CatGAN(Smoothing, GAN):
     Reference:
         Springenberg: Unsupervised and semi-supervised learning with categorical generative
         adversarial networks, arXiv 1511.06390, section 3. There z is U(0, 1), here U(-1, 1).
+        Batch normalisation in D sees data, samples and labelled examples apart; its population
+        statistics are those of data, which D is to classify.
     """
 
     LOGS = ("marginal_entropy", "entropy_data", "entropy_model")
@@ -40,32 +40,17 @@ class CatGAN(Smoothing, GAN):
     )
     label_weight: float = field("of the labels' cross-entropy", default=1.0, at_least=0)
     prior_family = "uniform"
-    discriminator_loss = fixed("bernoulli")  # the GAN's choices have no meaning here
-    generator_loss = fixed("minimax")
-    targets = fixed((0.0, 1.0, 1.0))
-    discriminator_steps = fixed(1)
-    penalty = fixed(None)
-    penalty_weight = fixed(10.0)
-    clip_value = fixed(None)
-    label_smoothing = fixed(0.0)
-    instance_noise = fixed(0.0)
-    instance_noise_steps = fixed(0)
-    unrolled_steps = fixed(0)
 
     def make_networks(self) -> None:
         one = (self.num_classes is None) != (self.num_clusters is None)
         self.require(one, "num_clusters", "an int, or num_classes, one of the two")
-        self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
-        classes = self.num_classes or self.num_clusters or 0
-        self.make("discriminator", self.image_shape, outputs=(classes,))
+        super().make_networks()
+
+    @property
+    def judgement(self) -> tuple[int, ...]:
+        return (self.num_classes or self.num_clusters or 0,)
 
     # --- the game ---------------------------------------------------------------------------------
-
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, *labelled = self.phase_inputs(self.as_batch(data))
-        self.play(self.discriminator_phase, x, *labelled)
-        self.play(self.generator_phase, x)
-        return self.report()
 
     def discriminator_phase(self, x: tf.Tensor, *labelled: tf.Tensor) -> Losses:
         """-H[E p(y|x)] + H[p(y|x)] - H[p(y|G(z))] , and -log p(y|x)."""
@@ -81,9 +66,9 @@ class CatGAN(Smoothing, GAN):
             loss += self.label_weight * tf.reduce_mean(supervised.cross_entropy(known, y))
         return {"discriminator": self.smoothed(loss, smoothness.virtual_adversarial, x)}
 
-    def generator_phase(self, x: tf.Tensor, *given: tf.Tensor) -> Losses:
+    def generator_phase(self, x: tf.Tensor, *labelled: tf.Tensor) -> Losses:
         """-H[E p(y|G(z))] + H[p(y|G(z))]."""
-        _, logits_p = self.judge(x, self.generate(x))
+        logits_p = self.judge_samples(self.generate(x))
         return {"generator": entropy.conditional(logits_p) - self.marginal_entropy(logits_p)}
 
     def marginal_entropy(self, logits: tf.Tensor) -> tf.Tensor:

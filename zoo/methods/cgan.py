@@ -34,4 +34,4 @@ class CGAN(GAN):
         super().make_networks()
         additive = isinstance(self.discriminator, Pair) and len(self.discriminator.joint.rows) < 2
         expected = "a table whose discriminator has a hidden row of image and label together"
-        self.require(not self.told_width or not additive, "network", expected)
+        self.require(not self.condition_width or not additive, "network", expected)

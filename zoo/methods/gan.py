@@ -7,7 +7,8 @@ import tensorflow as tf
 from zoo import distributions, networks, replicas
 from zoo.fields import field
 from zoo.losses import adversarial, kernel, penalty, ratio
-from zoo.model import Distribution, GenerativeModel, Losses
+from zoo.model import Losses
+from zoo.model.two_player import TwoPlayerGAN
 from zoo.model.unrolling import Unrolling
 
 _SLOPES = {
@@ -18,7 +19,7 @@ _SLOPES = {
 }
 
 
-class GAN(Unrolling, GenerativeModel):
+class GAN(Unrolling, TwoPlayerGAN):
     """Generative adversarial network: a discriminator, then a generator, in turn.
 
     *Use*: samples alone, by the simplest game.
@@ -29,20 +30,20 @@ class GAN(Unrolling, GenerativeModel):
     *Result*: results/gan-*.json.
 
     Losses, penalty, noise and order of play are choices that go with each other, but for these:
-    `label_smoothing` needs a loss of labels; a generator's loss from "ratio" on needs a
-    discriminator's loss that estimates the ratio; a penalty needs a discriminator whose rows are
-    independent (no batch normalisation); unrolled steps need one without noise and state.
+    `label_smoothing` needs a loss of labels; the generator's losses "ratio" and the f-divergences
+    need a `discriminator_loss` that estimates the ratio; a penalty needs a discriminator whose rows
+    are independent (no batch normalisation); unrolled steps need one without noise and state.
 
     Reference:
         Goodfellow et al.: Generative adversarial nets, arXiv 1406.2661, equation 1 and algorithm 1.
         Here all updates of one step see the same minibatch of data. Batch normalisation in D sees
         data and samples apart, in its own phase as in the generator's: Radford, Metz, Chintala,
-        DCGAN, arXiv 1511.06434. Losses: `zoo.losses.ratio`; penalties: `zoo.losses.penalty`;
-        unrolled steps: Metz et al., arXiv 1611.02163; instance noise: Sonderby et al., arXiv
-        1610.04490; label smoothing: Salimans et al., arXiv 1606.03498, section 3.4.
+        DCGAN, arXiv 1511.06434; its population statistics are those of data. Losses:
+        `zoo.losses.ratio`; penalties: `zoo.losses.penalty`; unrolled steps: Metz et al., arXiv
+        1611.02163; instance noise: Sonderby et al., arXiv 1610.04490; label smoothing: Salimans et
+        al., arXiv 1606.03498, section 3.4.
     """
 
-    PLAYERS = {"discriminator": ("discriminator",), "generator": ("decoder",)}
     LOGS: ClassVar[tuple[str, ...]] = (
         "discriminator_accuracy_data",
         "discriminator_accuracy_model",
@@ -80,8 +81,9 @@ class GAN(Unrolling, GenerativeModel):
         "jensen_shannon",
         "bernoulli",
     ] = field(
-        "the other side of the same game; the labels swapped; the means of D's last hidden layer; "
-        "-log r; or an f-divergence from r, as the discriminator estimates it",
+        "minimax: the other side of the discriminator's loss; non_saturating: that loss with the "
+        "labels swapped; feature_matching: the means of D's last hidden layer; ratio: -log r; the "
+        "others: an f-divergence from r = p(data) / p(samples), as the discriminator estimates it",
         default="non_saturating",
     )
     targets: tuple[float, ...] = field(
@@ -94,8 +96,8 @@ class GAN(Unrolling, GenerativeModel):
         "updates of the discriminator to one of the generator", default=1, at_least=1
     )
     penalty: Literal["two_sided", "one_sided", "dragan", "r1"] | None = field(
-        "on D's slope, where it differs from 1 between data and samples; is over 1 there; differs "
-        "from 1 around data; or from 0 at data",
+        "two_sided: (|grad D| - 1)^2 between data and samples (WGAN-GP); one_sided: only slopes "
+        "over 1; dragan: as two_sided, around data; r1: |grad D|^2 at data",
         default=None,
     )
     penalty_weight: float = field("of `penalty`", default=10.0, at_least=0)
@@ -111,26 +113,19 @@ class GAN(Unrolling, GenerativeModel):
     instance_noise_steps: int = field(
         "over which `instance_noise` falls to 0, linearly; 0 if it stays", default=0, at_least=0
     )
-    prior_family: Literal["normal", "uniform"] = field(
-        "p(z): N(0, I), or U(-1, 1) in each dimension", default="normal"
-    )
 
     def make_networks(self) -> None:
-        self.make("decoder", (self.code_dim + self.label_width,), outputs=self.image_shape)
-        told = ((self.told_width,),) if self.told_width else ()
-        answers = (1 + self.answer_width,) if self.answer_width else ()
-        self.make("discriminator", self.image_shape, *told, outputs=answers)
+        super().make_networks()
         self.check_choices()
 
     @property
-    def told_width(self) -> int:
-        """Width of what the discriminator is told beside x, which `told` gives; 0 for nothing."""
-        return self.label_width
+    def head_width(self) -> int:
+        """How many numbers the discriminator gives beside its logit, which comes first."""
+        return 0
 
     @property
-    def answer_width(self) -> int:
-        """How many numbers the discriminator gives beside its verdict, which comes first."""
-        return 0
+    def judgement(self) -> tuple[int, ...]:
+        return (1 + self.head_width,) if self.head_width else ()
 
     def check_choices(self) -> None:
         """Refuses losses, penalties and networks that do not go together."""
@@ -144,7 +139,7 @@ class GAN(Unrolling, GenerativeModel):
         expected = f"one that needs no ratio, with {loss!r}, which estimates none"
         self.require(known, "generator_loss", expected)
         if self.generator_loss == "feature_matching":
-            self.require(not self.answer_width, "generator_loss", "one of D's answers, not of rows")
+            self.require(not self.head_width, "generator_loss", "one of D's outputs, not of rows")
             self.require_rows("discriminator")
         alone = not self.penalty or not networks.couples_rows(self.discriminator)
         expected = "None with a discriminator whose rows depend on each other (batch normalisation)"
@@ -181,7 +176,7 @@ class GAN(Unrolling, GenerativeModel):
 
     def discriminator_phase(self, x: tf.Tensor, *given: tf.Tensor) -> Losses:
         """-log D(x) - log(1 - D(G(z)))  (algorithm 1), or as `discriminator_loss` says."""
-        x, x_p = self.seen(x, tf.stop_gradient(self.generate(x, *given)))
+        x, x_p = self.with_instance_noise(x, tf.stop_gradient(self.generate(x, *given)))
         outputs = self.judge(x, x_p, *given)
         self.watch(*outputs, *given)
         points = self.penalty_points(x, x_p)
@@ -189,7 +184,7 @@ class GAN(Unrolling, GenerativeModel):
 
     def generator_phase(self, x: tf.Tensor, *given: tf.Tensor) -> Losses:
         """-log D(G(z))  (section 3), or as `generator_loss` says."""
-        x, x_p = self.seen(x, self.generate(x, *given))
+        x, x_p = self.with_instance_noise(x, self.generate(x, *given))
 
         def opponent() -> Any:
             points = self.penalty_points(x, x_p)
@@ -199,38 +194,34 @@ class GAN(Unrolling, GenerativeModel):
             if self.generator_loss == "feature_matching":
                 means = (self.mean_features(each, *given) for each in (x, x_p))
                 return {"generator": kernel.feature_matching(*means)}
-            outputs_p = self.apply("discriminator", x_p, *self.told(*given))
+            if self.unrolled_steps and self.generator_loss == "minimax":
+                # All of f: what D^K says of data depends on G as well, through D's K updates.
+                outputs, outputs_p = self.judge(x, x_p, *given)
+                of_data = self.cost.at_data(self.logit(outputs), self.label_smoothing)
+                return {"generator": self.generator_cost(outputs_p, *given) - of_data}
+            outputs_p = self.judge_samples(x_p, *given)
             return {"generator": self.generator_cost(outputs_p, *given)}
 
-    def told(self, *given: tf.Tensor) -> list[tf.Tensor]:
-        """What the discriminator is told beside x: [], or [[B, told_width]]."""
-        return self.labels_of(*given) if self.told_width else []
-
-    def judge(self, x: tf.Tensor, x_p: tf.Tensor, *given: tf.Tensor) -> list[tf.Tensor]:
-        """D's outputs at data and at samples: [B] each, or [B, 1 + answer_width]."""
-        told = self.told(*given)
-        return self.apply_each("discriminator", (x, *told), (x_p, *told), together=False)
-
     @staticmethod
-    def verdict(outputs: tf.Tensor) -> tf.Tensor:
-        """What the discriminator says of data against samples, [B], beside its other answers."""
+    def logit(outputs: tf.Tensor) -> tf.Tensor:
+        """What the discriminator says of data against samples, [B], of all that it gives."""
         return outputs if outputs.shape.rank == 1 else outputs[:, 0]
 
     def discriminator_cost(
         self, outputs: list[tf.Tensor], points: tf.Tensor | None, *given: tf.Tensor
     ) -> tf.Tensor:
         """The discriminator's loss, [B], of its outputs and of its slope at some points."""
-        of_data, of_model = map(self.verdict, outputs)
+        of_data, of_model = map(self.logit, outputs)
         loss = self.cost.discriminator(of_data, of_model, self.label_smoothing)
         if self.penalty and points is not None:
-            told = self.told(*given)
-            critic = lambda points: self.verdict(self.apply("discriminator", points, *told))
+            condition = self.condition(*given)
+            critic = lambda points: self.logit(self.apply("discriminator", points, *condition))
             loss += self.penalty_weight * _SLOPES[self.penalty](critic, points)
         return loss
 
     def generator_cost(self, outputs_p: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
         """The generator's loss, [B], of the discriminator's outputs at its samples."""
-        return self.cost.generator(self.verdict(outputs_p), self.generator_loss)
+        return self.cost.generator(self.logit(outputs_p), self.generator_loss)
 
     def penalty_points(self, x: tf.Tensor, x_p: tf.Tensor) -> tf.Tensor | None:
         """Where the discriminator's slope is penalised, [B, ...]."""
@@ -244,7 +235,7 @@ class GAN(Unrolling, GenerativeModel):
         noise = self.draw(distributions.uniform(self.image_shape, low=0.0), "around", batch_of=x)
         return penalty.around(x, tf.sqrt(variance), noise, mix)
 
-    def seen(self, x: tf.Tensor, x_p: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def with_instance_noise(self, x: tf.Tensor, x_p: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Data and samples as the discriminator sees them: with instance noise, if any."""
         if not self.instance_noise:
             return x, x_p
@@ -258,14 +249,9 @@ class GAN(Unrolling, GenerativeModel):
             for each, place in ((x, "noise_data"), (x_p, "noise_model"))
         )
 
-    def mean_features(self, x: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
-        """Means over the global batch of the discriminator's last hidden layer, [F]."""
-        hidden = self.trace("discriminator", x, *self.told(*given))[-2]
-        return replicas.mean(tf.reduce_mean(tf.reshape(hidden, [tf.shape(x)[0], -1]), axis=0))
-
     def watch(self, outputs: tf.Tensor, outputs_p: tf.Tensor, *given: tf.Tensor) -> None:
         """Logs how well the discriminator tells data and samples apart."""
-        outputs, outputs_p = map(self.verdict, (outputs, outputs_p))
+        outputs, outputs_p = map(self.logit, (outputs, outputs_p))
         if self.discriminator_loss == "wasserstein":
             self.log(wasserstein=-adversarial.wasserstein_critic(outputs, outputs_p))
         else:
@@ -277,21 +263,3 @@ class GAN(Unrolling, GenerativeModel):
         limit = tf.constant(self.clip_value)
         for weight in self.discriminator.trainable_variables:
             weight.assign(tf.clip_by_value(weight, -limit, limit))
-
-    # --- the model --------------------------------------------------------------------------------
-
-    @property
-    def prior(self) -> Distribution:
-        """p(z)."""
-        if self.prior_family == "uniform":
-            return distributions.uniform(self.latent_dim)
-        return super().prior
-
-    def generate(self, x: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
-        """As many samples of p(x), or of p(x|y), as x has rows."""
-        return self.likelihood(self.draw(self.prior, "z", batch_of=x), *given).mean()
-
-    def likelihood(self, z: tf.Tensor, y: tf.Tensor | None = None) -> Distribution:
-        """p(x|z), or p(x|z, y), a point mass."""
-        outputs = self.apply("decoder", tf.concat([z, *self.labels_of(y)], axis=-1))
-        return distributions.deterministic(distributions.to_data(outputs))

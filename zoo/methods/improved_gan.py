@@ -1,19 +1,19 @@
 """ImprovedGAN: a GAN whose discriminator classifies, from few labels."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import tensorflow as tf
 
 from zoo import networks, seeds
-from zoo.fields import field, fixed
+from zoo.fields import field
 from zoo.losses import adversarial, kernel, smoothness, supervised
-from zoo.methods.gan import GAN
 from zoo.model import Losses
 from zoo.model.smoothing import Smoothing
+from zoo.model.two_player import TwoPlayerGAN
 from zoo.networks import weight_norm
 
 
-class ImprovedGAN(Smoothing, GAN):
+class ImprovedGAN(Smoothing, TwoPlayerGAN):
     """Improved GAN: D tells K classes of data from samples; G matches the means of its features.
 
     *Use*: few labels, by a GAN.
@@ -36,6 +36,7 @@ class ImprovedGAN(Smoothing, GAN):
         of its own; here it is U(-1, 1), and both phases see one minibatch.
     """
 
+    LOGS = ("discriminator_accuracy_data", "discriminator_accuracy_model")
     LABELS = ("num_classes",)
     NEEDS_LABELS = True
 
@@ -47,22 +48,16 @@ class ImprovedGAN(Smoothing, GAN):
         "of the game between data and samples, beside the labels", default=1.0, at_least=0
     )
     prior_family = "uniform"
-    discriminator_loss = fixed("bernoulli")  # the GAN's choices have no meaning here
-    targets = fixed((0.0, 1.0, 1.0))
-    discriminator_steps = fixed(1)
-    penalty = fixed(None)
-    penalty_weight = fixed(10.0)
-    clip_value = fixed(None)
-    label_smoothing = fixed(0.0)
-    instance_noise = fixed(0.0)
-    instance_noise_steps = fixed(0)
-    unrolled_steps = fixed(0)
 
     def make_networks(self) -> None:
         self.require(self.num_classes, "num_classes", "an int")
-        self.make("decoder", (self.latent_dim,), outputs=self.image_shape)
-        self.make("discriminator", self.image_shape, outputs=(self.num_classes or 0,))
-        self.check_choices()
+        super().make_networks()
+        if self.generator_loss == "feature_matching":
+            self.require_rows("discriminator")
+
+    @property
+    def judgement(self) -> tuple[int, ...]:
+        return (self.num_classes or 0,)
 
     def adapt(self, x: tf.Tensor) -> None:
         """Scales and biases of D's rows with weight normalisation, from data."""
@@ -73,15 +68,12 @@ class ImprovedGAN(Smoothing, GAN):
 
     # --- the game ---------------------------------------------------------------------------------
 
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, *labelled = self.phase_inputs(self.as_batch(data))
-        self.play(self.classifying_phase, x, *labelled)
-        self.play(self.generator_phase, x)
-        return self.report()
-
-    def classifying_phase(self, x: tf.Tensor, x_labelled: tf.Tensor, y: tf.Tensor) -> Losses:
+    def discriminator_phase(self, x: tf.Tensor, *labelled: tf.Tensor) -> Losses:
         """-log p(y|x) + 1/2 (-log D(x) - log(1 - D(G(z))))  (section 5)."""
-        game = self.discriminator_phase(x)["discriminator"]
+        x_labelled, y = labelled
+        known = self.judge(x, tf.stop_gradient(self.generate(x)))
+        self.log(**adversarial.accuracies(*known))
+        game = adversarial.discriminator(*known)
         with self.statistics_kept():
             logits = self.apply("discriminator", x_labelled)
         label_loss = tf.reduce_mean(supervised.cross_entropy(logits, y))
@@ -90,16 +82,19 @@ class ImprovedGAN(Smoothing, GAN):
 
     def judge(self, x: tf.Tensor, x_p: tf.Tensor, *given: tf.Tensor) -> list[tf.Tensor]:
         """log D / (1 - D) of data and samples, [B] each."""
-        each = super().judge(x, x_p, *given)
-        return [supervised.data_logit(supervised.with_other(logits)) for logits in each]
+        return [self.data_logit(logits) for logits in super().judge(x, x_p, *given)]
 
-    def generator_phase(self, x: tf.Tensor, *given: tf.Tensor) -> Losses:
+    def data_logit(self, logits: tf.Tensor) -> tf.Tensor:
+        """log D / (1 - D), [B], of the logits of the K classes."""
+        return supervised.data_logit(supervised.with_other(logits))
+
+    def generator_phase(self, x: tf.Tensor, *labelled: tf.Tensor) -> Losses:
         """|E f(x) - E f(G(z))|^2 / F  (section 3.1), or log(1 - D(G(z)))."""
         x_p = self.generate(x)
         if self.generator_loss == "feature_matching":
             means = self.mean_features(x), self.mean_features(x_p)
             return {"generator": kernel.feature_matching(*means)}
-        _, logits_p = self.judge(x, x_p)
+        logits_p = self.data_logit(self.judge_samples(x_p))
         return {"generator": adversarial.minimax_generator(logits_p)}
 
     # --- the model --------------------------------------------------------------------------------

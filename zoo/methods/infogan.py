@@ -17,7 +17,7 @@ class InfoGAN(GAN):
     *Use*: codes with a meaning, learned without labels.
     *Game*: min over G and Q, max over D of  V(D, G) - lambda L_I(G, Q),  V the GAN's,
         L_I = E_{c ~ p(c), x = G(z, c)} log Q(c|x) + H(c),  at most the information of c in x.
-    *Players*: discriminator (D, whose last row gives Q's parameters beside its verdict) and
+    *Players*: discriminator (D, whose last row gives Q's parameters beside its logit) and
         generator (the decoder), updated one after the other. L_I is a part of both their losses.
     *Capabilities*: sample, decode, read (a point: log Q(k|x) of each category k, then the means of
         Q of the continuous codes).
@@ -30,8 +30,9 @@ class InfoGAN(GAN):
     Reference:
         Chen, Duan, Houthooft, Schulman, Sutskever, Abbeel: InfoGAN: Interpretable representation
         learning by information maximizing generative adversarial nets, arXiv 1606.03657, equation 6
-        and appendix C.1. Q has no hidden row of its own, which the appendix gives it. As in the
-        authors' code for MNIST, Q of a continuous code is a Gaussian of standard deviation 1.
+        and appendix C.1. The hidden row of its own that Q has there is the table's `aside`: here
+        "infogan_mnist" has it. As in the authors' code for MNIST, Q of a continuous code is a
+        Gaussian of standard deviation 1.
     """
 
     LOGS = (*GAN.LOGS, "information", "code_error")
@@ -49,7 +50,7 @@ class InfoGAN(GAN):
     generator_learning_rate = 1e-3
 
     def make_networks(self) -> None:
-        self.require(self.answer_width, "continuous_codes", "an int >= 1 without a category")
+        self.require(self.head_width, "continuous_codes", "an int >= 1 without a category")
         super().make_networks()
 
     @property
@@ -57,12 +58,12 @@ class InfoGAN(GAN):
         return self.num_clusters
 
     @property
-    def answer_width(self) -> int:
+    def head_width(self) -> int:
         return (self.num_clusters or 0) + self.continuous_codes
 
     @property
     def code_dim(self) -> int:
-        return self.answer_width + self.latent_dim
+        return self.head_width + self.latent_dim
 
     @property
     def phase_logs(self) -> tuple[str, ...]:

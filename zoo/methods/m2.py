@@ -25,9 +25,9 @@ class M2(Smoothing, FamilyLikelihood, GenerativeModel):
     *Result*: results/m2-*.json.
 
     The sum over y is exact, with noise of its own for each y; p(y) is uniform. L(x, y) does not
-    reach q(y|x): labels teach the classifier by the last term alone. The paper sums over all N
-    examples, N_l of them labelled, and divides by N: its labelled_weight is N_l / (N - N_l) and its
-    alpha 0.1, both times (N - N_l) / N.
+    reach q(y|x): labels teach the classifier by the last term alone. The paper sums over N - N_l
+    unlabelled and N_l labelled examples, and divides by N: its labelled_weight is N_l / (N - N_l)
+    and its alpha 0.1 N / (N - N_l), the whole times (N - N_l) / N.
 
     The code is (y, z), y one-hot: `decode` of the same z with each y shows one style in all
     classes. `encode(x)` is the most probable y and the mean of q(z|x, y) there, as a point;
@@ -36,7 +36,8 @@ class M2(Smoothing, FamilyLikelihood, GenerativeModel):
 
     Reference:
         Kingma, Rezende, Mohamed, Welling: Semi-supervised learning with deep generative models,
-        arXiv 1406.5298, equations 6 to 9. The paper's prior of the weights is `weight_decay`.
+        arXiv 1406.5298, equations 6 to 9. The paper's prior of the weights, N(0, 1), is a
+        `weight_decay` of 1 / N.
     """
 
     PLAYERS = {"model": ("classifier", "encoder", "decoder")}

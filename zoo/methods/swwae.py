@@ -25,7 +25,8 @@ class SWWAE(Smoothing, GenerativeModel):
 
     Each pool passes its maxima ("what", h_m) up, and their places ("where") across to the unpooling
     of the decoder, which estimates every level from the one above. Squares are means over the
-    numbers of a level, so that the weights do not depend on its size.
+    numbers of a level, so that the weights do not depend on its size: the paper's are sums, and
+    reconstruction_weight 1 is 1 / 784 of the |x - xhat|^2 of an image of MNIST.
 
     The decoder takes "where" beside "what", so it is no p(x|z), and there are no samples. `encode`
     gives the highest "what", a point. "Where" alone tells much of x: a low `reconstruction_loss`

@@ -157,7 +157,7 @@ METRICS = {
     "svm_error_discriminator": Metric(
         _discriminates_classes,
         _discriminator_svm_error,
-        help="svm_error of the discriminator's last hidden layer in place of codes (DCGAN)",
+        help="svm_error of the discriminator's last hidden layer in place of codes",
         better="lower",
         only_asked=True,
     ),

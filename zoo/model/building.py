@@ -30,7 +30,7 @@ class Building:
         "decoder": "codes [B, latent_dim], with labels behind them if any -> [B, *image_shape], "
         "logits of an image, or a vector itself.",
         "discriminator": "x [B, *image_shape], then codes [B, latent_dim] and labels [B, A] if any "
-        "-> one logit; [B, K + 1] logits where it classifies. Of acgan and infogan its verdict, "
+        "-> one logit; [B, K + 1] logits where it classifies. Of acgan and infogan its logit, "
         "then what else it tells of x.",
         "code_discriminator": "codes [B, latent_dim] -> one logit.",
         "critic": "x [B, *image_shape] -> one score.",

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common.stateless_scope import in_stateless_scope
 from tensorflow_probability import distributions as tfd
 
 from zoo import distributions, graphs, networks, seeds
@@ -253,7 +254,11 @@ class Game:
         return self._finish[role](outputs) if role in self._finish else outputs
 
     def apply_each(
-        self, role: str, *batches: tuple[tf.Tensor, ...], together: bool = True
+        self,
+        role: str,
+        *batches: tuple[tf.Tensor, ...],
+        together: bool = True,
+        population: int | None = None,
     ) -> list[tf.Tensor]:
         """As `apply`, of batches of one size: the outputs of each.
 
@@ -262,13 +267,20 @@ class Game:
             *batches: its inputs, one tuple a batch.
             together: whether batch normalisation, and what else couples rows, spans all of them,
                 as one batch; else each is a batch by itself.
+            population: how many of the batches, from the first, inference will be about; the others
+                are run with `statistics_kept`. None for all. Only for batches by themselves.
         """
         network = self.networks[role]
         alone = not (network.non_trainable_variables or networks.couples_rows(network))
         if together or alone:  # one call is faster
             joined = (tf.concat(inputs, axis=0) for inputs in zip(*batches, strict=True))
             return tf.split(self.apply(role, *joined), len(batches))
-        return [self.apply(role, *batch) for batch in batches]
+        outputs: list[tf.Tensor] = []
+        for batch in batches:
+            counts = population is None or len(outputs) < population
+            with contextlib.nullcontext() if counts else self.statistics_kept():
+                outputs.append(self.apply(role, *batch))
+        return outputs
 
     def trace(self, role: str, *inputs: tf.Tensor) -> list[tf.Tensor]:
         """As `apply`, of every row of the network, first to last; the last is the output."""
@@ -302,10 +314,13 @@ class Game:
         """Inside of a phase: networks run on batches that are no part of the population.
 
         Batch normalisation normalises by the batch, but its population statistics, which inference
-        uses, stay as they are: those of few labelled examples would be half of them.
+        uses, stay as they are: those of few labelled examples, or of samples, would be half of
+        them.
         """
-        # What is assigned in a scope of Keras is forgotten where it ends.
-        with keras.StatelessScope() if self.is_training else contextlib.nullcontext():
+        # What is assigned in a scope of Keras is forgotten where it ends. A scope inside of another
+        # would hide the weights that `ahead` gives.
+        needed = self.is_training and not in_stateless_scope()
+        with keras.StatelessScope() if needed else contextlib.nullcontext():
             yield
 
     def log(self, **values: tf.Tensor) -> None:

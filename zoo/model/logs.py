@@ -6,11 +6,11 @@ import keras
 import tensorflow as tf
 from keras.src.trainers.compile_utils import MetricsList  # where callbacks look for directions
 
-_RISING = ("accuracy", "elbo", "log_prob")
+_RISING = ("accuracy", "elbo", "log_prob", "information", "marginal_entropy")
 
 
 def rises(name: str) -> bool:
-    """Whether higher values of a log are better: accuracies, `elbo` and `log_prob`."""
+    """Whether higher values of a log are better: see `_RISING`; parts of names."""
     return any(word in name for word in _RISING)
 
 

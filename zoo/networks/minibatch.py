@@ -17,7 +17,7 @@ from zoo.networks.layers import BatchShape
 class MinibatchDiscrimination(keras.layers.Layer):
     """Joins to x how near the other examples are, by learned distances: [B, A] -> [B, A + kernels].
 
-        o_ik = sum over j != i of exp(-|M_ik - M_jk|_1),  M = x T,  T [A, kernels, dims]
+        o_ik = 99 mean over j != i of exp(-|M_ik - M_jk|_1),  M = x T,  T [A, kernels, dims]
 
     Args:
         kernels: how many distances.
@@ -25,8 +25,13 @@ class MinibatchDiscrimination(keras.layers.Layer):
         init_seed: of the initial T, Glorot's.
 
     Reference: Salimans et al., Improved techniques for training GANs, arXiv 1606.03498, section
-        3.2; without the term of j = i, which is 1.
+        3.2; without the term of j = i, which is 1. There it is the sum over the batch; here it
+        is the sum that a batch of 100 has, so that it means the same in batches of any size, as
+        inference has others than training. The authors' code begins with a T, and a bias of o,
+        that data have scaled; here T is Glorot's, and the bias that of the row after it.
     """
+
+    OTHERS = 99.0
 
     def __init__(self, kernels: int, dims: int = 5, init_seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -41,7 +46,8 @@ class MinibatchDiscrimination(keras.layers.Layer):
         product = tf.cast(x @ tf.cast(self.kernel, x.dtype), tf.float32)
         own = tf.reshape(product, [-1, self.kernels, self.dims])
         distance = tf.reduce_sum(tf.abs(own[:, None] - replicas.rows(own)), axis=-1)  # [B, all, k]
-        near = tf.reduce_sum(tf.exp(-distance), axis=1) - 1.0
+        others = tf.maximum(tf.cast(tf.shape(distance)[1], tf.float32) - 1.0, 1.0)
+        near = (tf.reduce_sum(tf.exp(-distance), axis=1) - 1.0) * (self.OTHERS / others)
         return tf.concat([x, tf.cast(near, x.dtype)], axis=-1)
 
     def compute_output_shape(self, shape: tuple) -> tuple:

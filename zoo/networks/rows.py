@@ -30,6 +30,8 @@ class Row:
             "learned", or "none".
         minibatch: kernels of minibatch discrimination, which join a dense row's inputs.
         minibatch_stddev: whether the batch's standard deviation joins the inputs.
+        aside: units of a normalised hidden row that stands between the inputs and all outputs but
+            the first, in a discriminator's last row that tells more than one logit.
         init_stddev: of the linear map's Gaussian initial weights, or None for those of the network.
     """
 
@@ -52,6 +54,7 @@ class Row:
     weight_norm: str = "none"
     minibatch: int = 0
     minibatch_stddev: bool = False
+    aside: int = 0
     init_stddev: float | None = None
 
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from zoo import seeds
 from zoo.errors import refusal
+from zoo.networks.aside import Aside
 from zoo.networks.layers import BatchNorm, BatchShape, Conv2D, Conv2DTranspose, Maxout, UntiedBias
 from zoo.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
 from zoo.networks.noise import Dropout, GaussianNoise, Seed, Shift
@@ -79,7 +80,8 @@ class Stack(RowNetwork):
         output_shape: shape of one output example, () for one number, or None for what the rows
             give. A row without units gets as many as this shape needs.
         slope: of the leaky ReLUs.
-        init_stddev: of the Gaussian initial weights, or None for He (Glorot for linear rows).
+        init_stddev: of the Gaussian initial weights, or None for He's in rows of ReLUs, leaky ReLUs
+            and maxout, and Glorot's in others.
         init_seed: int; layer i of the stack draws from a fold of it.
         momentum, epsilon: of the batch normalisation.
 
@@ -126,6 +128,11 @@ class Stack(RowNetwork):
         if outputs and x.shape[1:] != self.result_shape:
             outputs[-1] = tf.reshape(x, (-1, *self.result_shape))
         return outputs
+
+    def like(self, rows: Iterable[AnyRow], shape: Iterable[int], **options: Any) -> "Stack":
+        """A network of other rows and outputs, whose other arguments are these or this one's."""
+        own = {key: getattr(self, key) for key in ("slope", "init_stddev", "momentum", "epsilon")}
+        return Stack(rows, shape, **own | options)
 
     def set_output_bias(self, value: tf.Tensor) -> None:
         """Sets the last row's bias from a value an output; pixels that share one get the mean."""
@@ -223,7 +230,8 @@ class _Block(keras.layers.Layer):
             x = noise(x, training=training, seed=None if seed is None else seeds.fold(seed, k))
         for join in self.joins:
             x = join(x)
-        x = self.linear(x, training=training) if self.row.spectral else self.linear(x)
+        options = {"training": training} if isinstance(self.linear, (SpectralNorm, Aside)) else {}
+        x = self.linear(x, **options)
         if self.row.size is not None:
             # Not x[:, :h, :w], whose gradient takes several times as long.
             x = tf.slice(x, [0] * 4, [-1, *self.row.size, -1])
@@ -340,6 +348,10 @@ def _linear(
         if not last or result is None:
             raise ValueError(refusal("units", "an int in every row but the last", units))
         units = _size(result) if row.op == "dense" or len(result) < 2 else result[-1]
+    if row.aside and units > 1:
+        rows = dense(row.aside, norm=True), dense(None, activation="linear")
+        others = stack.like(rows, (units - 1,), init_seed=stack.init_seed + 10**6, **dtype)
+        return Aside(keras.layers.Dense(1, **options), others, **dtype)
     if row.op == "dense":
         return wrap(keras.layers.Dense(units, **options))
     kinds = {"conv": Conv2D, "deconv": Conv2DTranspose}

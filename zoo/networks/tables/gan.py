@@ -81,7 +81,7 @@ INFOGAN_MNIST = Table(
         "discriminator": {
             "x": (conv(64, 4, 2, **_SAME), conv(128, 4, 2, norm=True, **_SAME)),
             "z": (),
-            "joint": (dense(1024, norm=True), dense(None, activation="linear")),
+            "joint": (dense(1024, norm=True), dense(None, activation="linear", aside=128)),
         },
     },
     image_shape=(28, 28, 1),
@@ -91,11 +91,16 @@ INFOGAN_MNIST = Table(
     reference="Chen et al., InfoGAN, arXiv 1606.03657, appendix C.1",
 )
 
-_TANH = (*[dense(128, activation="tanh")] * 2, dense(None, activation="linear"))
+_TANH, _LAST = dense(128, activation="tanh"), dense(None, activation="linear")
 
-# He's initial weights have the size of the notebook's orthogonal ones times 1.4.
+# The notebook's weights are orthogonal, times 1.4: their deviation is 1.4 over the root of the
+# larger side, which is 256 where z enters the generator, and 128 elsewhere.
 UNROLLED_MLP = Table(
-    roles={"decoder": _TANH, "discriminator": {"x": (), "z": (), "joint": _TANH}},
+    roles={
+        "decoder": (dataclasses.replace(_TANH, init_stddev=1.4 / 256**0.5), _TANH, _LAST),
+        "discriminator": {"x": (), "z": (), "joint": (_TANH, _TANH, _LAST)},
+    },
+    init_stddev=1.4 / 128**0.5,
     reference="Metz et al., unrolled GAN, arXiv 1611.02163, after the first author's notebook",
 )
 

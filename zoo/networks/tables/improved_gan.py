@@ -18,7 +18,7 @@ def _table(hidden: int, *units: int, reference: str, minibatch: int = 0) -> Tabl
         roles={
             "decoder": (
                 *[dense(hidden, norm=True, activation="softplus")] * 2,
-                dense(None, weight_norm="fixed", **_LINEAR),
+                dense(None, weight_norm="learned", **_LINEAR),
             ),
             "discriminator": {"x": trunk, "z": (), "joint": (last,)},
         },
