@@ -91,10 +91,10 @@ class M2(Smoothing, FamilyLikelihood, GenerativeModel):
             draw = lambda q, place: self.draw(q, f"{place}_labelled")
             seen = self.seen(x_labelled, draw)
             labelled = self.joint_bound(self.label_vector(y), *seen, draw=draw, kl=self.kl)
-            told = supervised.cross_entropy(self.logits_of(*seen), y)
-        self.log(elbo=elbo, labelled_elbo=labelled, cross_entropy=told)
-        elbo, labelled, told = map(tf.reduce_mean, (elbo, labelled, told))
-        loss = self.alpha * told - elbo - self.labelled_weight * labelled
+            label_loss = supervised.cross_entropy(self.logits_of(*seen), y)
+        self.log(elbo=elbo, labelled_elbo=labelled, cross_entropy=label_loss)
+        elbo, labelled, label_loss = map(tf.reduce_mean, (elbo, labelled, label_loss))
+        loss = self.alpha * label_loss - elbo - self.labelled_weight * labelled
         return {"model": self.smoothed(loss, smoothness.virtual_adversarial, x)}
 
     def class_bounds(self, *seen: tf.Tensor, draw: Draw, kl: str) -> tf.Tensor:

@@ -78,10 +78,10 @@ class SWWAE(Smoothing, GenerativeModel):
         levels = self.passed(x)
         of_x, *of_middle = self.way_back(levels)
         with self.statistics_kept():
-            told = tf.reduce_mean(supervised.cross_entropy(self.class_logits(x_labelled), y))
+            label_loss = tf.reduce_mean(supervised.cross_entropy(self.class_logits(x_labelled), y))
         middle = tf.add_n(of_middle) if of_middle else tf.zeros([])
-        self.log(label_loss=told, reconstruction_loss=of_x, middle_loss=middle)
-        loss = told + self.reconstruction_weight * of_x + self.middle_weight * middle
+        self.log(label_loss=label_loss, reconstruction_loss=of_x, middle_loss=middle)
+        loss = label_loss + self.reconstruction_weight * of_x + self.middle_weight * middle
         return {"classifier": self.smoothed(loss, smoothness.virtual_adversarial, x)}
 
     def way_back(self, levels: list[Level]) -> list[tf.Tensor]:
