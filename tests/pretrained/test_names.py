@@ -46,7 +46,7 @@ def test_a_name_says_what_it_is(shelf):
     found = zoo.list_pretrained()
     assert list(found) == [NAME]
     text = str(found[NAME])
-    assert text.startswith("vae-digits: Codes and a likelihood bound, fast and stable; ")
+    assert text.startswith("vae-digits: Codes, samples and likelihood bounds of digits, by VAE. ")
     assert "nll 1" in text and f"{shelf.entry.parameters:,} parameters" in text
 
 
