@@ -8,29 +8,18 @@ from zoo.metrics import names
 
 COMPARED = names.HEADLINES  # the columns of a comparison, in this order
 _WIDE = 8  # columns of metrics from which on a comparison is a table a group
+_OF_CODES = (
+    "classification_error",
+    "clustering_error",
+    "one_nn_accuracy",
+    "svm_error",
+    "label_agreement",
+    "reconstruction_ratio",
+)
 GROUPS = {
-    "samples": (
-        "modes_covered",
-        "modes_high_quality",
-        "high_quality_share",
-        "fid",
-        "kid",
-        "inception_score",
-        "precision",
-        "recall",
-        "coverage",
-        "classes_covered",
-        "class_kl",
-    ),
-    "codes": (
-        "classification_error",
-        "clustering_error",
-        "one_nn_accuracy",
-        "svm_error",
-        "label_agreement",
-        "reconstruction_ratio",
-    ),
-    "likelihood": ("nll", "bits_per_dim"),
+    "samples": tuple(name for name in COMPARED if name not in (*_OF_CODES, *figures.LIKELIHOODS)),
+    "codes": _OF_CODES,
+    "likelihood": tuple(name for name in COMPARED if name in figures.LIKELIHOODS),
 }
 _ARROWS = {"lower": "↓", "higher": "↑"}
 # Named above a table where all of its rows agree on them.
