@@ -4,6 +4,7 @@
     python tools/benchmark.py --methods=ali --precisions=float32 --rounds=9
     python tools/benchmark.py --sampling
     python tools/benchmark.py --against=torch
+    python tools/benchmark.py --growth --methods=vae,ali,real_nvp
 
 For each method and precision, in a process of its own: the bare training step, the step inside
 Keras' `fit`, the input pipeline alone, and, in turn with them, the fastest 5x5 convolution that
@@ -15,6 +16,9 @@ from an export, in calls of `log_prob` on the same batch.
 With `--against=torch`, instead: the zoo beside its twins in PyTorch (`tools/peers/`), which `make
 bench-peers` installs in an environment of its own. Sides take turns; "PyTorch / zoo" is over 1
 where the zoo is faster.
+
+With `--growth`, instead: what a step costs as the images, the batch and the networks grow, beside
+the arithmetic that grows with them.
 
 GFLOP are 2 per multiply-add of the convolutions and matrix products in the traced step, forward and
 backward, dead nodes left out; everything else is not counted.
@@ -30,16 +34,15 @@ import sys
 import tempfile
 import time
 import types
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import arithmetic
 import common
+import growth
 from peers import duel
 
 from zoo import data, files
 from zoo.errors import refusal, unknown
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 FLAGS = (
     common.flag("methods", "tuple", ("vae", "gan", "ali"), "which methods"),
@@ -52,6 +55,7 @@ FLAGS = (
     common.flag("threads", "int", None, "threads of TensorFlow; None means one a core", at_least=1),
     common.flag("case", "str", None, "METHOD:PRECISION, measured in this process; prints JSON"),
     common.flag("sampling", "bool", False, "autoregressive sampling instead of training"),
+    common.flag("growth", "bool", False, "cost against image side, batch and width"),
     common.flag("against", "str", None, "another library, beside the zoo", choices=("torch",)),
     common.flag("peer_python", "str", ".venv-peers/bin/python", "interpreter of that library"),
     common.flag("duels", "tuple", tuple(duel.cases.CASES), "which cases of `--against`"),
@@ -62,6 +66,7 @@ SHAPE = (28, 28, 1)
 CEILING_SHAPES = ((28, 64), (14, 128), (14, 256))  # side, maps in and out, batch 100, 5x5
 MARKS = ("<!-- bench:begin -->", "<!-- bench:end -->")
 PEERS_MARKS = ("<!-- peers:begin -->", "<!-- peers:end -->")
+GROWTH_MARKS = ("<!-- growth:begin -->", "<!-- growth:end -->")
 SAMPLING_MARKS = ("<!-- sampling:begin -->", "<!-- sampling:end -->")
 DRAWN = 16  # images at once
 AUTOREGRESSIVE = (  # (method, hyper-parameters)
@@ -80,6 +85,10 @@ def run(flags: types.SimpleNamespace) -> None:
         return
     if flags.sampling:
         _publish(sampling_table(flags), SAMPLING_MARKS, flags.write)
+        return
+    if flags.growth:
+        found = growth.measure(flags.methods, flags.threads, flags.rounds, flags.seconds)
+        _publish(growth.table(found, _cores(flags)), GROWTH_MARKS, flags.write)
         return
     if flags.against:
         _publish(duels(flags), PEERS_MARKS, flags.write)
@@ -153,7 +162,7 @@ def measure(flags: types.SimpleNamespace, method: str, precision: str) -> dict[s
     x = next(iter(stream))["x"]
     model.adapt(x)
     bare = tf.function(lambda: model.train_step({"x": x}), autograph=False)
-    counted = operations(bare.get_concrete_function().graph)
+    counted = arithmetic.operations(bare.get_concrete_function().graph)
     shape, ceiling = fastest_convolution("bfloat16" if "bfloat16" in precision else "float32")
     feed = iter(stream)
     draw = tf.function(lambda: next(feed)["x"], autograph=False)
@@ -163,10 +172,10 @@ def measure(flags: types.SimpleNamespace, method: str, precision: str) -> dict[s
         call()
     fitted(2)
     for _ in range(flags.rounds):
-        samples["ceiling"].append(_seconds(ceiling.call, flags.seconds))
-        samples["bare"].append(_seconds(bare, flags.seconds))
+        samples["ceiling"].append(arithmetic.seconds(ceiling.call, flags.seconds))
+        samples["bare"].append(arithmetic.seconds(bare, flags.seconds))
         samples["fit"].append(fitted(max(2, int(flags.seconds / samples["bare"][-1]))))
-        samples["input"].append(_seconds(draw, flags.seconds / 3))
+        samples["input"].append(arithmetic.seconds(draw, flags.seconds / 3))
     median = {name: statistics.median(values) for name, values in samples.items()}
     of_ceiling = [
         (counted / b) / (ceiling.operations / c)
@@ -214,7 +223,7 @@ def sampling_table(flags: types.SimpleNamespace) -> str:
             for call in calls.values():
                 call()
             rounds = [
-                {name: _seconds(call, flags.seconds) for name, call in calls.items()}
+                {name: arithmetic.seconds(call, flags.seconds) for name, call in calls.items()}
                 for _ in range(flags.rounds)
             ]
         median = {name: statistics.median(each[name] for each in rounds) for name in calls}
@@ -277,45 +286,9 @@ def fastest_convolution(dtype: str) -> tuple[str, Convolution]:
     for side, maps in CEILING_SHAPES:
         convolution = Convolution(side, maps, dtype)
         convolution.call()
-        rate = convolution.operations / _seconds(convolution.call, 0.5)
+        rate = convolution.operations / arithmetic.seconds(convolution.call, 0.5)
         tried.append((rate, f"100x{side}x{side}x{maps}, 5x5, {maps} maps", convolution))
     return max(tried, key=lambda each: each[0])[1:]
-
-
-def operations(graph: "tf.Graph") -> int:
-    """2 per multiply-add of the convolutions and products that the graph's results need."""
-    needed, stack = set(), [t.op for t in graph.outputs] + list(graph.control_outputs)
-    while stack:
-        op = stack.pop()
-        if op not in needed:
-            needed.add(op)
-            stack += [t.op for t in op.inputs] + list(op.control_inputs)
-    return sum(_operations(op) for op in needed)
-
-
-def _operations(op):
-    size = lambda shape: shape.num_elements()
-    if op.type == "Conv2D":
-        return 2 * size(op.outputs[0].shape) * size(op.inputs[1].shape[:3])
-    if op.type == "Conv2DBackpropInput":
-        return 2 * size(op.inputs[2].shape) * size(op.inputs[1].shape[:3])
-    if op.type == "Conv2DBackpropFilter":
-        return 2 * size(op.inputs[2].shape) * size(op.outputs[0].shape[:3])
-    if op.type == "MatMul":
-        inner = op.inputs[0].shape[0 if op.get_attr("transpose_a") else 1]
-        return 2 * size(op.outputs[0].shape) * inner
-    return 0
-
-
-def _seconds(call, at_least):
-    """Seconds a call, over as many calls as take `at_least` seconds."""
-    count, began = 0, time.perf_counter()
-    while time.perf_counter() - began < at_least:
-        result = call()
-        count += 1
-    for leaf in result.values() if isinstance(result, dict) else [result]:
-        leaf.numpy()  # wait for the last one
-    return (time.perf_counter() - began) / count
 
 
 def _source(flags):

@@ -1,0 +1,170 @@
+"""What a training step costs as images, batch and networks grow: `benchmark.py --growth`.
+
+Each case runs in a process of its own, so that its peak of memory is its own:
+`python tools/growth.py METHOD SIDE BATCH WIDTH THREADS ROUNDS SECONDS` measures one and prints it.
+"""
+
+import dataclasses
+import json
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import arithmetic
+import common
+
+# (side, batch, width); the first is what the others are compared with.
+CASES = ((28, 100, 1), (64, 100, 1), (128, 100, 1), (28, 25, 1), (28, 400, 1), (28, 100, 2))
+LATENT_DIM = 64
+# Methods without a table of networks say their width in hyper-parameters of their own.
+_WIDTHS = {
+    "real_nvp": {"hidden_units": 32},
+    "pixel_cnn": {"pixel_maps": 16},
+}
+_OTHERS = {
+    "real_nvp": {"scales": 2, "couplings": 2},
+    "pixel_cnn": {"pixel_layers": 3, "pixel_kernel": 3, "pixel_first_kernel": 5},
+}
+
+
+def measure(
+    methods: Iterable[str], threads: int | None, rounds: int, seconds: float
+) -> list[dict[str, Any]]:
+    """Every case of every method, each in a process of its own.
+
+    Args:
+        methods: their names.
+        threads: of TensorFlow, None for one a core.
+        rounds: of each case, whose median counts.
+        seconds: of each round.
+
+    Returns:
+        What `_measured` gives, a dictionary a case, in the order of `CASES`.
+    """
+    found = []
+    for method in methods:
+        for case in CASES:
+            arguments = [method, *case, threads or 0, rounds, seconds]
+            done = subprocess.run(
+                [sys.executable, __file__, *map(str, arguments)],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+            found.append(json.loads(done.stdout.splitlines()[-1]))
+            print(f"measured {method}: {case_words(case)}", file=sys.stderr)
+    return found
+
+
+def case_words(case: Sequence[int]) -> str:
+    """`64x64, batch 100, width 1`, of (side, batch, width)."""
+    side, batch, width = case
+    return f"{side}x{side}, batch {batch}, width {width}"
+
+
+def widened(table: Any, factor: int) -> Any:
+    """A table of networks whose hidden rows have `factor` times the units."""
+    from zoo.networks import stack
+
+    def wider(rows: Any) -> Any:
+        if isinstance(rows, dict):
+            return {part: wider(own) for part, own in rows.items()}
+        return tuple(map(row_of, rows))
+
+    def row_of(row: Any) -> Any:
+        if isinstance(row, stack.Reshape):
+            return stack.Reshape((*row.shape[:-1], factor * row.shape[-1]))
+        units = getattr(row, "units", None)
+        return row if units is None else dataclasses.replace(row, units=factor * units)
+
+    roles = {role: wider(rows) for role, rows in table.roles.items()}
+    return dataclasses.replace(table, roles=roles)
+
+
+def model_of(method: str, side: int, width: int) -> Any:
+    """A compiled model for images of a side, whose networks are `width` times as wide."""
+    import zoo
+    from zoo.networks import auto, tables
+
+    shape = (side, side, 1)
+    if method in _WIDTHS:
+        options = {name: width * units for name, units in _WIDTHS[method].items()}
+        options |= _OTHERS[method]
+    else:
+        tables.TABLES["widened"] = widened(auto.table(shape, LATENT_DIM), width)
+        options = {"network": "widened", "latent_dim": LATENT_DIM}
+    model = zoo.create(method, image_shape=shape, **options)
+    model.compile()
+    return model
+
+
+def _measured(
+    method: str, side: int, batch: int, width: int, threads: int, rounds: int, seconds: float
+) -> dict[str, Any]:
+    """One case, in this process: medians over the rounds."""
+    common.load()
+    import tensorflow as tf
+
+    from zoo import training
+
+    if threads:
+        training.set_threads(threads)
+    model = model_of(method, side, width)
+    x = tf.random.stateless_uniform([batch, side, side, 1], [0, 0])
+    step = tf.function(lambda: model.train_step({"x": x}), autograph=False)
+    operations = arithmetic.operations(step.get_concrete_function().graph)
+    step()
+    times = [arithmetic.seconds(step, seconds) for _ in range(rounds)]
+    return {
+        "method": method,
+        "case": [side, batch, width],
+        "seconds": statistics.median(times),
+        "operations": operations,
+        "parameters": model.count_params(),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def table(found: Sequence[dict[str, Any]], threads: int) -> str:
+    """The cases as a Markdown table: each beside the first of its method.
+
+    `time / arithmetic` over 1: time grows faster than what is computed.
+    """
+    heads = ("method", "case", "ms a step", "GFLOP", "time", "arithmetic", "time / arithmetic")
+    heads += ("peak memory",)
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    first: dict[str, dict[str, Any]] = {}
+    for each in found:
+        base = first.setdefault(each["method"], each)
+        time, work = (each[what] / base[what] for what in ("seconds", "operations"))
+        cells = (
+            each["method"],
+            case_words(each["case"]),
+            f"{1e3 * each['seconds']:,.1f}",
+            f"{each['operations'] / 1e9:,.2f}",
+            *("1" if each is base else f"{ratio:.2f}" for ratio in (time, work, time / work)),
+            f"{each['peak_mb']:,.0f} MB",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    networks = f"network auto, latent_dim {LATENT_DIM}"
+    others = "; ".join(
+        f"{method} with " + ", ".join(f"{n} {v}" for n, v in (_WIDTHS[method] | own).items())
+        for method, own in _OTHERS.items()
+        if method in first
+    )
+    words = "; ".join(filter(None, (networks, others)))
+    lines += [
+        "",
+        f"float32, {threads} threads; {words}. Time and arithmetic are in the first row's.",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+    method, *numbers, seconds = sys.argv[1:]
+    print(json.dumps(_measured(method, *map(int, numbers), float(seconds))))
