@@ -389,3 +389,13 @@ def test_bad_splits_and_labelled_batches():
     with pytest.raises(ValueError, match="multiple of workers=2"):
         dataset.train(100, labelled_batch_size=15, workers=2)
     assert len(list(itertools.islice(dataset.train(100), 2))) == 2
+
+
+def test_digits_are_found_where_scikit_learn_moved_its_file(monkeypatch):
+    from zoo.data import sources
+
+    pixels, labels = sources._digits_arrays()
+    monkeypatch.setattr(sources.pathlib.Path, "is_file", lambda path: False)
+    moved, moved_labels = sources._digits_arrays()
+    assert np.array_equal(pixels, moved) and np.array_equal(labels, moved_labels)
+    assert pixels.shape == (1797, 64)

@@ -1,10 +1,12 @@
 """Flags, help and exit codes, without TensorFlow."""
 
 import errno
+import gc
 import importlib
 import subprocess
 import sys
 
+import command_line
 import common
 import pytest
 
@@ -163,3 +165,13 @@ def test_a_failed_import_shows_what_was_silenced(capfd, monkeypatch):
     with pytest.raises(ImportError):
         common.load()
     assert "libcudart is missing" in capfd.readouterr().err
+
+
+def test_what_a_quick_import_leaves_out_is_there_afterwards(monkeypatch):
+    monkeypatch.delitem(sys.modules, "matplotlib", raising=False)
+    with command_line._quick():
+        assert not gc.isenabled()
+        with pytest.raises(ImportError):
+            importlib.import_module("matplotlib")
+    assert gc.isenabled()
+    assert importlib.import_module("matplotlib").__name__ == "matplotlib"
