@@ -13,7 +13,6 @@ digits. May be given several times; without any, those that stand in the config'
 A config with --labels and no --label_seed has other labelled examples for each seed: the seed's.
 """
 
-import importlib.metadata
 import math
 import os
 import pathlib
@@ -30,7 +29,7 @@ import common
 import experiment
 from experiment import Config
 
-from zoo import files, ledger, precision, training
+from zoo import files, ledger, libraries, precision, training
 from zoo.differences import differences
 from zoo.errors import refusal
 
@@ -46,7 +45,6 @@ FLAGS = (
     common.DATA_DIR,
 )
 STATE = "reproduce.json"
-_PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn")
 _TOOLS = pathlib.Path(__file__).resolve().parent
 # Those of tools/sample.py that a result shows, from top to bottom.
 _PICTURES = ("scatter", "samples", "reconstructions", "classes", "ratios")
@@ -199,10 +197,8 @@ def provenance() -> dict[str, Any]:
         dirty = bool(_output([*git, "status", "--porcelain", "--untracked-files=no", *tracked]))
     except (OSError, subprocess.CalledProcessError):
         commit, dirty = "unknown", True
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        versions[package] = importlib.metadata.version(package)
-    return {"commit": commit, "dirty": dirty, "versions": versions, "machine": machine()}
+    computing = libraries.versions(("python", *libraries.PACKAGES, "scikit-learn"))
+    return {"commit": commit, "dirty": dirty, "versions": computing, "machine": machine()}
 
 
 def machine() -> dict[str, Any]:

@@ -4,12 +4,9 @@ import functools
 import hashlib
 import os
 import pathlib
-from importlib import metadata
 
-from zoo import ledger, serving, training
+from zoo import ledger, libraries, serving, training
 from zoo.pretrained import FOLDER, cache_directory, fetch, find, is_name
-
-_PACKAGES = ("tensorflow", "keras", "tensorflow-probability")
 
 
 def load(path: str | os.PathLike, version: int | None = None) -> serving.Served:
@@ -66,7 +63,7 @@ def exported(name: str, version: int | None = None) -> pathlib.Path:
 @functools.cache
 def _code() -> str:
     """Of the code that an export is made by: other code makes another export."""
-    digest = hashlib.sha256(" ".join(map(metadata.version, _PACKAGES)).encode())
+    digest = hashlib.sha256(" ".join(libraries.versions(libraries.PACKAGES).values()).encode())
     for path in sorted(FOLDER.parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -9,12 +9,11 @@ import json
 import pathlib
 import tempfile
 from collections.abc import Callable, Mapping
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import cards, ledger, pictures, plots, registry, serving, training
+from zoo import cards, ledger, libraries, pictures, plots, registry, serving, training
 from zoo.cards import figures
 from zoo.data.licences import licence
 from zoo.errors import refusal
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 CARD, EVALUATION, PICTURE = "README.md", "evaluation.json", "samples.png"
 _OWN = ("run_dir", "data_dir", "init_from")  # flags that name directories of this computer
-_PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
 _COLUMNS, _POINTS = 10, 2_500  # of the picture
 _SHARE = 0.01  # of a value without a standard error
 _ERRORS = 0.5  # of a standard error
@@ -141,7 +139,7 @@ def publish(
         bytes=len(archive),
         sha256=hashlib.sha256(archive).hexdigest(),
         metric=(headline, measured[headline]["value"]),
-        versions=_versions(),
+        versions=libraries.versions(),
         result=result.name,
         url=url,
     )
@@ -200,12 +198,6 @@ def _picture(model: "GenerativeModel", examples: np.ndarray | None) -> bytes:
     if len(model.image_shape) == 1:
         return pictures.png(plots.scatter_image({"samples": x}, pixels=600))
     return pictures.png(pictures.image_grid(x, columns=_COLUMNS))
-
-
-def _versions() -> dict[str, str]:
-    import zoo
-
-    return {"zoo": zoo.__version__, **{name: metadata.version(name) for name in _PACKAGES}}
 
 
 def _json(content: Any) -> bytes:

@@ -8,13 +8,11 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Any
 
 import tensorflow as tf
 
-import zoo
-from zoo import cards, checks, files
+from zoo import cards, checks, files, libraries
 from zoo.errors import refusal
 from zoo.serving import lite, manifest, quantised, signatures, warm_up
 from zoo.serving.directory import versions
@@ -126,7 +124,7 @@ def _write(model: Any, directory: pathlib.Path, name: str, wishes: _Wishes) -> N
         "distributions": {
             verb: signatures.recipe(verb, family, shapes) for verb, family in families.items()
         },
-        "versions": _library_versions(),
+        "versions": libraries.versions(),
         "warm_up": warm_up.FILE_NAME,
         "batch_sizes": list(wishes.batch_sizes),
         "quantised": losses,
@@ -141,11 +139,6 @@ def _write(model: Any, directory: pathlib.Path, name: str, wishes: _Wishes) -> N
 def _plain(fact: Any) -> Any:
     """A fact as JSON holds it: sets become sorted lists."""
     return sorted(fact) if isinstance(fact, frozenset) else fact
-
-
-def _library_versions() -> dict[str, str]:
-    packages = ("tensorflow", "keras", "tensorflow-probability")
-    return {"zoo": zoo.__version__, **{name: metadata.version(name) for name in packages}}
 
 
 def _publish(folder: pathlib.Path, export_dir: pathlib.Path, version: int | None) -> pathlib.Path:

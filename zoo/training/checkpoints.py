@@ -8,7 +8,6 @@ A checkpoint is a directory `step-00001234` with `variables.npz` (every array of
 import contextlib
 import datetime
 import hashlib
-import importlib.metadata
 import json
 import math
 import os
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from zoo import files
+from zoo import files, libraries
 from zoo.errors import printable, refusal
 from zoo.training import stops
 
@@ -33,7 +32,6 @@ MANIFEST = "manifest.json"
 VARIABLES = "variables.npz"
 _TEMPORARY = ".tmp-"
 _PATTERNS = ("bfloat16",)  # dtypes that are kept as bit patterns, as np.savez would pickle them
-_PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
 
 
 class Damaged(ValueError):
@@ -207,7 +205,7 @@ def _write(folder: pathlib.Path, arrays: dict[str, np.ndarray], manifest: dict[s
     manifest |= {
         "sha256": {VARIABLES: _sha256(folder / VARIABLES)},
         "bit_patterns": patterns,
-        "versions": _versions(),
+        "versions": libraries.versions(("python", *libraries.PACKAGES)),
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     with open(folder / MANIFEST, "w") as file:
@@ -297,14 +295,6 @@ def _around(names: Iterable[str]) -> int:
 def _bytes(state: Mapping[str, Any]) -> int:
     """Bytes of all variables."""
     return sum(_array(variable).nbytes for variable in state.values())
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": sys.version.split()[0]}
-    for package in _PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
-    return versions
 
 
 @contextlib.contextmanager
