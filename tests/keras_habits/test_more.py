@@ -167,7 +167,7 @@ def test_no_choice_is_said_in_words():
         ("fit", "batch_size", 2.5),
         ("fit", "epochs", -1),
         ("fit", "steps_per_epoch", 0),
-        ("fit", "validation_split", 2),
+        ("fit", "validation_split", 1),
         ("evaluate", "batch_size", 0),
         ("predict", "batch_size", -1),
         ("predict", "steps", 0),
