@@ -217,7 +217,9 @@ def test_labels_of_a_data_set_are_left_aside():
     x, y = np.full([4, 2, 2, 1], 0.5, np.float32), np.arange(4)
     model.fit(x, y, verbose=0)
     model.fit(x, y[:, None].astype(np.uint8), verbose=0)
-    model.fit(tf.data.Dataset.from_tensors({"x": x, "y": np.ones([4, 3], np.float32)}), verbose=0)
+    attributes = {"x": x, "y": np.ones([4, 3], np.float32)}
+    for data in (attributes, tf.data.Dataset.from_tensors(attributes), iter([attributes])):
+        model.fit(data, verbose=0)
 
 
 # --- streams --------------------------------------------------------------------------------------

@@ -194,7 +194,7 @@ class Doors(keras.Model):
         values = [logs[name] for name in self.log_names if name in logs]
         if not values:  # of a stream that could not say how long it is
             raise ValueError(refusal("x", "a stream of at least one batch", "none"))
-        return values if values[1:] else values[0]
+        return values
 
     @tensors.plain
     def __call__(self, inputs: Any, *arguments: Any, **options: Any) -> Any:
@@ -252,7 +252,8 @@ class Doors(keras.Model):
             return
         images = len(self.image_shape) == 3
         like_x = images and shape[1:].as_list() in ([*self.image_shape], [*self.image_shape[:-1]])
-        if like_x or not isinstance(data, dict):
+        apart = isinstance(data, tuple) and data[1:] and data[1] is not None
+        if like_x or apart:
             expected = f"None or labels of classes, as {self.method} learns of x alone"
             received = f"{dtype.name} of shape {('B', *shape[1:].as_list())}"
             raise ValueError(refusal("y", expected, received, "Pass x without a target."))
