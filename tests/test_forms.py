@@ -142,7 +142,12 @@ class Data:
         ("ali", {"num_attributes": 2}, {"num_attributes": 40}, "`num_attributes`: expected 40"),
         ("vae", {}, {"image_shape": (3,)}, r"`image_shape`: expected \(3,\)"),
         ("vae", {}, {"reference": Data()}, "`reference_dataset`: expected None"),
-        ("density_ratio", {"latent_dim": None}, {"reference": None}, "`reference_dataset`: expected a second"),
+        (
+            "density_ratio",
+            {"latent_dim": None},
+            {"reference": None},
+            "`reference_dataset`: expected a second",
+        ),
         (
             "vae",
             {},

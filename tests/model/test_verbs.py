@@ -45,6 +45,15 @@ def test_samples_are_a_function_of_the_seed_and_the_row(kind):
         model.sample(2, y=[0, 1])
 
 
+def test_reconstructions_are_of_means_and_inpainting_draws():
+    model, x = make(Bound), batch(3)
+    expected = model.decode(model.encode(x).mean()).mean()
+    for seed in (0, 1):
+        np.testing.assert_allclose(model.reconstruct(x, seed=seed), expected, atol=1e-6)
+    drawn = [model.inpaint(x, [False, False], steps=1, seed=seed) for seed in (0, 1)]
+    assert np.abs(drawn[0] - drawn[1]).max() > 1e-3
+
+
 def test_more_rows_than_a_chunk():
     model = make(InTurn)
     x = model.sample(600, seed=0)  # chunks of 512
