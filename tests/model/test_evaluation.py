@@ -80,6 +80,8 @@ def test_batches_have_noise_of_their_own_and_an_evaluation_can_be_repeated():
     first, second = losses()
     assert abs(first - second) > 1e-3
     assert losses() == (first, second)
+    model.step.assign(1)
+    assert abs(losses()[0] - first) > 1e-4
 
 
 # --- averaged weights and their batch statistics --------------------------------------------------

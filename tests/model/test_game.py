@@ -20,8 +20,9 @@ from tests.small import (
     stack,
     weights,
 )
-from zoo import distributions
+from zoo import distributions, seeds
 from zoo.model import GenerativeModel
+from zoo.model.game import Phase, entered
 from zoo.networks.stack import Stack, dense
 
 
@@ -66,6 +67,28 @@ def test_noise_differs_from_play_to_play_and_from_seed_to_seed():
     again, _, _ = logs(0)
     assert first == again
     assert logs(1)[0] != first
+
+
+def test_each_call_of_a_network_has_noise_of_its_own():
+    model, z = staged(), tf.constant(batch(16))
+
+    def passes():
+        with entered(Phase(seeds.fold(0, "a phase"), True)):
+            return [model.apply("decoder", z) for _ in range(2)]
+
+    first, second = passes()
+    assert np.abs(first - second).max() > 1e-3
+    np.testing.assert_array_equal(passes()[0], first)
+
+
+def test_weights_of_a_scope_are_seen_where_statistics_are_kept():
+    """An unrolled discriminator is judged a few updates ahead, on samples, too."""
+    model = staged()
+    variable = model.networks["encoder"].trainable_variables[0]
+    ahead = variable.value + 1.0
+    scope = keras.StatelessScope(state_mapping=[(variable, ahead)])
+    with entered(Phase(seeds.fold(0, "a phase"), True)), scope, model.statistics_kept():
+        np.testing.assert_array_equal(variable.value, ahead)
 
 
 def test_draw_belongs_to_a_phase():
@@ -245,6 +268,14 @@ def test_stages_are_those_of_the_steps():
     model.fit(batch(8), batch_size=8, verbose=0)  # another `fit` goes on where the last one ended
     assert int(model.optimizers["generator"].iterations) == 2
     assert make(AtOnce).stage_at(100) == 0
+
+
+def test_stages_begin_with_a_call_of_the_step():
+    model = staged()
+    model.compile(steps_per_execution=2)
+    words = r"`steps_per_execution`: expected a divisor of the steps \(2, 3\) where stages begin"
+    with helpers.refused(ValueError, match=words):
+        model.fit(batch(8), batch_size=8, verbose=0)
 
 
 def test_frozen_networks_are_in_inference_mode():
