@@ -96,6 +96,20 @@ def test_draw_belongs_to_a_phase():
         make(Bound).draw(distributions.standard_normal(2), "z")
 
 
+def test_what_no_log_is_called_is_refused():
+    with entered(Phase(seeds.fold(0, "a phase"), True)):
+        with helpers.refused(ValueError, match="`log`: expected a name in LOGS.*mean 'kl'"):
+            make(Bound).log(k_l=tf.zeros([]))
+
+
+def test_two_draws_of_a_phase_have_two_names():
+    model, prior = make(Bound), distributions.standard_normal(2)
+    with entered(Phase(seeds.fold(0, "a phase"), True)):
+        model.draw(prior, "z", batch_of=batch(3))
+        with helpers.refused(ValueError, match="`place`: expected a name that no other draw"):
+            model.draw(prior, "z", batch_of=batch(3))
+
+
 class Toy(GenerativeModel):
     """Two networks; the tests say who owns them."""
 
@@ -341,5 +355,7 @@ def test_evaluation_plays_all_stages_and_keeps_the_present_one():
             return self.report()
 
     model = sgd(make(Staged))
-    model.stage = 1
-    assert set(model.losses_of(batch())) == {"discriminator", "generator"} and model.stage == 1
+    for stage in (0, 1):
+        model.stage = stage
+        assert set(model.losses_of(batch())) == {"discriminator", "generator"}
+        assert model.stage == stage
