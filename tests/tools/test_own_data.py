@@ -70,3 +70,4 @@ def test_rows_that_were_trained_on_keep_their_name(archive, tmp_path):
         common.measured_split("test", blind, few)
     own = zoo.data.load("gaussian_grid")  # a validation split of its own
     assert common.measured_split("validation", blind, own) == "validation"
+    assert common.measured_split(None, blind, own) == "test"

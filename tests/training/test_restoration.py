@@ -11,7 +11,7 @@ import zoo
 import zoo.data
 from tests import helpers, small
 from zoo import registry
-from zoo.training import allowance, loop, run
+from zoo.training import allowance, checkpoints, loop, run
 
 EVIL = """
 import pathlib
@@ -104,6 +104,18 @@ def test_many_small_variables_are_many_numbers():
         tf.Variable(tf.zeros([2**16]))
     with allowance.allowance(2**16), helpers.refused(ValueError, match=r"of shape \(65537,\)"):
         tf.Variable(lambda: tf.zeros([2**16 + 1]))
+
+
+def test_the_best_is_another_checkpoint_than_the_newest(tmp_path):
+    arguments = {"image_shape": [2], "latent_dim": 1}
+    model = zoo.create("vae", **arguments)
+    model.compile()
+    for step, prefix in ((1, "best"), (2, "step")):
+        model.step.assign(step)
+        checkpoints.save(model, tmp_path / "checkpoints", step, prefix=prefix)
+    a_run(tmp_path, "vae", **arguments)
+    for step, which in ((1, "best"), (2, "newest")):
+        assert int(zoo.restore(tmp_path, which=which).step) == step
 
 
 def test_flags_of_another_method_are_refused(tmp_path):
