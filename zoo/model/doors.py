@@ -59,10 +59,10 @@ def named(data: Any) -> dict[str, Any]:
             raise ValueError(refusal("data", "x, or (x, y)", f"a tuple of {len(data)}"))
         x, y, weight = (*data, None, None)[:3]
         refuse_weights(sample_weight=weight)
-        batch = named(x)
+        found = named(x)
         if y is not None:
-            _put(batch, "y", y)
-        return batch
+            _put(found, "y", y)
+        return found
     if not isinstance(data, dict):
         return {"x": data}
     refuse_weights(**{name: data.get(name) for name in _WEIGHT_KEYS})
