@@ -68,7 +68,7 @@ def named(data: Any) -> dict[str, Any]:
     refuse_weights(**{name: data.get(name) for name in _WEIGHT_KEYS})
     batch: dict[str, Any] = {}
     for key, value in data.items():
-        _put(batch, _ALSO.get(key, key), value)
+        _put(batch, _ALSO[key] if key in _ALSO else key, value)
     if "x" not in batch:
         raise ValueError(refusal("data", "batches with images or vectors x", sorted(data)))
     return batch
