@@ -1,6 +1,6 @@
 """The grammar of refusals."""
 
-from zoo.errors import printable, refusal, unknown
+from zoo.errors import nearest, printable, refusal, unknown
 
 
 def test_a_refusal_is_one_line_that_no_terminal_obeys():
@@ -15,6 +15,13 @@ def test_a_refusal_is_one_line_that_no_terminal_obeys():
         printable(name),
     ):
         assert message.isprintable() and "red" in message and "\\x1b" in message
+
+
+def test_long_values_are_shortened_and_strangers_are_not_near():
+    assert len(refusal("a", "none", "x" * 10_000)) < 200
+    assert "x" * 50 in refusal("a", "none", "x" * 50)
+    assert nearest("zzz", ["beta", "gamma"]) == ""
+    assert nearest("gama", ["beta", "gamma"]) == "Did you mean 'gamma'?"
 
 
 def test_printable_text_stays_as_it_is():

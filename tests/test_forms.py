@@ -141,6 +141,13 @@ class Data:
         ("cvae", {"num_classes": 3}, {}, "`num_classes`: expected None, as mine has none"),
         ("ali", {"num_attributes": 2}, {"num_attributes": 40}, "`num_attributes`: expected 40"),
         ("vae", {}, {"image_shape": (3,)}, r"`image_shape`: expected \(3,\)"),
+        ("vae", {}, {"reference": Data()}, "`reference_dataset`: expected None"),
+        (
+            "density_ratio",
+            {"latent_dim": None},
+            {"reference": None},
+            "`reference_dataset`: expected a second",
+        ),
         (
             "vae",
             {},
@@ -159,10 +166,11 @@ class Data:
     ],
 )
 def test_data_of_other_labels_are_refused(method, options, facts, words):
-    model = zoo.create(method, image_shape=(D,), latent_dim=2, **options)
+    model = zoo.create(method, image_shape=(D,), **({"latent_dim": 2} | options))
     with refused(ValueError, match=words):
         model.check_data(Data(**facts))
-    model.check_data(Data(num_classes=model.num_classes, num_attributes=model.num_attributes))
+    own = {"num_classes": model.num_classes, "num_attributes": model.num_attributes}
+    model.check_data(Data(**own, reference=Data() if model.NEEDS_REFERENCE else None))
 
 
 def test_forms_may_change_from_call_to_call():

@@ -248,6 +248,8 @@ def measured_split(split: str | None, recorded: types.SimpleNamespace, dataset: 
         dataset: its data.
     """
     split = split or dataset.default_split
+    if split not in dataset.splits:
+        raise unknown("split", split, dataset.splits)
     held_out = (recorded.best_metric or "").startswith("val_")
     if split == "validation" and dataset.validation_in_train and not held_out:
         expected = "test or train, as the run was trained on the validation rows"

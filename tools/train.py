@@ -94,6 +94,9 @@ def fill_labels(flags: types.SimpleNamespace, dataset: "Dataset") -> None:
         expected = f"data with class labels, as {flags.method} is conditional"
         hint = f"Add {attributes}." if attributes else ""
         raise ValueError(refusal("dataset", expected, dataset.name, hint))
+    if dataset.num_classes < 2:
+        expected = f"data with two classes or more, as {flags.method} is conditional"
+        raise ValueError(refusal("dataset", expected, dataset.name))
     flags.hyper_parameters["num_classes"] = dataset.num_classes
 
 

@@ -49,6 +49,13 @@ def whole(
     return number
 
 
+def truth(value: Any, argument: str) -> bool:
+    """True or False, of NumPy too; `TypeError` for what Python would read as one of them."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(refusal(argument, "True or False", value))
+    return bool(value)
+
+
 def latents(z: npt.ArrayLike, latent_dim: int, argument: str = "z") -> np.ndarray:
     """Codes, float32 [B, latent_dim], finite; raises as `forms.images` does."""
     return forms.images(z, (latent_dim,), argument)

@@ -239,12 +239,20 @@ def check_dense(value: Any, argument: str, expected: str) -> None:
 def numbers(value: Any, argument: str, expected: str) -> np.ndarray:
     """A value as an array of real numbers; `TypeError` if it is none."""
     check_dense(value, argument, expected)
+    if np.ma.is_masked(value):  # what is hidden is not meant
+        hint = f"Pass {argument}.filled(0)."
+        raise TypeError(refusal(argument, f"{expected}, none masked", "a masked array", hint))
     try:
         array = np.asarray(value)
     except ValueError:  # rows of different lengths
-        raise TypeError(refusal(argument, expected, value)) from None
+        hint = "Arrays of different things are a tuple, (x, y)." if _of_arrays(value) else ""
+        raise TypeError(refusal(argument, expected, value, hint)) from None
     if array.dtype.name == "bfloat16":  # NumPy knows it as a void-like extension type
         array = array.astype(np.float32)
     if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool) or np.iscomplexobj(array):
         raise TypeError(refusal(argument, expected, value))
     return array
+
+
+def _of_arrays(value: Any) -> bool:
+    return isinstance(value, list) and all(hasattr(item, "shape") for item in value)

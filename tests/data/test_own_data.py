@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 import zoo.data
 from tests.helpers import refused
-from zoo.data import image_files, store
+from zoo.data import image_files, source, store
 
 
 @pytest.fixture
@@ -270,6 +270,15 @@ def resealed(folder, name, content):
     """Other content of a prepared file, and sums that fit."""
     (folder / name).write_bytes(content)
     (folder / "sums.json").write_text(json.dumps(store._sums(folder)))
+
+
+@pytest.mark.parametrize("memory_limit", [0, 100])
+def test_a_source_that_ends_early_is_refused(tmp_path, memory_limit):
+    split = source.Split(5, lambda: iter([(np.zeros([3, 2], np.uint8), None)]))
+    options = {"key": {}, "cache_dir": tmp_path, "memory_limit": memory_limit}
+    with pytest.raises(ValueError, match="ended after 3 of 5 examples"):
+        store.collect(split, (2,), "uint8", **options)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_killed_preparation_left_is_swept(tmp_path):

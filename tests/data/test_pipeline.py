@@ -183,6 +183,13 @@ def test_a_labelled_subset_is_balanced_constant_and_outside_of_validation(number
     assert sorted(ids(take(other, 1)[0], "x_labelled")) != chosen[0]
 
 
+def test_all_rows_outside_of_validation_may_be_labelled(numbered):
+    dataset = zoo.data.load(numbered, labels=108)
+    np.testing.assert_array_equal(ids(dataset.labelled_arrays()), np.arange(108))
+    batch = take(dataset.train(12, labelled_batch_size=12, validation_held_out=True), 1)[0]
+    assert list(ids(batch)) != list(ids(batch, "x_labelled"))  # two streams, two orders
+
+
 def test_labelled_arrays_are_the_labelled_rows_of_the_batches(numbered):
     dataset = zoo.data.load(numbered, labels=12)
     arrays = dataset.labelled_arrays()

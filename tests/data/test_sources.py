@@ -221,10 +221,15 @@ def test_bad_folders_are_refused(tmp_path):
     refused("one shape; .*Give image_size")
     write_png(tmp_path / "sub" / "c.png", np.zeros((4, 4, 1)))
     refused("not both")
-    (tmp_path / "sub" / "c.png").unlink()
-    (tmp_path / "sub").rmdir()
-    (tmp_path / "b.png").write_bytes(b"no image")
-    refused("b.png cannot")
+    (tmp_path / "a.png").unlink()
+    (tmp_path / "b.png").unlink()
+    write_png(tmp_path / "sub" / "below" / "d.png", np.zeros((4, 4, 1)))
+    refused("not below them; sub/below/ has some")
+    (tmp_path / "sub" / "below" / "d.png").rename(tmp_path / "sub" / "d.WEBP")
+    refused("d.WEBP is none.*Convert it")
+    (tmp_path / "sub" / "d.WEBP").rename(tmp_path / "sub" / "notes.txt")
+    (tmp_path / "sub" / "c.png").write_bytes(b"no image")
+    refused("c.png cannot")
 
 
 # -- TFDS

@@ -167,7 +167,7 @@ def test_no_choice_is_said_in_words():
         ("fit", "batch_size", 2.5),
         ("fit", "epochs", -1),
         ("fit", "steps_per_epoch", 0),
-        ("fit", "validation_split", 2),
+        ("fit", "validation_split", 1),
         ("evaluate", "batch_size", 0),
         ("predict", "batch_size", -1),
         ("predict", "steps", 0),
@@ -186,13 +186,19 @@ class Given(keras.utils.PyDataset):
 
     def __init__(self, batches):
         super().__init__()
-        self.batches = batches
+        self.batches, self.begun, self.ended = batches, 0, 0
 
     def __len__(self):
         return len(self.batches)
 
     def __getitem__(self, index):
         return (self.batches[index],)
+
+    def on_epoch_begin(self):
+        self.begun += 1
+
+    def on_epoch_end(self):
+        self.ended += 1
 
 
 STREAMS = {"generator": lambda batches: (each for each in batches), "PyDataset": Given}
@@ -219,6 +225,12 @@ def test_batches_of_a_stream_are_read_one_by_one(images, stream):
     ):
         with refused(ValueError, TypeError, match=f"^Invalid {words}"):
             door(STREAMS[stream]([floats, floats, bad]), verbose=0)
+
+
+def test_a_stream_is_told_of_its_epochs(images):
+    stream = Given([np.zeros([2, 2, 2, 1], np.float32)] * 2)
+    images.fit(stream, epochs=3, verbose=0)
+    assert stream.begun == 3 and stream.ended >= 3  # Keras ends one of them twice
 
 
 def test_labels_of_a_stream_are_read_too():

@@ -28,6 +28,13 @@ class Added(layers.Layer):
         return x
 
 
+@pytest.fixture(scope="module")
+def model():
+    made = make(Bound)
+    made.compile(run_eagerly=True)
+    return made
+
+
 def test_losses_of_own_networks_are_refused():
     own(layers.Dense(8, "relu"))()
     with refused(ValueError, match="`encoder`: expected a network without regularisers"):
@@ -79,6 +86,71 @@ def test_a_hyper_parameter_is_set_when_a_model_is_made_alone():
         assert getattr(model, name) == before
 
 
+@pytest.mark.parametrize("door", ["fit", "evaluate", "predict"])
+@pytest.mark.parametrize("data", ["digits", 3, {"x": "digits"}])
+def test_what_is_neither_arrays_nor_a_stream_is_refused(model, door, data):
+    with refused(TypeError, match="^Invalid `x`: expected arrays, or a stream"):
+        getattr(model, door)(data)
+    if door == "fit":
+        with refused(TypeError, match="^Invalid `validation_data`: expected arrays, or a stream"):
+            model.fit(batch(4), validation_data=data, verbose=0)
+
+
+@pytest.mark.parametrize("door", ["train_on_batch", "test_on_batch", "predict_on_batch"])
+def test_a_stream_is_no_batch(model, door):
+    with refused(TypeError, match="^Invalid `x`: expected arrays. Received"):
+        getattr(model, door)(tf.data.Dataset.from_tensors(batch(4)))
+
+
+def test_iterators_are_streams(model):
+    both = [batch(4), batch(2)]
+    expected = model.predict(np.concatenate(both), verbose=0)
+    for stream in (
+        iter(both),
+        zip(both),
+        tf.data.Dataset.from_generator(
+            lambda: iter(both), output_signature=tf.TensorSpec([None, D], tf.float32)
+        ).as_numpy_iterator(),
+    ):
+        np.testing.assert_allclose(model.predict(stream, verbose=0), expected, rtol=1e-6)
+    with refused(ValueError, match="^Invalid `x`: expected finite numbers"):
+        model.fit(iter([batch(4), batch(4) * np.nan]), verbose=0)
+
+
+def test_arrays_of_different_things_are_no_array(model):
+    for given in ([batch(4), np.arange(4)], [batch(4), batch(2)]):
+        for door in (model.fit, model, model.encode, lambda x: model.fit(iter([x]), verbose=0)):
+            with refused(TypeError, match=r"^Invalid `x`: .* are a tuple, \(x, y\)\.$"):
+                door(given)
+    hidden = np.ma.masked_array(batch(4), batch(4) > 0)
+    for door in (model.fit, model.predict, model, model.encode):
+        with refused(TypeError, match=r"^Invalid `x`: .* none masked.* Pass x.filled\(0\)\.$"):
+            door(hidden)
+    np.testing.assert_array_equal(model(np.ma.masked_array(batch(4))), model(batch(4)))
+
+
+def test_data_of_two_names_are_refused():
+    model = zoo.create("cvae", image_shape=(D,), latent_dim=1, num_classes=3)
+    model.compile(run_eagerly=True)
+    x, y = batch(4), np.arange(4) % 3
+    for name, data in {
+        "x": {"x": x, "image": x, "y": y},
+        "y": {"x": x, "label": y, "y": y},
+        "y ": ({"x": x, "y": y}, y),
+    }.items():
+        with refused(ValueError, match=f"^Invalid `data`: expected one {name.strip()}"):
+            model.fit(*data if isinstance(data, tuple) else (data,), verbose=0)
+    model.fit({"x": x}, y[:, None], verbose=0)
+
+
+@pytest.mark.parametrize("argument", ["jit_compile", "run_eagerly"])
+def test_words_are_no_switches(argument):
+    for value in ("no", 0, None):
+        with refused(TypeError, match=f"^Invalid `{argument}`: expected True or False"):
+            make(Bound).compile(**{argument: value})
+    make(Bound).compile(**{argument: np.False_})
+
+
 @pytest.mark.parametrize("name", ["sample_weight", "class_weight", "weights"])
 def test_weights_of_rows_are_refused_in_a_dict_too(name):
     model, data = make(Bound), {"x": batch(4), name: np.zeros(4, np.float32)}
@@ -111,6 +183,8 @@ def test_labelled_images_need_their_labels():
     x = np.full([4, D], 0.5, np.float32)
     with refused(ValueError, match="batches with labels: x_labelled and y_labelled"):
         model.fit({"x": x, "x_labelled": x}, verbose=0)
+    with refused(ValueError, match="`x_labelled`: expected arrays of 4 rows, as x"):
+        model.fit({"x": x, "x_labelled": x[:2], "y_labelled": np.zeros(2, int)}, verbose=0)
 
 
 # --- targets --------------------------------------------------------------------------------------
@@ -130,6 +204,8 @@ def test_a_target_is_refused(shape, kind):
         ways.append(lambda door=door: door(tf.data.Dataset.from_tensors(pair)))
         ways.append(lambda door=door: door(each for each in [pair]))
     ways.append(lambda: model.fit(noisy, verbose=0, validation_data=pair))
+    if kind == "of x's shape" and len(shape) == 3:  # else attributes, perhaps
+        ways.append(lambda: model.fit({"x": noisy, "y": clean}, verbose=0))
     for way in ways:
         with refused(ValueError, match="`y`: expected None or labels of classes, as .* of x alone"):
             way()
@@ -141,7 +217,9 @@ def test_labels_of_a_data_set_are_left_aside():
     x, y = np.full([4, 2, 2, 1], 0.5, np.float32), np.arange(4)
     model.fit(x, y, verbose=0)
     model.fit(x, y[:, None].astype(np.uint8), verbose=0)
-    model.fit(tf.data.Dataset.from_tensors({"x": x, "y": np.ones([4, 3], np.float32)}), verbose=0)
+    attributes = {"x": x, "y": np.ones([4, 3], np.float32)}
+    for data in (attributes, tf.data.Dataset.from_tensors(attributes), iter([attributes])):
+        model.fit(data, verbose=0)
 
 
 # --- streams --------------------------------------------------------------------------------------
@@ -157,13 +235,6 @@ class Empty(keras.utils.PyDataset):
         raise IndexError(index)
 
 
-@pytest.fixture(scope="module")
-def model():
-    made = make(Bound)
-    made.compile(run_eagerly=True)
-    return made
-
-
 def test_empty_streams_are_refused(model):
     stream = tf.data.Dataset.from_tensors(batch(4))
     for empty in (stream.take(0), Empty()):
@@ -174,6 +245,17 @@ def test_empty_streams_are_refused(model):
             model.fit(stream, validation_data=empty, verbose=0)
     with refused(ValueError, match="^Invalid `x`: expected a stream of at least one batch"):
         model.evaluate(stream.filter(lambda x: False), verbose=0)  # which nobody could know
+
+
+@pytest.mark.parametrize("kind", [tf.data.Dataset.from_tensors, dict])
+def test_data_for_validation_are_checked_before_training(model, kind):
+    bad = np.zeros([4, D + 1], np.float32)
+    data = {"x": bad} if kind is dict else kind(bad)
+    before = [v.numpy() for v in model.trainable_variables]
+    with refused(ValueError, match="`x.shape`: expected numbers of shape"):
+        model.fit(batch(4), validation_data=data, verbose=0)
+    for was, now in zip(before, model.trainable_variables):
+        np.testing.assert_array_equal(was, now.numpy())
 
 
 @pytest.mark.parametrize("argument, value", [("batch_size", 2), ("validation_split", 0.5)])

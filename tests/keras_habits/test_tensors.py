@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import zoo
 from tests.small import Bound, D, batch, make
 from zoo import verbs
 
@@ -41,6 +42,15 @@ def test_gradients_reach_inputs_and_weights(model, verb):
         behind[1, 0] -= 1e-2
         change = [float(tf.reduce_sum(VERBS[verb](model, each))) for each in (ahead, behind)]
         np.testing.assert_allclose(of_x[1, 0], (change[0] - change[1]) / 2e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 4, 1), (3, 4, 4)])
+def test_gradients_pass_a_call(shape):
+    images = zoo.create("tests.small:Bound", image_shape=(4, 4, 1), latent_dim=1)
+    x = tf.Variable(np.random.default_rng(0).random(shape, np.float32))
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(images(x))
+    assert np.abs(tape.gradient(value, x)).max() > 0
 
 
 @pytest.mark.parametrize("verb", VERBS)

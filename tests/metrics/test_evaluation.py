@@ -2,13 +2,15 @@
 
 import json
 import math
+import types
 
 import numpy as np
 import pytest
 
+from tests.helpers import refused
 from tests.metrics.toys import LABELLED, TOY, Clusters, Data, Grey, Hierarchy, Linear, Sign
 from zoo import metrics
-from zoo.metrics import classifier
+from zoo.metrics import classifier, neighbours
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +79,12 @@ def test_limit_counts_rows_of_both_splits():
     measured = metrics.evaluate(Linear(), LABELLED, limit=25, metrics=["one_nn_accuracy"])
     assert measured["one_nn_accuracy"]["n"] == 25
     assert "25 training examples" in measured["one_nn_accuracy"]["protocol"]
+
+
+@pytest.mark.parametrize("name", neighbours.METRICS)
+def test_no_row_is_its_own_neighbour(name):
+    with refused(ValueError, match="as each row of train is its own neighbour"):
+        neighbours.METRICS[name].measure(types.SimpleNamespace(split="train"))
 
 
 # --- which metrics fit ------------------------------------------------------------------------

@@ -20,6 +20,8 @@ def test_as_batch():
         model.as_batch({"x": x, "x_labelled": x[:2]})["x_labelled"], x[:2]
     )
     assert model.as_batch(x.astype(np.float64))["x"].dtype == tf.float32
+    with helpers.refused(ValueError, match="`data`: expected x, or .*a tuple of 4"):
+        model.as_batch((x, y, None, None))
 
 
 def test_as_batch_of_images():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.small import AtOnce, Bound, D, InTurn, batch, make, nets, sgd, stack
+from tests.small import AtOnce, Bound, D, InTurn, batch, nets, sgd, stack
 from zoo.networks.stack import dense
 
 
@@ -37,9 +37,11 @@ def test_evaluation_is_of_the_network_that_the_verbs_use(ema_decay):
 
 
 def test_a_call_of_a_model_without_inference_is_decode():
-    model = sgd(make(InTurn, ema_decay=0.9))
+    model = sgd(InTurn(image_shape=(D,), latent_dim=3, ema_decay=0.9))
     model.train_step(tf.constant(batch()))
-    np.testing.assert_allclose(model(batch(4)), model.decode(batch(4)).mean(), atol=1e-6)
+    z = np.eye(3, dtype=np.float32)
+    for found in (model(z), model.predict(z, verbose=0)):
+        np.testing.assert_allclose(found, model.decode(z).mean(), atol=1e-6)
 
 
 def test_a_call_draws_for_each_row():
@@ -50,6 +52,18 @@ def test_a_call_draws_for_each_row():
     found = model(x).numpy()
     np.testing.assert_allclose(found, model.reconstruct(x, seed=0), atol=1e-6)
     assert np.abs(found[0] - found[1]).max() > 1e-4
+
+
+def test_an_implicit_posterior_runs_on_the_averages():
+    networks = nets("decoder", "discriminator")
+    networks["encoder"] = stack(D, 1, dense(8, activation="tanh", extra=True))
+    options = {"implicit": True, "ema_decay": 0.9}
+    model = AtOnce(image_shape=(D,), latent_dim=D, **options, **networks)
+    drawn = lambda: model.encode(batch(3)).sample(seed=tf.constant([0, 1]))
+    before = drawn()
+    for variable in model.networks["encoder"].trainable_variables:
+        variable.assign_add(tf.ones(variable.shape))
+    np.testing.assert_array_equal(drawn(), before)
 
 
 def test_batches_have_noise_of_their_own_and_an_evaluation_can_be_repeated():
@@ -66,6 +80,8 @@ def test_batches_have_noise_of_their_own_and_an_evaluation_can_be_repeated():
     first, second = losses()
     assert abs(first - second) > 1e-3
     assert losses() == (first, second)
+    model.step.assign(1)
+    assert abs(losses()[0] - first) > 1e-4
 
 
 # --- averaged weights and their batch statistics --------------------------------------------------

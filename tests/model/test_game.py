@@ -20,8 +20,9 @@ from tests.small import (
     stack,
     weights,
 )
-from zoo import distributions
+from zoo import distributions, seeds
 from zoo.model import GenerativeModel
+from zoo.model.game import Phase, entered
 from zoo.networks.stack import Stack, dense
 
 
@@ -68,9 +69,45 @@ def test_noise_differs_from_play_to_play_and_from_seed_to_seed():
     assert logs(1)[0] != first
 
 
+def test_each_call_of_a_network_has_noise_of_its_own():
+    model, z = staged(), tf.constant(batch(16))
+
+    def passes():
+        with entered(Phase(seeds.fold(0, "a phase"), True)):
+            return [model.apply("decoder", z) for _ in range(2)]
+
+    first, second = passes()
+    assert np.abs(first - second).max() > 1e-3
+    np.testing.assert_array_equal(passes()[0], first)
+
+
+def test_weights_of_a_scope_are_seen_where_statistics_are_kept():
+    """An unrolled discriminator is judged a few updates ahead, on samples, too."""
+    model = staged()
+    variable = model.networks["encoder"].trainable_variables[0]
+    ahead = variable.value + 1.0
+    scope = keras.StatelessScope(state_mapping=[(variable, ahead)])
+    with entered(Phase(seeds.fold(0, "a phase"), True)), scope, model.statistics_kept():
+        np.testing.assert_array_equal(variable.value, ahead)
+
+
 def test_draw_belongs_to_a_phase():
     with pytest.raises(RuntimeError, match="given to `play`"):
         make(Bound).draw(distributions.standard_normal(2), "z")
+
+
+def test_what_no_log_is_called_is_refused():
+    with entered(Phase(seeds.fold(0, "a phase"), True)):
+        with helpers.refused(ValueError, match="`log`: expected a name in LOGS.*mean 'kl'"):
+            make(Bound).log(k_l=tf.zeros([]))
+
+
+def test_two_draws_of_a_phase_have_two_names():
+    model, prior = make(Bound), distributions.standard_normal(2)
+    with entered(Phase(seeds.fold(0, "a phase"), True)):
+        model.draw(prior, "z", batch_of=batch(3))
+        with helpers.refused(ValueError, match="`place`: expected a name that no other draw"):
+            model.draw(prior, "z", batch_of=batch(3))
 
 
 class Toy(GenerativeModel):
@@ -247,6 +284,14 @@ def test_stages_are_those_of_the_steps():
     assert make(AtOnce).stage_at(100) == 0
 
 
+def test_stages_begin_with_a_call_of_the_step():
+    model = staged()
+    model.compile(steps_per_execution=2)
+    words = r"`steps_per_execution`: expected a divisor of the steps \(2, 3\) where stages begin"
+    with helpers.refused(ValueError, match=words):
+        model.fit(batch(8), batch_size=8, verbose=0)
+
+
 def test_frozen_networks_are_in_inference_mode():
     model = staged()
     before = [v.numpy() for v in model.decoder.variables]
@@ -310,5 +355,7 @@ def test_evaluation_plays_all_stages_and_keeps_the_present_one():
             return self.report()
 
     model = sgd(make(Staged))
-    model.stage = 1
-    assert set(model.losses_of(batch())) == {"discriminator", "generator"} and model.stage == 1
+    for stage in (0, 1):
+        model.stage = stage
+        assert set(model.losses_of(batch())) == {"discriminator", "generator"}
+        assert model.stage == stage

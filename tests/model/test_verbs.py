@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.small import AtOnce, Bound, D, InTurn, batch, make
 
@@ -43,6 +44,24 @@ def test_samples_are_a_function_of_the_seed_and_the_row(kind):
             model.sample(n)
     with pytest.raises(ValueError, match="unconditional"):
         model.sample(2, y=[0, 1])
+
+
+def test_reconstructions_are_of_means_and_inpainting_draws():
+    model, x = make(Bound), batch(3)
+    expected = model.decode(model.encode(x).mean()).mean()
+    for seed in (0, 1):
+        np.testing.assert_allclose(model.reconstruct(x, seed=seed), expected, atol=1e-6)
+    drawn = [model.inpaint(x, [False, False], steps=1, seed=seed) for seed in (0, 1)]
+    assert np.abs(drawn[0] - drawn[1]).max() > 1e-3
+
+
+def test_features_are_the_hidden_layers():
+    model, x = make(Bound), batch(3)
+    *hidden, _ = model.networks["encoder"].trace(tf.constant(x), training=False)
+    found = model.features(x)
+    assert list(found) == [f"row_{i}" for i in range(len(hidden))] and hidden
+    for layer, expected in zip(found.values(), hidden):
+        np.testing.assert_allclose(layer, expected, atol=1e-6)
 
 
 def test_more_rows_than_a_chunk():

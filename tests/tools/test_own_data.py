@@ -43,6 +43,8 @@ def test_a_conditional_method_without_labels_is_refused(archive):
         train.fill_labels(flags("cvae", num_classes=None), archive())
     with refused(ValueError, match="Add --attributes.$"):
         train.fill_labels(flags("cvae", num_classes=None), archive(y=np.zeros([40, 2])))
+    with refused(ValueError, match="`dataset`: expected data with two classes or more, as cvae"):
+        train.fill_labels(flags("cvae", num_classes=None), archive(y=np.zeros(40, int)))
 
 
 def test_labels_that_a_method_ignores_are_refused_before_there_is_a_directory(tmp_path):
@@ -53,7 +55,7 @@ def test_labels_that_a_method_ignores_are_refused_before_there_is_a_directory(tm
     assert not run_dir.exists()
 
 
-def test_rows_that_were_trained_on_keep_their_name(archive):
+def test_rows_that_were_trained_on_keep_their_name(archive, tmp_path):
     data = archive()
     blind, held_out = (types.SimpleNamespace(best_metric=m) for m in ("loss", "val_loss"))
     assert common.measured_split(None, blind, data) == "test"
@@ -61,5 +63,11 @@ def test_rows_that_were_trained_on_keep_their_name(archive):
     assert common.measured_split("validation", held_out, data) == "validation"
     with refused(ValueError, match="`split`: expected test or train, as the run was trained on"):
         common.measured_split("validation", blind, data)
+    np.savez(tmp_path / "few.npz", x=np.zeros([6, 2]))
+    few = zoo.data.load(f"npz:{tmp_path / 'few.npz'}")  # of which none is held out
+    assert common.measured_split(None, blind, few) == "train"
+    with refused(ValueError, match="`split`: expected one of train. Received: split='test'"):
+        common.measured_split("test", blind, few)
     own = zoo.data.load("gaussian_grid")  # a validation split of its own
     assert common.measured_split("validation", blind, own) == "validation"
+    assert common.measured_split(None, blind, own) == "test"

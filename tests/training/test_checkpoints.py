@@ -70,6 +70,24 @@ def test_what_is_no_checkpoint_counts_for_none_and_is_left_alone(tmp_path):
     assert found == strangers | {"step-00000006", "step-00000007"}
 
 
+def test_what_was_just_written_stays_and_links_too(tmp_path):
+    elsewhere = checkpoints.save(a_model(), tmp_path / "elsewhere", 1)
+    folder = tmp_path / "run"
+    checkpoints.save(a_model(), folder, 7)
+    (folder / elsewhere.name).symlink_to(elsewhere)
+    assert checkpoints.save(a_model(), folder, 4, keep=1).is_dir()  # of a run that went back
+    assert {path.name for path in folder.iterdir()} == {
+        *("step-00000001", "step-00000004", "step-00000007")
+    }
+    assert elsewhere.is_dir()
+
+
+def test_only_a_full_disk_is_called_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        checkpoints.save(a_model(), tmp_path / "file", 1)
+
+
 def flip(path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
@@ -206,7 +224,8 @@ DAMAGED = {
     "infinity in bfloat16": archive(**OWN | {"networks_half": np.full(2, 0x7F80, np.uint16)}),
     "a counter below 0": archive(**OWN | {"play_counter": np.int64(-5)}),
     "bytes that no header names": archive(**OWN) + bytes(10**5),
-    "another step": archive(**OWN | {"step": np.int64(-5)}),
+    "another step": archive(**OWN | {"step": np.int64(3)}),
+    "two negative sizes": archive(**OWN | {"networks_w": header((-3, -1)) + bytes(12)}),
     "no archive": b"variables",
 }
 
@@ -269,6 +288,13 @@ def test_a_manifest_of_any_content_is_damage(tmp_path, manifest):
         checkpoints.restore(a_model(), path)
 
 
+def test_the_step_of_the_name_counts(tmp_path):
+    path = checkpoints.save(a_model(step=1), tmp_path, 1)
+    sealed(path, archive(**OWN), step=2)
+    with helpers.refused(checkpoints.Damaged, match="its manifest is that of step 2"):
+        checkpoints.restore(a_model(), path)
+
+
 def patched(content, at, value):
     """Bytes with a number of four at some place."""
     return content[:at] + value.to_bytes(4, "little") + content[at + 4 :]
@@ -312,6 +338,14 @@ def test_only_regular_files_are_opened(tmp_path, name, put):
     path = checkpoints.save(a_model(step=1), tmp_path, 1)
     (path / name).unlink()
     put(path / name)
+    with helpers.refused(checkpoints.Damaged):
+        checkpoints.restore(a_model(), path)
+
+
+def test_a_link_to_an_archive_is_damage(tmp_path):
+    path = checkpoints.save(a_model(step=1), tmp_path, 1)
+    moved = (path / "variables.npz").rename(tmp_path / "moved.npz")
+    (path / "variables.npz").symlink_to(moved)
     with helpers.refused(checkpoints.Damaged):
         checkpoints.restore(a_model(), path)
 

@@ -1,15 +1,17 @@
 """The model of a run from its directory, whatever lies in it."""
 
 import json
+import os
 import sys
 
 import pytest
+import tensorflow as tf
 
 import zoo
 import zoo.data
 from tests import helpers, small
 from zoo import registry
-from zoo.training import loop, run
+from zoo.training import allowance, checkpoints, loop, run
 
 EVIL = """
 import pathlib
@@ -79,6 +81,41 @@ def test_a_module_of_a_run_is_imported_when_it_is_allowed(evil):
     with helpers.refused(FileNotFoundError, match="newest checkpoint"):
         zoo.restore(directory, allow=("a_module_of_somebody",))
     assert (evil / "PWNED").exists()
+
+
+def test_what_a_run_holds_is_what_its_model_may_have(tmp_path):
+    none = allowance.of_run(tmp_path)
+    with open(tmp_path / "hole.npz", "wb") as file:
+        file.truncate(2**40)
+    assert allowance.of_run(tmp_path) - none < 2**20
+    (tmp_path / "step-00000001").mkdir()
+    (tmp_path / "step-00000001" / "variables.npz").write_bytes(os.urandom(2**20))
+    more = allowance.of_run(tmp_path) - none
+    assert 2 * 2**20 <= more < 2 * 2**20 + 2**18  # and what a file system adds
+
+
+def test_many_small_variables_are_many_numbers():
+    with allowance.allowance(3 * 2**14):
+        made = [tf.Variable(0.0) for _ in range(3)]
+        with helpers.refused(ValueError, match=f"`weights`: expected at most {3 * 2**14} numbers"):
+            tf.Variable(0.0)
+    assert len(made) == 3
+    with allowance.allowance(2**16):
+        tf.Variable(tf.zeros([2**16]))
+    with allowance.allowance(2**16), helpers.refused(ValueError, match=r"of shape \(65537,\)"):
+        tf.Variable(lambda: tf.zeros([2**16 + 1]))
+
+
+def test_the_best_is_another_checkpoint_than_the_newest(tmp_path):
+    arguments = {"image_shape": [2], "latent_dim": 1}
+    model = zoo.create("vae", **arguments)
+    model.compile()
+    for step, prefix in ((1, "best"), (2, "step")):
+        model.step.assign(step)
+        checkpoints.save(model, tmp_path / "checkpoints", step, prefix=prefix)
+    a_run(tmp_path, "vae", **arguments)
+    for step, which in ((1, "best"), (2, "newest")):
+        assert int(zoo.restore(tmp_path, which=which).step) == step
 
 
 def test_flags_of_another_method_are_refused(tmp_path):

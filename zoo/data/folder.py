@@ -14,6 +14,7 @@ from zoo.data import image_files, resize
 from zoo.data.source import Chunk, Source, Split, bad, tail, with_test
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+_OTHERS = (".tif", ".tiff", ".webp", ".heic", ".avif", ".jp2")  # which TensorFlow cannot decode
 _SPLITS = ("train", "validation", "test")
 _SHUFFLE_SEED = 8
 _ROWS, _BYTES = 256, 2**28  # decoded at a time, at most
@@ -105,13 +106,17 @@ def _listed(
     name: str, root: pathlib.Path
 ) -> tuple[list[tuple[pathlib.Path, int]], tuple[str, ...]]:
     """([(file, label)], class names) of the images in a folder or in its sub-folders."""
-    flat, folders = _images(root), _folders(root)
+    flat, folders = _images(name, root), _folders(root)
     if flat and folders:
         both = f"{flat[0].name} and {folders[0].name}/"
         raise bad(name, f"images or sub-folders (classes), not both; it holds {both}")
     listed = [(file, -1) for file in flat]
     for label, folder in enumerate(folders):
-        images = _images(folder)
+        images = _images(name, folder)
+        for inner in _folders(folder):
+            if images and _images(name, inner):
+                where = f"{folder.name}/{inner.name}/"
+                raise bad(name, f"images in sub-folders, not below them; {where} has some")
         if not images:
             raise bad(name, f"images in every sub-folder; {folder.name}/ has none")
         listed += [(file, label) for file in images]
@@ -156,8 +161,13 @@ def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
     return [p for p in _visible(folder) if p.is_dir()]
 
 
-def _images(folder: pathlib.Path) -> list[pathlib.Path]:
-    return [p for p in _visible(folder) if p.is_file() and p.suffix.lower() in _SUFFIXES]
+def _images(name: str, folder: pathlib.Path) -> list[pathlib.Path]:
+    files = [path for path in _visible(folder) if path.is_file()]
+    for path in files:
+        if path.suffix.lower() in _OTHERS:  # to leave it out would be silent
+            expected = f"images that are {', '.join(_SUFFIXES)}; {path.name} is none"
+            raise bad(name, expected, "Convert it, or move it elsewhere.")
+    return [path for path in files if path.suffix.lower() in _SUFFIXES]
 
 
 def _header(name: str, file: pathlib.Path) -> image_files.Header:

@@ -99,8 +99,16 @@ def nearest(train_features: np.ndarray, test_features: np.ndarray, k: int = 1) -
 # --- of a subject -----------------------------------------------------------------------------
 
 
+def _of_others(s: Subject) -> None:
+    """Refuses the training rows: each would be its own nearest neighbour."""
+    if s.split == "train":
+        expected = "a split that is not trained on, as each row of train is its own neighbour"
+        raise ValueError(refusal("split", expected, s.split))
+
+
 def _accuracy(k: int) -> Callable[[Subject], Measure]:
     def measured(s: Subject) -> Measure:
+        _of_others(s)
         train, test = s.codes("train"), s.codes(s.split)
         found = k_nn_accuracy(train["mean"], train["y"], test["mean"], test["y"], k)
         return found.noted(f"features: {s.codes_are}")
@@ -109,6 +117,7 @@ def _accuracy(k: int) -> Callable[[Subject], Measure]:
 
 
 def _hidden_accuracy(s: Subject) -> Measure:
+    _of_others(s)
     train, test = s.hidden("train", HIDDEN_ROWS), s.hidden(s.split)
     found = one_nn_accuracy(train["hidden"], train["y"], test["hidden"], test["y"])
     return found.noted("features: the encoder's last hidden layer")

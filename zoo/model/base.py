@@ -285,8 +285,8 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
                 tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("TPU")
             )
         self._compile_arguments = {
-            "jit_compile": jit_compile,
-            "run_eagerly": run_eagerly,
+            "jit_compile": checks.truth(jit_compile, "jit_compile"),
+            "run_eagerly": checks.truth(run_eagerly, "run_eagerly"),
             "steps_per_execution": checks.whole(steps_per_execution, "steps_per_execution"),
         }
         super().compile(optimizer=Players(self.optimizers), **self._compile_arguments)

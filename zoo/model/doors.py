@@ -10,7 +10,6 @@ import contextlib
 import functools
 import inspect
 import re
-import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,7 +32,7 @@ _OF_ARRAYS = {
     "batch_size": "Batch the stream itself, as by data.batch(100).",
     "validation_split": "Pass validation_data.",
 }
-_ON_HOST = (types.GeneratorType, keras.utils.PyDataset)  # streams of arrays
+_ON_HOST = (Iterator, keras.utils.PyDataset)  # streams of arrays
 # What Keras sets on a model, so that no hyper-parameter may have the name.
 KERAS_NAMES = tuple(
     """
@@ -60,14 +59,25 @@ def named(data: Any) -> dict[str, Any]:
             raise ValueError(refusal("data", "x, or (x, y)", f"a tuple of {len(data)}"))
         x, y, weight = (*data, None, None)[:3]
         refuse_weights(sample_weight=weight)
-        return named(x) | ({} if y is None else {"y": y})
+        found = named(x)
+        if y is not None:
+            _put(found, "y", y)
+        return found
     if not isinstance(data, dict):
         return {"x": data}
     refuse_weights(**{name: data.get(name) for name in _WEIGHT_KEYS})
-    batch = {_ALSO[key] if key in _ALSO else key: value for key, value in data.items()}
+    batch: dict[str, Any] = {}
+    for key, value in data.items():
+        _put(batch, _ALSO[key] if key in _ALSO else key, value)
     if "x" not in batch:
         raise ValueError(refusal("data", "batches with images or vectors x", sorted(data)))
     return batch
+
+
+def _put(batch: dict[str, Any], name: str, value: Any) -> None:
+    if name in batch:
+        raise ValueError(refusal("data", f"one {name}", f"two of them, beside {sorted(batch)}"))
+    batch[name] = value
 
 
 def refuse_weights(**weights: Any) -> None:
@@ -108,13 +118,11 @@ def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
         found = given.arguments
         _check_options(found)
         refuse_weights(**{weight: found.get(weight) for weight in _WEIGHTS})
-        if name == "fit" and isinstance(found.get("x"), (tf.data.Dataset, types.GeneratorType)):
+        if name == "fit" and isinstance(found.get("x"), (tf.data.Dataset, Iterator)):
             found.setdefault("shuffle", False)  # Keras' default warns that it cannot be heeded
-        symbolic = isinstance(found.get("x"), keras.KerasTensor)
-        if found.get("x") is None or symbolic or hasattr(found["x"], "image_shape"):
-            expected = "arrays, or a stream such as data.train(batch_size=100)"
-            raise TypeError(refusal("x", expected, found.get("x")))
-        for argument in ("x", "validation_data"):
+        validated = found.get("validation_data") is not None
+        for argument in ("x", "validation_data") if validated else ("x",):
+            _check_kind(found.get(argument), argument, one_batch=name.endswith("on_batch"))
             if _is_empty(found.get(argument)):
                 raise ValueError(refusal(argument, "a stream of at least one batch", "none"))
         # Keras' `fit` comes by `evaluate` with its own batch size, and an argument of its own.
@@ -125,7 +133,7 @@ def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
                     raise ValueError(refusal(argument, expected, found[argument], hint))
         if needs_labels:
             x, y = self.checked(found.get("x"), found.get("y"))
-            found |= {"x": x} | ({} if y is None else {"y": y})
+            found |= {"x": x, "y": y}
             validation = found.get("validation_data")
             if isinstance(validation, (tuple, list)):
                 batch = named(tuple(validation))
@@ -186,7 +194,7 @@ class Doors(keras.Model):
         values = [logs[name] for name in self.log_names if name in logs]
         if not values:  # of a stream that could not say how long it is
             raise ValueError(refusal("x", "a stream of at least one batch", "none"))
-        return values if values[1:] else values[0]
+        return values
 
     @tensors.plain
     def __call__(self, inputs: Any, *arguments: Any, **options: Any) -> Any:
@@ -213,7 +221,7 @@ class Doors(keras.Model):
         for name in DATA_NAMES:
             if name in batch:
                 # With its channel: Keras' step would otherwise be traced for data of any rank.
-                batch[name] = forms.check_images(_array(batch[name]), self.image_shape, name)
+                batch[name] = forms.check_images(batch[name], self.image_shape, name)
                 rows[name] = len(batch[name])
         if len(set(rows.values())) > 1:
             expected = f"arrays of {rows['x']} rows, as x; other sizes go in a tf.data.Dataset"
@@ -244,7 +252,8 @@ class Doors(keras.Model):
             return
         images = len(self.image_shape) == 3
         like_x = images and shape[1:].as_list() in ([*self.image_shape], [*self.image_shape[:-1]])
-        if like_x or not isinstance(data, dict):
+        apart = isinstance(data, tuple) and data[1:] and data[1] is not None
+        if like_x or apart:
             expected = f"None or labels of classes, as {self.method} learns of x alone"
             received = f"{dtype.name} of shape {('B', *shape[1:].as_list())}"
             raise ValueError(refusal("y", expected, received, "Pass x without a target."))
@@ -275,9 +284,10 @@ class Doors(keras.Model):
                     return inputs
                 channel = lambda *parts: named(_one(parts))["x"][..., None]
                 return inputs.map(_as_written(channel), deterministic=True)
-        x = _array(named(inputs)["x"])
-        checked = forms.check_images(x, shape, argument)
-        return x if tf.is_tensor(x) and x.shape == checked.shape else checked  # a tape's own stays
+        x = named(inputs)["x"]
+        if tf.is_tensor(x):  # a tape may follow it
+            return tensors.images(x, shape, argument)
+        return forms.check_images(x, shape, argument)
 
     def _checked_stream(self, stream: Any) -> Any:
         """A stream whose shapes and types were checked, in one line, before it is read.
@@ -346,6 +356,17 @@ def _one(parts: tuple[Any, ...]) -> Any:
     return parts if parts[1:] else parts[0]
 
 
+def _check_kind(data: Any, argument: str, one_batch: bool) -> None:
+    """Refuses what is neither arrays nor, where there may be many batches, a stream of them."""
+    if _is_arrays(data):
+        return
+    expected = "arrays" if one_batch else "arrays, or a stream such as data.train(batch_size=100)"
+    iterable = hasattr(data, "__iter__") and not isinstance(data, (str, bytes, dict))
+    symbolic = isinstance(data, keras.KerasTensor)
+    if one_batch or symbolic or not (iterable or isinstance(data, keras.utils.PyDataset)):
+        raise TypeError(refusal(argument, expected, data))
+
+
 def _is_empty(stream: Any) -> bool:
     """Whether a stream says that it has no batch; arrays without rows are refused elsewhere."""
     if isinstance(stream, tf.data.Dataset):
@@ -375,8 +396,3 @@ def _is_arrays(data: Any) -> bool:
     ):
         return False
     return hasattr(data, "__array__")
-
-
-def _array(value: Any) -> Any:
-    """Lists become an array; Keras would take each item of a list for an input of its own."""
-    return np.asarray(value) if isinstance(value, (list, tuple)) else value

@@ -59,10 +59,9 @@ class Smoothing(Model):
         if not self.vat_weight:
             return loss
         phase = current()
-        calls = {} if phase is None else dict(phase.calls)
 
         def classify(x: tf.Tensor) -> tf.Tensor:
-            again = phase and dataclasses.replace(phase, calls=dict(calls))
+            again = phase and dataclasses.replace(phase, calls=dict(phase.calls))
             with entered(again):
                 return self.class_logits(x)
 
