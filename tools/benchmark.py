@@ -34,6 +34,7 @@ import sys
 import tempfile
 import time
 import types
+from collections.abc import Sequence
 from typing import Any
 
 import arithmetic
@@ -53,7 +54,7 @@ FLAGS = (
     common.flag("rounds", "int", 5, "rounds; figures are medians over them", at_least=1),
     common.flag("seconds", "float", 1.5, "time of each measurement in a round", at_least=0.01),
     common.flag("threads", "int", None, "threads of TensorFlow; None means one a core", at_least=1),
-    common.flag("case", "str", None, "METHOD:PRECISION, measured in this process; prints JSON"),
+    common.flag("case", "str", None, "one case, measured in this process; prints JSON"),
     common.flag("sampling", "bool", False, "autoregressive sampling instead of training"),
     common.flag("growth", "bool", False, "cost against image side, batch and width"),
     common.flag("against", "str", None, "another library, beside the zoo", choices=("torch",)),
@@ -81,35 +82,41 @@ AUTOREGRESSIVE = (  # (method, hyper-parameters)
 def run(flags: types.SimpleNamespace) -> None:
     """All cases, each in a process of its own, then the table."""
     if flags.case is not None:
-        print(json.dumps(measure(flags, *flags.case.split(":"))))
-        return
-    if flags.sampling:
+        method, *rest = flags.case.split(":")
+        if flags.growth:
+            case = [int(number) for number in rest]
+            found = growth.measure(method, case, flags.threads, flags.rounds, flags.seconds)
+        else:
+            found = measure(flags, method, *rest)
+        print(json.dumps(found))
+    elif flags.sampling:
         _publish(sampling_table(flags), SAMPLING_MARKS, flags.write)
-        return
-    if flags.growth:
-        found = growth.measure(flags.methods, flags.threads, flags.rounds, flags.seconds)
+    elif flags.growth:
+        cases = [(method, *case) for method in flags.methods for case in growth.CASES]
+        found = [_apart(flags, "--growth", case=case) for case in cases]
         _publish(growth.table(found, _cores(flags)), GROWTH_MARKS, flags.write)
-        return
-    if flags.against:
+    elif flags.against:
         _publish(duels(flags), PEERS_MARKS, flags.write)
-        return
-    cases = []
-    for precision in flags.precisions:
-        for method in flags.methods:
-            options = [f"--{n}={getattr(flags, n)}" for n in ("rounds", "seconds", "batch_size")]
-            options += [f"--network={flags.network}", f"--latent_dim={flags.latent_dim}"]
-            options += [
-                f"--{n}={getattr(flags, n)}" for n in ("threads", "data_dir") if getattr(flags, n)
-            ]
-            done = subprocess.run(
-                [sys.executable, __file__, f"--case={method}:{precision}", *options],
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-            cases.append(json.loads(done.stdout.splitlines()[-1]))
-            print(f"measured {method} in {precision}", file=sys.stderr)
-    _publish(table(cases, flags), MARKS, flags.write)
+    else:
+        options = [f"--{n}={getattr(flags, n)}" for n in ("batch_size", "network", "latent_dim")]
+        cases = [(method, precision) for precision in flags.precisions for method in flags.methods]
+        found = [_apart(flags, *options, case=case) for case in cases]
+        _publish(table(found, flags), MARKS, flags.write)
+
+
+def _apart(flags: types.SimpleNamespace, *options: str, case: Sequence[Any]) -> dict[str, Any]:
+    """What a case measures in a process of its own."""
+    words = ":".join(map(str, case))
+    same = ("rounds", "seconds", "threads", "data_dir")
+    options += tuple(f"--{n}={getattr(flags, n)}" for n in same if getattr(flags, n))
+    done = subprocess.run(
+        [sys.executable, __file__, f"--case={words}", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    print(f"measured {words}", file=sys.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def duels(flags: types.SimpleNamespace) -> str:

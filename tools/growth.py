@@ -1,17 +1,9 @@
-"""What a training step costs as images, batch and networks grow: `benchmark.py --growth`.
-
-Each case runs in a process of its own, so that its peak of memory is its own:
-`python tools/growth.py METHOD SIDE BATCH WIDTH THREADS ROUNDS SECONDS` measures one and prints it.
-"""
+"""What a training step costs as images, batch and networks grow: `benchmark.py --growth`."""
 
 import dataclasses
-import json
-import pathlib
 import resource
 import statistics
-import subprocess
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import arithmetic
@@ -29,35 +21,6 @@ _OTHERS = {
     "real_nvp": {"scales": 2, "couplings": 2},
     "pixel_cnn": {"pixel_layers": 3, "pixel_kernel": 3, "pixel_first_kernel": 5},
 }
-
-
-def measure(
-    methods: Iterable[str], threads: int | None, rounds: int, seconds: float
-) -> list[dict[str, Any]]:
-    """Every case of every method, each in a process of its own.
-
-    Args:
-        methods: their names.
-        threads: of TensorFlow, None for one a core.
-        rounds: of each case, whose median counts.
-        seconds: of each round.
-
-    Returns:
-        What `_measured` gives, a dictionary a case, in the order of `CASES`.
-    """
-    found = []
-    for method in methods:
-        for case in CASES:
-            arguments = [method, *case, threads or 0, rounds, seconds]
-            done = subprocess.run(
-                [sys.executable, __file__, *map(str, arguments)],
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-            found.append(json.loads(done.stdout.splitlines()[-1]))
-            print(f"measured {method}: {case_words(case)}", file=sys.stderr)
-    return found
 
 
 def case_words(case: Sequence[int]) -> str:
@@ -102,10 +65,19 @@ def model_of(method: str, side: int, width: int) -> Any:
     return model
 
 
-def _measured(
-    method: str, side: int, batch: int, width: int, threads: int, rounds: int, seconds: float
+def measure(
+    method: str, case: Sequence[int], threads: int | None, rounds: int, seconds: float
 ) -> dict[str, Any]:
-    """One case, in this process: medians over the rounds."""
+    """One case, in this process, whose peak of memory is the case's: medians over the rounds.
+
+    Args:
+        method: its name.
+        case: (side, batch, width).
+        threads: of TensorFlow, None for one a core.
+        rounds: how many.
+        seconds: of each round.
+    """
+    side, batch, width = case
     common.load()
     import tensorflow as tf
 
@@ -121,7 +93,7 @@ def _measured(
     times = [arithmetic.seconds(step, seconds) for _ in range(rounds)]
     return {
         "method": method,
-        "case": [side, batch, width],
+        "case": list(case),
         "seconds": statistics.median(times),
         "operations": operations,
         "parameters": model.count_params(),
@@ -162,9 +134,3 @@ def table(found: Sequence[dict[str, Any]], threads: int) -> str:
         f"float32, {threads} threads; {words}. Time and arithmetic are in the first row's.",
     ]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-    method, *numbers, seconds = sys.argv[1:]
-    print(json.dumps(_measured(method, *map(int, numbers), float(seconds))))
