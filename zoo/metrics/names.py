@@ -50,6 +50,7 @@ HEADLINES = (
     "coverage",
     "classes_covered",
     "class_kl",
+    "kl_from_reference",
 )
 
 
