@@ -11,7 +11,7 @@ import pytest
 from tests import helpers
 from tests.entries import an_entry
 from tests.published import NAME, PRIVATE, a_result, evaluate
-from zoo import pretrained
+from zoo import pictures, pretrained
 from zoo.ledger import Metric
 from zoo.pretrained import archives
 from zoo.publishing import publication
@@ -128,3 +128,13 @@ def test_every_pretrained_file_comes_with_the_package(repository):
     assert packed == {p for p in folder.iterdir() if p.is_file() and p.suffix != ".py"}
     known = {e.file for e in pretrained.read_registry(folder / "registry.json") if e.url is None}
     assert {path.name for path in packed} == known | {"registry.json"}
+
+
+def test_the_picture_of_a_ratio_shows_examples_by_their_ratio():
+    class Ratio:
+        capabilities = frozenset({"log_ratio"})
+        log_ratio = staticmethod(lambda x: -x[:, 0, 0, 0])
+
+    examples = np.linspace(0.0, 1.0, 40, dtype=np.float32).reshape(40, 1, 1, 1)
+    expected = pictures.image_grid(examples[::-1], columns=publication._COLUMNS)
+    assert publication._picture(Ratio(), examples) == pictures.png(expected)

@@ -112,6 +112,14 @@ class Published:
         }
 
 
+# What a card's picture shows, by what the model is asked first.
+_SHOWN = {
+    "sample": "Samples",
+    "classify": "Examples, sorted by the class that the model gives",
+    "log_ratio": "Examples, from the least to the largest log ratio",
+}
+
+
 def render(
     name: str,
     model: Any,
@@ -142,8 +150,7 @@ def render(
 
     set_name = _one_line(data) if data else None
     first = default_verb(facts["capabilities"])
-    shown = "Examples, sorted by the class that the model gives"
-    shown = "Samples" if first == "sample" else shown
+    shown = _SHOWN[first]
     examples = data if published else None
     rows = _facts(model, facts, data, paper, published)
     found = failures.known(told, frozenset(facts["capabilities"]), images)

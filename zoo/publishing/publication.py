@@ -184,10 +184,14 @@ def _flags(run_dir: pathlib.Path) -> bytes:
 def _picture(model: "GenerativeModel", examples: np.ndarray | None) -> bytes:
     """40 samples, of a conditional model with the classes in columns; 2-D data as points.
 
-    Of a classifier without samples, examples in the order of the classes that it gives.
+    Without samples: examples in the order of the classes that a classifier gives, or of log r(x).
     """
     if examples is not None and "sample" not in model.capabilities:
-        return pictures.png(pictures.image_grid(by_class(model, examples), columns=_COLUMNS))
+        if "classify" in model.capabilities:
+            ordered = by_class(model, examples)
+        else:
+            ordered = examples[np.argsort(np.asarray(model.log_ratio(examples)), kind="stable")]
+        return pictures.png(pictures.image_grid(ordered, columns=_COLUMNS))
     n = _POINTS if len(model.image_shape) == 1 else 40
     y: np.ndarray | None = None
     if model.num_attributes is not None:
