@@ -26,6 +26,7 @@ from zoo import files, ledger, pretrained, registry
 from zoo.cards import failures
 from zoo.differences import differences
 from zoo.errors import refusal
+from zoo.pretrained import download
 
 if TYPE_CHECKING:
     from zoo.model import GenerativeModel
@@ -55,6 +56,9 @@ def run(flags: types.SimpleNamespace) -> None:
     recorded = common.recorded(run_dir, ())
     result = result_of(recorded, pathlib.Path(flags.results_dir), run_dir)
     name = flags.name or result.name
+    pretrained.check_name(name, result.method)
+    if flags.url is not None:
+        download.check_url(flags.url)
     common.load()
     from zoo import metrics
     from zoo.publishing import publication

@@ -43,6 +43,14 @@ def test_estimators_by_hand():
         kernel.squared_mmd(x, y, kernel.rbf([0.5]), "exact")
 
 
+def test_pairs_of_a_single_row_are_refused():
+    one, rbf = tf.zeros([1, 2]), kernel.rbf([1.0])
+    for estimator in ("unbiased", "linear"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="at least two rows"):
+            kernel.squared_mmd(one, one, rbf, estimator)
+    assert kernel.squared_mmd(one, one, rbf, "biased") == 0.0
+
+
 @pytest.mark.parametrize("shift", [0.0, 1.0])
 def test_against_the_closed_form_of_two_gaussians(shift):
     # E k(x, y) of N(0, I) and N(mu, I) is (s / (s + 2))^(d/2) exp(-|mu|^2 / (2 (s + 2))).

@@ -123,6 +123,29 @@ def test_the_tool_refuses_a_run_without_a_result_before_tensorflow(results, run_
     assert not (results / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "flag, words",
+    [
+        ("--name=mine", "Invalid `name`: expected vae-DATASET"),
+        ("--name=../vae-digits", "Invalid `name`"),
+        ("--name=ali-digits", "Invalid `name`"),  # another method's
+        ("--name=vae-Digits", "Invalid `name`"),
+        ("--url=file:///tmp/vae-digits-1.zip", "Invalid `url`"),
+        ("--url=example.org/vae-digits-1.zip", "Invalid `url`"),
+    ],
+)
+def test_names_and_addresses_that_nothing_loads_are_refused_before_tensorflow(
+    in_tmp_path, capsys, monkeypatch, flag, words
+):
+    monkeypatch.setattr(publish, "result_of", lambda *args: an_entry(flags={"method": "vae"}))
+    monkeypatch.setattr(common, "load", lambda: pytest.fail("TensorFlow was loaded"))
+    (in_tmp_path / "run").mkdir()
+    (in_tmp_path / "run" / "flags.cfg").write_text("--method=vae\n--dataset=digits\n")
+    assert called(publish, "--run_dir=run", f"--out={in_tmp_path / 'out'}", flag) == 2
+    assert words in capsys.readouterr().err
+    assert not (in_tmp_path / "out").exists()
+
+
 def test_an_archive_is_the_next_version_unless_it_is_the_newest(tmp_path):
     write = lambda entry, content: publish.write(tmp_path, entry, content).name
     assert write(ENTRY, b"one") == "vae-digits-1.zip"

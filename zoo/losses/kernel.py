@@ -58,6 +58,8 @@ def squared_mmd(
 
     Raises:
         ValueError: another estimator.
+        tf.errors.InvalidArgumentError: a single row, of which "unbiased" and "linear" are not
+            defined.
 
     Reference: Gretton et al., A kernel two-sample test, JMLR 2012, equations 3 and 5, lemma 14.
     """
@@ -71,13 +73,22 @@ def squared_mmd(
 
 
 def _mean_off_diagonal(k: tf.Tensor) -> tf.Tensor:
+    _several(k)
     n = tf.cast(tf.shape(k)[0], k.dtype)
     return (tf.reduce_sum(k) - tf.linalg.trace(k)) / (n * (n - 1.0))
+
+
+def _several(rows: tf.Tensor) -> None:
+    """Refuses a single row: a mean over no pairs is not a number, nor are weights after it."""
+    expected = "at least two rows, as pairs of different ones are compared (batch_size, last batch)"
+    count = tf.shape(rows)[0]
+    tf.debugging.assert_greater_equal(count, 2, f"Invalid `x`: expected {expected}.")
 
 
 def _linear_mmd(x: tf.Tensor, y: tf.Tensor, kernel: Kernel) -> tf.Tensor:
     tf.debugging.assert_rank(x, 2)
     tf.debugging.assert_equal(tf.shape(x), tf.shape(y))
+    _several(x)
     pairs = tf.shape(x)[0] // 2
     x1, x2, y1, y2 = (each[i : 2 * pairs : 2] for each in (x, y) for i in (0, 1))
     k = lambda u, v: kernel(tf.reduce_sum(tf.square(u - v), axis=1))

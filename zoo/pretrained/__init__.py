@@ -90,6 +90,17 @@ def is_name(text: Any) -> bool:
     return text in _registry() or text.partition("-")[0] in registry.list_methods()
 
 
+def check_name(name: str, method: str) -> None:
+    """Refuses a name that no door would take for that of a pretrained model of this method.
+
+    Raises:
+        ValueError: another form than <method>-<dataset>[-<variant>], in small letters.
+    """
+    if not _NAME.fullmatch(name) or name.partition("-")[0] != method:
+        expected = f"{method}-DATASET or {method}-DATASET-VARIANT, of a-z, 0-9 and _"
+        raise ValueError(refusal("name", expected, name))
+
+
 def resolve(source: Any, version: int | None = None) -> Any:
     """The folder of a pretrained model, as `fetch` gives it; what is no name stays as it is.
 

@@ -38,11 +38,20 @@ def fetch(url: str, target: pathlib.Path, size: int, digest: str) -> pathlib.Pat
         Unreachable: no answer, no such file, or cut too often.
         ValueError: another file than the expected one, or an address of another kind.
     """
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(refusal("url", "an address that begins with https:// or http://", url))
+    check_url(url)
     target.parent.mkdir(parents=True, exist_ok=True)
     with files.locked(target.parent, wait=True):  # two would mix their bytes
         return target if target.is_file() else _fetched(url, target, size, digest)
+
+
+def check_url(url: str) -> None:
+    """Refuses an address of a kind from which nothing is downloaded.
+
+    Raises:
+        ValueError: it begins with neither http:// nor https://.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(refusal("url", "an address that begins with https:// or http://", url))
 
 
 def _fetched(url: str, target: pathlib.Path, size: int, digest: str) -> pathlib.Path:
