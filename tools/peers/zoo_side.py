@@ -109,8 +109,9 @@ def phase_losses(model: Any, phase: str, x: Any) -> dict[str, Any]:
 def main(name: str, threads: str) -> None:
     """Serves a case."""
     began = time.perf_counter()
-    import tensorflow as tf
+    import common  # the way all tools start
 
+    tf = common.load()
     imported = time.perf_counter() - began
     tf.config.threading.set_intra_op_parallelism_threads(int(threads))
     tf.config.threading.set_inter_op_parallelism_threads(int(threads))
