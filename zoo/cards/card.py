@@ -222,6 +222,9 @@ def _facts(
         found["trained for"] += f", {entry.seconds[i]:,.0f} s on {plain(cpu)}"
         found["weights"] = f"{published.weights:,}, matrices and kernels in {published.precision}"
         found["result"] = f"`{entry.name}`, seed {published.seed}: `{entry.command}`"
+        reference = entry.flags.get("reference_dataset")
+        if reference:
+            found["beside"] = f"{_trained_on(reference)}: the reference"
     return found
 
 
