@@ -134,6 +134,11 @@ def refused_in_a_line(code, stderr, part):
     assert "Traceback" not in stderr
 
 
+def first_batch(dataset, batch_size=4, **arguments):
+    """The first training batch of a `Dataset`, as arrays by name."""
+    return {k: v.numpy() for k, v in next(iter(dataset.train(batch_size, **arguments))).items()}
+
+
 def first_of(values, count=1):
     """Values of one parameter, of which `make test` takes the first ones and `make test-all` all.
 

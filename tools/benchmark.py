@@ -40,6 +40,7 @@ from typing import Any
 import arithmetic
 import common
 import growth
+from pages import markdown
 from peers import duel
 
 from zoo import data, files
@@ -216,7 +217,7 @@ def sampling_table(flags: types.SimpleNamespace) -> str:
     if flags.threads:
         training.set_threads(flags.threads)
     heads = ("method", "`log_prob`", "`sample`", "sample / log_prob", "exported / log_prob")
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines = markdown.header(*heads)
     for method, options in AUTOREGRESSIVE:
         model = zoo.create(method, image_shape=SHAPE, **options)
         with tempfile.TemporaryDirectory() as folder:
@@ -246,7 +247,7 @@ def sampling_table(flags: types.SimpleNamespace) -> str:
             f"{ratio['sample']:.1f}",
             f"{ratio['exported']:.0f}",
         )
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append(markdown.row(*cells))
     lines += ["", f"{DRAWN} images of 28x28 on a CPU of {_cores(flags)} threads."]
     return "\n".join(lines)
 
@@ -316,7 +317,7 @@ def table(cases: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:
     """The cases as a Markdown table, and what it was measured on."""
     heads = ("method", "precision", "ms a step", "images/s", "GFLOP a step", "GFLOP/s")
     heads += ("of the ceiling", "`fit` / bare step", "input / consumption", "peak memory")
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines = markdown.header(*heads)
     for c in cases:
         cells = (
             c["method"],
@@ -330,7 +331,7 @@ def table(cases: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:
             f"{c['input_images_per_second'] / c['images_per_second']:.0f}",
             f"{c['peak_mb']:,.0f} MB",
         )
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append(markdown.row(*cells))
     ceilings = {c["precision"]: c for c in cases}.values()
     notes = "; ".join(
         f"{c['precision']} {c['ceiling']:.0f} GFLOP/s ({c['ceiling_shape']})" for c in ceilings

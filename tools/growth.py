@@ -8,6 +8,7 @@ from typing import Any
 
 import arithmetic
 import common
+from pages import markdown
 
 # (side, batch, width); the first is what the others are compared with.
 CASES = ((28, 100, 1), (64, 100, 1), (128, 100, 1), (28, 25, 1), (28, 400, 1), (28, 100, 2))
@@ -96,7 +97,6 @@ def measure(
         "case": list(case),
         "seconds": statistics.median(times),
         "operations": operations,
-        "parameters": model.count_params(),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -108,7 +108,7 @@ def table(found: Sequence[dict[str, Any]], threads: int) -> str:
     """
     heads = ("method", "case", "ms a step", "GFLOP", "time", "arithmetic", "time / arithmetic")
     heads += ("peak memory",)
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines = markdown.header(*heads)
     first: dict[str, dict[str, Any]] = {}
     for each in found:
         base = first.setdefault(each["method"], each)
@@ -121,7 +121,7 @@ def table(found: Sequence[dict[str, Any]], threads: int) -> str:
             *("1" if each is base else f"{ratio:.2f}" for ratio in (time, work, time / work)),
             f"{each['peak_mb']:,.0f} MB",
         )
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append(markdown.row(*cells))
     networks = f"network auto, latent_dim {LATENT_DIM}"
     others = "; ".join(
         f"{method} with " + ", ".join(f"{n} {v}" for n, v in (_WIDTHS[method] | own).items())
@@ -129,8 +129,6 @@ def table(found: Sequence[dict[str, Any]], threads: int) -> str:
         if method in first
     )
     words = "; ".join(filter(None, (networks, others)))
-    lines += [
-        "",
-        f"float32, {threads} threads; {words}. Time and arithmetic are in the first row's.",
-    ]
+    notes = f"float32, {threads} threads; {words}."
+    lines += ["", f"{notes} Time and arithmetic are multiples of the first row's."]
     return "\n".join(lines)

@@ -1,7 +1,6 @@
 """What each source holds, and that bad ones are refused in one line."""
 
 import itertools
-import os
 import subprocess
 import sys
 
@@ -10,10 +9,7 @@ import pytest
 import tensorflow as tf
 
 import zoo.data
-
-
-def first(dataset, batch_size=4, **arguments):
-    return {k: v.numpy() for k, v in next(iter(dataset.train(batch_size, **arguments))).items()}
+from tests import helpers
 
 
 def save(path, **arrays):
@@ -68,7 +64,7 @@ def test_toys_are_the_stated_mixtures(name, count, stddev):
     assert dataset.image_shape == (2,) and dataset.num_classes is None
     assert dataset.modes.shape == (count, 2) and dataset.mode_stddev == stddev
     assert [dataset.size(s) for s in dataset.splits] == [100_000, 100_000, 10_000]
-    assert set(first(dataset)) == {"x"}
+    assert set(helpers.first_batch(dataset)) == {"x"}
     x = dataset.arrays("train")["x"].astype(np.float64)
     if name == "gaussian_ring":
         np.testing.assert_allclose(np.linalg.norm(dataset.modes, axis=1), 1, rtol=1e-6)
@@ -122,7 +118,7 @@ def test_npz_of_vectors_attributes_and_booleans(tmp_path):
     dataset = zoo.data.load(save(tmp_path / "v.npz", x=x, y=np.eye(30)[:, :4]))
     assert dataset.image_shape == (6,)
     assert dataset.num_attributes == 4 and dataset.num_classes is None
-    assert first(dataset)["y"].shape == (4, 4)
+    assert helpers.first_batch(dataset)["y"].shape == (4, 4)
     masks = zoo.data.load(save(tmp_path / "m.npz", x=np.eye(5, dtype=bool)[None].repeat(3, 0)))
     assert masks.binary
     np.testing.assert_array_equal(masks.arrays("train")["x"][0, ..., 0], np.eye(5))
@@ -230,106 +226,6 @@ def test_bad_folders_are_refused(tmp_path):
     (tmp_path / "sub" / "d.WEBP").rename(tmp_path / "sub" / "notes.txt")
     (tmp_path / "sub" / "c.png").write_bytes(b"no image")
     refused("c.png cannot")
-
-
-# -- TFDS
-
-
-@pytest.fixture
-def mocked(monkeypatch):
-    """TFDS with random examples in each set's own format, and no network."""
-    import tensorflow_datasets as tfds
-
-    monkeypatch.setattr("zoo.data.tfds._need_network", lambda: None)
-    with tfds.testing.mock_data(num_examples=20):
-        yield
-
-
-@pytest.mark.parametrize(
-    ("name", "shape", "labels"),
-    [
-        ("cifar10", (32, 32, 3), 10),
-        ("svhn_cropped", (32, 32, 3), 10),
-        ("svhn_extra", (32, 32, 3), 10),
-        ("imagenet_resized", (64, 64, 3), 1000),
-        ("stacked_mnist", (28, 28, 3), 1000),
-        ("celeb_a", (64, 64, 3), None),
-    ],
-)
-@pytest.mark.usefixtures("mocked")
-def test_tfds_sources_in_their_own_format(tmp_path, name, shape, labels):
-    dataset = zoo.data.load(name, data_dir=str(tmp_path))
-    batch = first(dataset, 5)
-    test = dataset.arrays("test", limit=3)
-    assert dataset.image_shape == shape and dataset.num_classes == labels
-    assert batch["x"].shape == (5, *shape) and 0 <= batch["x"].min() <= batch["x"].max() <= 1
-    assert test["x"].shape == (3, *shape)
-    if name == "celeb_a":
-        assert dataset.num_attributes == 40 and len(dataset.class_names) == 40
-        assert batch["y"].shape == (5, 40) and batch["y"].dtype == np.float32
-        assert set(np.unique(batch["y"])) <= {0, 1}
-    else:
-        assert batch["y"].dtype == np.int32 and 0 <= batch["y"].min() <= batch["y"].max() < labels
-
-
-@pytest.mark.usefixtures("mocked")
-def test_any_tfds_image_set(tmp_path, monkeypatch):
-    # Mocked sets do not know their splits.
-    splits = property(lambda self: {"train": None, "test": None})
-    monkeypatch.setattr("tensorflow_datasets.core.DatasetInfo.splits", splits)
-    dataset = zoo.data.load("tfds:cifar100", data_dir=str(tmp_path), image_size=16)
-    assert dataset.image_shape == (16, 16, 3) and dataset.num_classes == 100
-    assert first(dataset, 5)["x"].shape == (5, 16, 16, 3)
-    assert dataset.splits == ("train", "validation", "test") and dataset.size("validation") == 2
-    with pytest.raises(ValueError, match="uint8 `image`"):
-        zoo.data.load("tfds:imdb_reviews", data_dir=str(tmp_path))
-    with pytest.raises(ValueError, match="Invalid `image_size`"):
-        zoo.data.load("tfds:cats_vs_dogs", data_dir=str(tmp_path))
-
-
-def test_tfds_sets_that_are_not_there(tmp_path, monkeypatch):
-    def no_network():
-        raise OSError("Name or service not known")
-
-    monkeypatch.setattr("zoo.data.tfds._need_network", no_network)
-    with pytest.raises(FileNotFoundError, match="TFDS_DATA_DIR or data_dir") as caught:
-        zoo.data.load("mnist", data_dir=str(tmp_path))
-    assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ValueError, match="Did you mean 'tfds:mnist'"):
-        zoo.data.load("tfds:mnistt", data_dir=str(tmp_path))
-
-
-@pytest.mark.skipif(
-    not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "mnist")),
-    reason="no MNIST: TFDS_DATA_DIR does not name a directory that holds it",
-)
-def test_the_real_mnist():
-    dataset = zoo.data.load("mnist")
-    assert {split: dataset.size(split) for split in dataset.splits} == {
-        "train": 60_000,
-        "validation": 10_000,
-        "test": 10_000,
-    }
-    train = dataset.arrays("train")
-    # The counts of digits in MNIST's train set, and its mean pixel, as everyone quotes them.
-    expected = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    np.testing.assert_array_equal(np.bincount(train["y"]), expected)
-    assert abs(train["x"].mean(dtype=np.float64) - 0.1307) < 5e-5
-    batch = first(dataset, 100)
-    assert batch["x"].shape == (100, 28, 28, 1) and batch["y"].dtype == np.int32
-
-
-@pytest.mark.skipif(
-    not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "binarized_mnist")),
-    reason="no binarised MNIST: TFDS_DATA_DIR does not name a directory that holds it",
-)
-def test_the_real_binarised_mnist():
-    dataset = zoo.data.load("binarized_mnist")
-    assert [dataset.size(s) for s in ("train", "validation", "test")] == [50_000, 10_000, 10_000]
-    assert dataset.binary and dataset.num_classes is None
-    x = dataset.arrays("test")["x"]
-    assert set(np.unique(x)) == {0, 1} and 0.1 < x.mean() < 0.15
 
 
 # -- arguments

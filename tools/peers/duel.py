@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from pages import markdown
 from peers import cases
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -150,8 +151,7 @@ def summary(times: dict[str, list[dict[str, float]]], key: str = "seconds") -> d
 
 def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: int) -> str:
     """The duels as a Markdown table, and what a start takes."""
-    lines = ["| " + " | ".join((*_HEADS, "peak memory")) + " |"]
-    lines.append("|" + "---|" * (len(_HEADS) + 1))
+    lines = markdown.header(*_HEADS, "peak memory")
     for each in found:
         for part, times in each["parts"].items():
             wall, cores = summary(times), summary(times, "core_seconds")
@@ -167,7 +167,7 @@ def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: 
                 f"{first['zoo']:.1f} s / {first['torch']:.1f} s",
                 f"{peak['zoo']:,.0f} MB / {peak['torch']:,.0f} MB",
             )
-            lines.append("| " + " | ".join(cells) + " |")
+            lines.append(markdown.row(*cells))
     libraries = " against ".join(found[0]["library"].values())
     start = ", ".join(f"`{name}` {seconds:.2f} s" for name, seconds in starting.items())
     notes = "; ".join(f"{each['case']}: {cases.CASES[each['case']].note}" for each in found)
