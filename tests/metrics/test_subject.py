@@ -218,3 +218,15 @@ def test_what_batches_leave_in_circles_is_given_back(monkeypatch):
         gc.enable()
     assert (found["x"] == x).all() and len(most) == 100
     assert max(most) == subject.COLLECTED
+
+
+@pytest.mark.parametrize("limit", [None, 25])
+def test_validation_rows_of_train_are_no_references_of_themselves(limit):
+    train = labelled(90, 1)
+    data = Data(2, train=train, test=train, validation={k: v[-30:] for k, v in train.items()})
+    data.validation_in_train = True
+    found = metrics.evaluate(
+        Linear(), data, split="validation", limit=limit, metrics=["one_nn_accuracy"]
+    )["one_nn_accuracy"]
+    assert f"{limit or 60} training examples" in found["protocol"]
+    assert found["n"] == (limit or 30)

@@ -16,6 +16,7 @@ class Data:
     """Splits of given arrays with the interface of `zoo.data.Dataset`."""
 
     default_split = "test"
+    validation_in_train = False
 
     def __init__(self, num_classes=None, modes=None, binary=False, labels=None, **splits):
         self.splits, self.num_classes, self.binary = splits, num_classes, binary

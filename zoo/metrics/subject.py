@@ -291,7 +291,10 @@ class Subject:
         Args:
             rows: as `over`.
         """
-        bounds = self.dataset.size(split), self.protocol.limit, rows
+        size = self.dataset.size(split)
+        if (split, self.split) == ("train", "validation") and self.dataset.validation_in_train:
+            size -= self.dataset.size("validation")  # no measured row is its own reference
+        bounds = size, self.protocol.limit, rows
         left = min(bound for bound in bounds if bound is not None)
         for batch in self.dataset.batches(split, min(BATCH, left)):
             if left <= 0:
