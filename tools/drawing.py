@@ -184,7 +184,7 @@ def classes(model: "GenerativeModel", seed: int) -> np.ndarray:
 
 def adds_codes(model: "GenerativeModel", dataset: "Dataset") -> bool:
     """Whether `arithmetic` has something to show: codes that are to tell the class of images."""
-    codes = {"encode", "decode"} <= model.capabilities and not model.conditional
+    codes = "decode" in model.capabilities and not model.conditional
     return codes and dataset.num_classes is not None and len(model.image_shape) == 3
 
 
@@ -192,7 +192,8 @@ def arithmetic(model: "GenerativeModel", dataset: "Dataset", split: str, seed: i
     """The mean code of a class minus that of another one, plus the code of an image of the latter.
 
     A row is an image of each of the first classes: itself, the class of column k in its place, for
-    every k. Where k is its own class nothing is added: its reconstruction.
+    every k. Where k is its own class nothing is added: its reconstruction. Without an encoder the
+    images are samples, and the zoo's classifier says of which class each is.
 
     Args:
         model: a GenerativeModel of which `adds_codes`.
@@ -200,12 +201,10 @@ def arithmetic(model: "GenerativeModel", dataset: "Dataset", split: str, seed: i
         split: its name.
         seed: of codes that have to be drawn.
 
-    Reference: Radford et al., DCGAN, arXiv 1511.06434, section 6.3.2, with samples for images.
+    Reference: Radford et al., DCGAN, arXiv 1511.06434, section 6.3.2.
     """
-    real = dataset.arrays(split, _AVERAGED)
-    x, y = real["x"], real["y"]
-    starts = range(0, len(x), _BATCH)
-    z = np.concatenate([start_codes(model, x[i : i + _BATCH], None, seed) for i in starts])
+    encodes = "encode" in model.capabilities
+    x, y, z = (_encoded if encodes else _sampled)(model, dataset, split, seed)
     shown, first = np.unique(y, return_index=True)
     shown, first = shown[:_CLASSES], first[:_ROWS]
     means = np.stack([z[y == label].mean(axis=0) for label in shown])  # [K, code_dim]
@@ -213,6 +212,27 @@ def arithmetic(model: "GenerativeModel", dataset: "Dataset", split: str, seed: i
     moved = z[first][:, None] + means[None] - own[:, None]  # [rows, K, code_dim]
     decoded = decode_mean(model, moved.reshape(-1, moved.shape[-1]).astype(np.float32))
     return pictures.interpolation_grid(decoded, x[first])
+
+
+def _encoded(
+    model: "GenerativeModel", dataset: "Dataset", split: str, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The first images of a split, their labels and codes."""
+    real = dataset.arrays(split, _AVERAGED)
+    starts = range(0, len(real["x"]), _BATCH)
+    z = [start_codes(model, real["x"][i : i + _BATCH], None, seed) for i in starts]
+    return real["x"], real["y"], np.concatenate(z)
+
+
+def _sampled(
+    model: "GenerativeModel", dataset: "Dataset", split: str, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Samples, the classes that the zoo's classifier finds in them, and their codes."""
+    from zoo.metrics import classifier  # loads TensorFlow
+
+    z = draw_prior(model, _AVERAGED, seed)
+    x = np.concatenate([decode_mean(model, z[i : i + _BATCH]) for i in range(0, len(z), _BATCH)])
+    return x, classifier.judge(dataset).predict(x), z
 
 
 def attributes(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.metrics.toys import Data
+from zoo.metrics import classifier
 
 SIDE, SCALE, PAD = 4, 7, 2  # images of 4 x 4, shown seven times as large
 
@@ -211,9 +212,23 @@ def test_the_difference_of_two_classes_mean_codes_is_added_to_an_image_of_one():
         close(shown[row, 1:, :3], np.clip((expected + 2.0) / 4.0, 0, 1))
 
 
+def test_without_encoder_classes_of_samples_are_those_of_the_judge(monkeypatch):
+    """Samples whose first code is negative are of class 0, others of class 1."""
+    judge = types.SimpleNamespace(predict=lambda x: (x[:, 0, 0, 0] >= 0.5).astype(int))
+    monkeypatch.setattr(classifier, "judge", lambda dataset: judge)
+    model, data = Painter(encodes=False), Data(num_classes=3, test={"x": images(3)})
+    assert drawing.adds_codes(model, data)
+    shown = cells(drawing.arithmetic(model, data, "test", 3), 1 + 2)
+    z = model.draw(2_000, (3, 0))
+    classes = (z[:, 0] >= 0).astype(int)
+    means = np.stack([z[classes == k].mean(axis=0) for k in (0, 1)])
+    for row, first in enumerate(np.argmax(classes == k) for k in (0, 1)):
+        close(shown[row, 0, :3], np.clip((z[first] + 2.0) / 4.0, 0, 1))
+        close(shown[row, 1:, :3], np.clip((z[first] + means - means[row] + 2.0) / 4.0, 0, 1))
+
+
 def test_codes_are_added_where_they_tell_the_class():
     labelled = Data(num_classes=3, test={"x": images(3), "y": np.arange(3)})
-    assert not drawing.adds_codes(Painter(encodes=False), labelled)
     assert not drawing.adds_codes(Painter(conditional=True, num_classes=3), labelled)
     assert not drawing.adds_codes(Painter(), Data(test={"x": images(3)}))
 
