@@ -29,11 +29,12 @@ def test_everything_that_fits_labelled_vectors():
         "elbo", "nll", "active_units",
         "latent_mean_norm", "latent_max_abs_mean", "latent_min_std", "latent_max_std",
         "code_mean_square", "code_kurtosis", "code_ks", "kl", "kl_active_dims",
-        "mutual_information", "mutual_information_upper", "sliced_wasserstein",
+        "mutual_information", "mutual_information_upper", "sliced_wasserstein", "mmd",
     }  # fmt: skip
-    assert seen == [(name, i, 23) for i, name in enumerate(measured)]
+    assert seen == [(name, i, 24) for i, name in enumerate(measured)]
     assert measured["sliced_wasserstein"]["split"] == "samples"
-    others = [entry for name, entry in measured.items() if name != "sliced_wasserstein"]
+    of_samples = {"sliced_wasserstein", "mmd"}
+    others = [entry for name, entry in measured.items() if name not in of_samples]
     assert all(entry["split"] == "test" for entry in others)
     assert all(entry["seed"] == 0 for entry in measured.values())
     assert json.loads(json.dumps(measured)) == measured

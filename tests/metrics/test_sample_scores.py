@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import zoo
 from tests.helpers import refused
-from zoo.metrics import classes, copies, diversity, modes, sliced
+from zoo.metrics import classes, copies, diversity, modes, moments, sliced
 
 
 def normal(*shape, seed=0):
@@ -129,6 +129,44 @@ def test_the_error_of_the_sliced_distance_is_the_spread_over_samples():
     deviation = np.std([m.value for m in found], ddof=1)
     # Samples alone are drawn anew.
     assert np.mean([m.standard_error for m in found]) == pytest.approx(deviation, rel=0.35)
+
+
+# --- the maximum mean discrepancy -----------------------------------------------------------------
+
+
+def test_discrepancy_of_two_gaussians():
+    """E exp(-|x - y|^2 / 2s) = (s / (s + 2))^(d/2) exp(-|m|^2 / 2(s + 2)) of N(0, I) and N(m, I)."""
+    m = np.array([1.0, 0.5, -1.0], np.float32)
+    data, samples = normal(4_000, 3), normal(4_000, 3, seed=1)
+    scales = np.array(moments.variances(data))
+    alike = (scales / (scales + 2.0)) ** 1.5
+    expected = (2.0 * alike * (1.0 - np.exp(-(m @ m) / (2.0 * (scales + 2.0))))).sum()
+    found = moments.mean_discrepancy(samples + m, data)
+    assert found.value == pytest.approx(expected, abs=5 * found.standard_error)
+    assert found.standard_error < 0.05 * expected
+    same = moments.mean_discrepancy(samples, data)
+    assert abs(same.value) < 5 * same.standard_error < 0.02 * expected
+    # |x - y|^2 / 2 is chi-square of three degrees of freedom, whose median is 2.366.
+    assert scales == pytest.approx(np.array(moments.SCALES) * 2 * 2.366, rel=0.05)
+
+
+def test_the_error_of_the_discrepancy_is_its_spread_over_samples():
+    found = [
+        moments.mean_discrepancy(normal(200, 3, seed=i) + 0.5, normal(200, 3, seed=1_000 + i))
+        for i in range(50)
+    ]
+    # A deviation of 50 values is known to 1 / sqrt(100) = 10 %, its estimate by 20 subsets to 16 %.
+    deviation = np.std([m.value for m in found], ddof=1)
+    assert np.mean([m.standard_error for m in found]) == pytest.approx(deviation, rel=0.4)
+
+
+def test_discrepancies_that_are_not_defined():
+    with refused(ValueError, match="`samples`: expected at least four, of the shape of the data"):
+        moments.mean_discrepancy(normal(3, 2), normal(9, 2))
+    with refused(ValueError, match="`samples`: expected at least four, of the shape of the data"):
+        moments.mean_discrepancy(normal(9, 2), normal(9, 3))
+    with refused(ValueError, match="`reference`: expected examples that differ"):
+        moments.mean_discrepancy(normal(9, 2), np.ones((9, 2)))
 
 
 # --- copies ---------------------------------------------------------------------------------------

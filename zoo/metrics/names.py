@@ -24,6 +24,7 @@ ROOMS = (
     "classes",
     "diversity",
     "sliced",
+    "moments",
     "copies",
     "parzen",
     "critic",
