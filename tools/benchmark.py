@@ -7,8 +7,8 @@
     python tools/benchmark.py --growth --methods=vae,ali,real_nvp
 
 For each method and precision, in a process of its own: the bare training step, the step inside
-Keras' `fit`, the input pipeline alone, and, in turn with them, the fastest 5x5 convolution that
-this machine does. Machines are noisy, so the ratios within one run are what counts.
+Keras' `fit`, the input pipeline alone, the checks of a batch that are part of a step, and, in turn
+with them, the fastest 5x5 convolution that this machine does. Machines are noisy, so the ratios within one run are what counts.
 
 With `--sampling`, instead: what 16 images of 28x28 cost of autoregressive models, from Keras and
 from an export, in calls of `log_prob` on the same batch.
@@ -71,6 +71,7 @@ PEERS_MARKS = ("<!-- peers:begin -->", "<!-- peers:end -->")
 GROWTH_MARKS = ("<!-- growth:begin -->", "<!-- growth:end -->")
 SAMPLING_MARKS = ("<!-- sampling:begin -->", "<!-- sampling:end -->")
 DRAWN = 16  # images at once
+CHECKS = 50  # of a batch, in one graph
 AUTOREGRESSIVE = (  # (method, hyper-parameters)
     ("pixel_cnn", {"pixel_layers": 12, "pixel_maps": 32, "pixel_kernel": 3}),
     ("pixel_cnn", {"pixel_layers": 6, "pixel_maps": 32, "pixel_kernel": 5}),
@@ -174,9 +175,17 @@ def measure(flags: types.SimpleNamespace, method: str, precision: str) -> dict[s
     shape, ceiling = fastest_convolution("bfloat16" if "bfloat16" in precision else "float32")
     feed = iter(stream)
     draw = tf.function(lambda: next(feed)["x"], autograph=False)
+
+    @tf.function(autograph=False)
+    def checked() -> tf.Tensor:  # many in a row: a call of a graph costs more than one check
+        values = x
+        for _ in range(CHECKS):
+            values = model.as_batch({"x": values})["x"]
+        return tf.reduce_max(values)
+
     fitted = _Fit(model, stream)
-    samples = {"ceiling": [], "bare": [], "fit": [], "input": []}
-    for call in (ceiling.call, bare, draw):
+    samples = {"ceiling": [], "bare": [], "fit": [], "input": [], "checks": []}
+    for call in (ceiling.call, bare, draw, checked):
         call()
     fitted(2)
     for _ in range(flags.rounds):
@@ -184,6 +193,7 @@ def measure(flags: types.SimpleNamespace, method: str, precision: str) -> dict[s
         samples["bare"].append(arithmetic.seconds(bare, flags.seconds))
         samples["fit"].append(fitted(max(2, int(flags.seconds / samples["bare"][-1]))))
         samples["input"].append(arithmetic.seconds(draw, flags.seconds / 3))
+        samples["checks"].append(arithmetic.seconds(checked, flags.seconds / 3) / CHECKS)
     median = {name: statistics.median(values) for name, values in samples.items()}
     of_ceiling = [
         (counted / b) / (ceiling.operations / c)
@@ -201,6 +211,7 @@ def measure(flags: types.SimpleNamespace, method: str, precision: str) -> dict[s
         "share": statistics.median(of_ceiling),
         "fit": statistics.median(f / b for f, b in zip(samples["fit"], samples["bare"])),
         "input_images_per_second": batch / median["input"],
+        "checks": median["checks"] / median["bare"],
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "data": source.name,
     }
@@ -316,7 +327,7 @@ def _source(flags):
 def table(cases: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:
     """The cases as a Markdown table, and what it was measured on."""
     heads = ("method", "precision", "ms a step", "images/s", "GFLOP a step", "GFLOP/s")
-    heads += ("of the ceiling", "`fit` / bare step", "input / consumption", "peak memory")
+    heads += ("of the ceiling", "`fit` / bare step", "input / consumption", "checks / step", "peak memory")
     lines = markdown.header(*heads)
     for c in cases:
         cells = (
@@ -329,6 +340,7 @@ def table(cases: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:
             f"{100 * c['share']:.0f} %",
             f"{c['fit']:.3f}",
             f"{c['input_images_per_second'] / c['images_per_second']:.0f}",
+            f"{100 * c['checks']:.2f} %",
             f"{c['peak_mb']:,.0f} MB",
         )
         lines.append(markdown.row(*cells))
