@@ -116,7 +116,7 @@ TRAIN_Y = np.array([7, 7, 3, 3])
 
 def test_one_nn_of_four_points():
     test = np.array([[0.0, 0.4], [5.0, 5.6], [2.0, 2.0], [3.0, 3.0]])  # the nearest: 0, 3, 1, 2
-    assert neighbours.nearest(TRAIN, test)[:, 0].tolist() == [0, 3, 1, 2]
+    assert neighbours.nearest_rows(TRAIN, test)[:, 0].tolist() == [0, 3, 1, 2]
     measure = neighbours.one_nn_accuracy(TRAIN, TRAIN_Y, test, [7, 3, 3, 3])
     assert measure.value == pytest.approx(0.75) and measure.n == 4
     assert "1-nearest" in measure.protocol and "4 training" in measure.protocol
@@ -142,16 +142,16 @@ def test_nearest_equals_the_plain_computation():
     distances = np.linalg.norm((test[:, None] - train[None]).reshape(33, 200, 6), axis=-1)
     for k in (1, 5):
         expected = np.argsort(distances, axis=1)[:, :k]
-        np.testing.assert_array_equal(neighbours.nearest(train, test, k), expected)
+        np.testing.assert_array_equal(neighbours.nearest_rows(train, test, k), expected)
 
 
 def test_neighbours_refuse_k_and_dimensions():
     with pytest.raises(ValueError, match=r"`k`: expected an int in 1, ..., 4"):
         neighbours.k_nn_predict(TRAIN, TRAIN_Y, TRAIN, k=5)
     with pytest.raises(ValueError, match="test_features.*2 dimensions"):
-        neighbours.nearest(TRAIN, np.zeros((3, 5)))
+        neighbours.nearest_rows(TRAIN, np.zeros((3, 5)))
     with pytest.raises(ValueError, match="`test_features`: expected finite.*1 of 2 rows"):
-        neighbours.nearest(TRAIN, [[0.0, np.nan], [1.0, 1.0]])
+        neighbours.nearest_rows(TRAIN, [[0.0, np.nan], [1.0, 1.0]])
 
 
 def test_nearest_finds_what_all_distances_say_of_digits():
@@ -160,7 +160,7 @@ def test_nearest_finds_what_all_distances_say_of_digits():
     train, test = codes[:1500], codes[1500:]
     order = np.argsort(np.linalg.norm(test[:, None] - train[None], axis=-1), axis=1)
     for k in (1, 5):
-        np.testing.assert_array_equal(neighbours.nearest(train, test, k), order[:, :k])
+        np.testing.assert_array_equal(neighbours.nearest_rows(train, test, k), order[:, :k])
 
 
 def test_shares_carry_the_error_of_a_share():

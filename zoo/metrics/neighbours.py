@@ -60,7 +60,7 @@ def k_nn_predict(
     train_y = np.asarray(train_y)
     if not 1 <= k <= len(train_y):
         raise ValueError(refusal("k", f"an int in 1, ..., {len(train_y)}", k))
-    labels = train_y[nearest(train_features, test_features, k)]  # [M, k], nearest first
+    labels = train_y[nearest_rows(train_features, test_features, k)]  # [M, k], nearest first
     if k == 1:
         return labels[:, 0]
     # Each vote weighs one and a little: all the littles together are less than one vote.
@@ -70,7 +70,7 @@ def k_nn_predict(
     return classes[np.argmax(votes, axis=0)]
 
 
-def nearest(train_features: np.ndarray, test_features: np.ndarray, k: int = 1) -> np.ndarray:
+def nearest_rows(train_features: np.ndarray, test_features: np.ndarray, k: int = 1) -> np.ndarray:
     """The indices of the k nearest training rows, int [M, k], nearest first.
 
     Exact, by all distances; scikit-learn computes them block by block, so memory stays small. Rows
