@@ -45,7 +45,7 @@ def grey(path, *levels):
     """Images of one pixel, below a new folder."""
     path.mkdir(parents=True)
     for i, level in enumerate(levels):
-        Image.new("L", (1, 1), level).save(path / f"{i}.bmp")
+        Image.new("L", (1, 1), level).save(path / f"{i:02d}.bmp")
 
 
 def levels(data, split="train"):
@@ -59,6 +59,7 @@ def test_stored_validation_images_are_the_validation_split(tmp_path):
     data = load(tmp_path)
     assert [data.size(split) for split in data.splits] == [40, 2, 1]
     assert sorted(levels(data, "validation")) == [50, 51] and not data.validation_in_train
+    assert levels(data) != sorted(levels(data)) == list(range(40))  # no class comes first
     grey(tmp_path / "emu", 70)  # so these are classes
     assert load(tmp_path).class_names == ("emu", "test", "train", "validation")
 
@@ -79,7 +80,7 @@ def test_classes_and_rows_do_not_hang_on_the_order_of_a_disk(tmp_path, monkeypat
 def test_an_image_that_was_changed_is_prepared_again(tmp_path):
     grey(tmp_path / "a", *range(40))
     read = lambda: load(tmp_path, cache_dir=tmp_path / ".cache", memory_limit=0)
-    before, path = read(), tmp_path / "a" / "0.bmp"
+    before, path = read(), tmp_path / "a" / "00.bmp"
     assert 200 not in levels(before) + levels(before, "test")
     Image.new("L", (1, 1), 200).save(path)  # as many bytes
     assert 200 in levels(read()) + levels(read(), "test")
@@ -101,6 +102,7 @@ def test_what_systems_leave_in_folders_is_passed_over(images):
 
 def test_grey_images_among_coloured_ones_get_three_channels(images):
     Image.new("L", (6, 4), 77).save(images / "grey.png")
+    assert load(images).image_shape == (4, 6, 3)
     Image.new("RGBA", (6, 4), (1, 2, 3, 9)).save(images / "clear.png")
     data = load(images)
     assert data.image_shape == (4, 6, 3)
@@ -111,6 +113,19 @@ def test_grey_images_among_coloured_ones_get_three_channels(images):
     with refused(ValueError, match=r"tall.png is \[5, 6, 3\].*Give image_size"):
         load(images)
     assert load(images, image_size=4).image_shape == (4, 4, 3)
+
+
+def test_opacity_that_some_grey_images_have_is_left_out(tmp_path):
+    grey(tmp_path / "a", 1, 2)
+    Image.new("LA", (1, 1), (3, 4)).save(tmp_path / "a" / "clear.png")
+    data = load(tmp_path / "a")
+    assert data.image_shape == (1, 1, 1) and sorted(levels(data)) == [1, 2, 3]
+
+
+def test_names_that_are_no_text_are_refused(images):
+    os.rename(images / "00.png", images / os.fsdecode(b"\xff.png"))
+    with refused(ValueError, match="names of files in UTF-8"):
+        load(images)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

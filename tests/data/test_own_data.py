@@ -87,6 +87,13 @@ def test_an_encrypted_archive_is_refused(tmp_path):
         zoo.data.load(f"npz:{path}")
 
 
+def test_labels_that_were_replaced_meanwhile_are_not_unpickled(tmp_path):
+    path, header = tmp_path / "a.npz", ((9,), np.dtype(np.int64), False)
+    np.savez(path, y=np.array([None] * 9))
+    with refused(ValueError, match="whole npz archive"):
+        npz._label_array("npz:a.npz", path, "y", header, 9, 1000)
+
+
 def test_channels_first_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros([9, 3, 8, 8], np.uint8))
     with refused(ValueError, match=r"np.moveaxis\(x, 1, -1\)"):
