@@ -1,29 +1,16 @@
-"""Users' own data: held-out rows, folders as cameras and archives leave them, damaged caches."""
+"""Users' own arrays: held-out rows, archives that lie, damaged caches."""
 
+import io
 import json
 import os
 import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
 
 import zoo.data
 from tests.helpers import refused
-from zoo.data import image_files, source, store
-
-
-@pytest.fixture
-def images(tmp_path):
-    """A folder of twelve images [4, 6, 3]."""
-    for i in range(12):
-        Image.new("RGB", (6, 4), (20 * i, 0, 0)).save(tmp_path / f"{i:02d}.png")
-    return tmp_path
-
-
-def load(path, **arguments):
-    return zoo.data.load(f"folder:{path}", **arguments)
-
+from zoo.data import npz, source, store
 
 # --- held-out rows --------------------------------------------------------------------------------
 
@@ -53,77 +40,6 @@ def test_few_rows_are_all_train(tmp_path):
     assert data.splits == ("train", "validation") and data.default_split == "train"
 
 
-def test_folders_named_train_and_test_are_splits(tmp_path):
-    for split, count in (("train", 20), ("test", 3)):
-        for kind in ("cat", "dog"):
-            (tmp_path / split / kind).mkdir(parents=True)
-            for i in range(count):
-                Image.new("L", (2, 2), i).save(tmp_path / split / kind / f"{i}.png")
-    data = load(tmp_path)
-    assert [data.size(split) for split in data.splits] == [40, 4, 6]
-    assert data.class_names == ("cat", "dog") and data.default_split == "test"
-    assert np.bincount(data.arrays("test")["y"]).tolist() == [3, 3]
-    os.rename(tmp_path / "test" / "dog", tmp_path / "test" / "emu")
-    with refused(ValueError, match="same sub-folders in train/ and test/"):
-        load(tmp_path)
-
-
-# --- image files ----------------------------------------------------------------------------------
-
-
-def test_what_systems_leave_in_folders_is_passed_over(images):
-    before = load(images).size("train")
-    (images / "._00.png").write_bytes(b"no image")
-    (images / "__MACOSX").mkdir()
-    (images / "__MACOSX" / "._01.png").write_bytes(b"no image")
-    assert load(images).size("train") == before
-
-
-def test_grey_images_among_coloured_ones_get_three_channels(images):
-    Image.new("L", (6, 4), 77).save(images / "grey.png")
-    Image.new("RGBA", (6, 4), (1, 2, 3, 9)).save(images / "clear.png")
-    data = load(images)
-    assert data.image_shape == (4, 6, 3)
-    rows = data.arrays("train")["x"]
-    colours = np.rint(rows[:, 0, 0] * 255).astype(int).tolist()
-    assert [77, 77, 77] in colours and [1, 2, 3] in colours
-    Image.new("RGB", (6, 5)).save(images / "tall.png")
-    with refused(ValueError, match=r"tall.png is \[5, 6, 3\].*Give image_size"):
-        load(images)
-    assert load(images, image_size=4).image_shape == (4, 4, 3)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_images_are_turned_upright(tmp_path, orientation):
-    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path = tmp_path / "a.png"
-    Image.fromarray(pixels).save(path, exif=exif)
-    expected = np.asarray(ImageOps.exif_transpose(Image.open(path)))
-    found = image_files.header(path)
-    assert found == (expected.shape, orientation)
-    np.testing.assert_array_equal(image_files.decode(str(path), orientation), expected)
-    np.testing.assert_array_equal(load(tmp_path).arrays("train")["x"][0] * 255, expected)
-
-
-def test_sixteen_bits_keep_the_upper_eight(tmp_path):
-    levels = (np.arange(24, dtype=np.uint16) * 2700).reshape(4, 6)
-    Image.fromarray(levels).save(tmp_path / "a.png")
-    found = load(tmp_path).arrays("train")["x"][0, ..., 0] * 255
-    np.testing.assert_array_equal(np.rint(found), levels // 256)
-
-
-def test_large_images_are_refused_by_their_headers(images, monkeypatch):
-    monkeypatch.setattr(zoo.data, "LARGEST", 100)
-    decoded = []
-    monkeypatch.setattr(image_files, "decode", lambda *a: decoded.append(a))
-    Image.new("RGB", (60, 40)).save(images / "large.png")
-    with refused(ValueError, match=r"at most 100 bytes .*large.png is \[40, 60, 3\]"):
-        load(images, memory_limit=0)
-    assert not decoded
-
-
 # --- archives -------------------------------------------------------------------------------------
 
 
@@ -134,6 +50,48 @@ def test_other_members_of_an_archive_are_not_read(tmp_path):
         for name in ("xylophone.txt", "years.npy", "x/notes.txt", "y"):
             archive.writestr(name, "no array")
     assert zoo.data.load(f"npz:{path}").image_shape == (2,)
+
+
+@pytest.mark.parametrize("key", ["x", "y"])
+def test_what_would_not_fit_into_memory_is_refused_by_its_header(tmp_path, monkeypatch, key):
+    monkeypatch.setattr(zoo.data, "LARGEST", 100)
+    arrays = {"x": np.zeros([9, 2]), "y": np.zeros([9, 1], int)}
+    read = lambda: zoo.data.load(
+        f"npz:{tmp_path / 'a.npz'}", memory_limit=0, cache_dir=tmp_path / "cache"
+    )
+    np.savez(tmp_path / "a.npz", **arrays)
+    read()
+    np.savez(tmp_path / "a.npz", **arrays | {key: np.zeros([9, 14], arrays[key].dtype)})
+    with refused(ValueError, match="at most 100 bytes .memory_limit"):
+        read()
+
+
+def test_labels_follow_their_rows_from_part_to_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(npz, "_BYTES", 7 * 8)  # seven rows
+    y = np.arange(29) % 3
+    np.savez(tmp_path / "a.npz", x=np.arange(29.0)[:, None], y=y)
+    data = zoo.data.load(f"npz:{tmp_path / 'a.npz'}")
+    np.testing.assert_array_equal(data.arrays("train")["y"], y)
+    np.savez(tmp_path / "a.npz", x=np.arange(29.0)[:, None], y=y[::-1])
+    assert zoo.data.load(f"npz:{tmp_path / 'a.npz'}").description != data.description
+
+
+def test_an_encrypted_archive_is_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.zeros([9, 2]))
+    content = bytearray(path.read_bytes())
+    content[6] |= 1  # the member's flags, and again in the list of members
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    with refused(ValueError, match="whole npz archive"):
+        zoo.data.load(f"npz:{path}")
+
+
+def test_labels_that_were_replaced_meanwhile_are_not_unpickled(tmp_path):
+    path, header = tmp_path / "a.npz", ((9,), np.dtype(np.int64), False)
+    np.savez(path, y=np.array([None] * 9))
+    with refused(ValueError, match="whole npz archive"):
+        npz._label_array("npz:a.npz", path, "y", header, 9, 1000)
 
 
 def test_channels_first_are_refused(tmp_path):
@@ -231,13 +189,24 @@ def test_a_changed_byte_at_an_end_of_a_prepared_file_is_noticed(tmp_path, size):
     path = tmp_path / "x.raw"
     path.write_bytes(bytes(size))
     before = store._sum(path)
-    for at in (0, size - 1):
+    piece = 31 * max(0, size - 2**16) // 63  # one in the middle
+    for at in (0, piece, size - 1):
         content = bytearray(size)
         content[at] = 1
         path.write_bytes(content)
         assert store._sum(path) != before
     path.write_bytes(bytes(size))
     assert store._sum(path) == before
+
+
+def test_every_byte_of_prepared_labels_is_summed(tmp_path):
+    sums = set()
+    for at in range(0, 2**23, 2**19 + 1):
+        content = bytearray(2**23)
+        content[at] = 1
+        (tmp_path / "y.npy").write_bytes(content)
+        sums.add(store._sum(tmp_path / "y.npy"))
+    assert len(sums) == 16
 
 
 @pytest.mark.parametrize(
@@ -252,6 +221,8 @@ def test_a_changed_byte_at_an_end_of_a_prepared_file_is_noticed(tmp_path, size):
         lambda folder: ((folder / "x.raw").unlink(), os.mkfifo(folder / "x.raw")),
         lambda folder: resealed(folder, "x.raw", bytes(40)),
         lambda folder: resealed(folder, "y.npy", b"no array"),
+        lambda folder: resealed(folder, "y.npy", npy(np.zeros(19, np.int32))),
+        lambda folder: resealed(folder, "y.npy", npy(np.array([None] * 20))),  # pickled
     ],
 )
 def test_prepared_files_of_any_content_are_prepared_again(tmp_path, spoil):
@@ -264,6 +235,12 @@ def test_prepared_files_of_any_content_are_prepared_again(tmp_path, spoil):
     found = read().arrays("train")
     np.testing.assert_array_equal(np.rint(found["x"] * 255), x)
     np.testing.assert_array_equal(found["y"], np.arange(20) % 2)
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 def resealed(folder, name, content):

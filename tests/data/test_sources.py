@@ -138,6 +138,13 @@ NAN[9, 3, 3, 0] = np.nan
         ({"x": IMAGES, "y": np.array([None] * 10)}, TypeError, "not of Python objects"),
         ({"x": IMAGES, "y": np.arange(9)}, ValueError, "each of 10 examples, not 9"),
         ({"x": IMAGES, "y": np.arange(10) - 1}, ValueError, "classes from 0"),
+        ({"x": IMAGES, "y": np.full(10, 2**31)}, ValueError, "from 0, not 2147483648"),
+        ({"x": IMAGES, "y": np.full((10, 2), np.nan)}, ValueError, "y without NaN"),
+        (
+            {"x": IMAGES, "y": np.arange(10), "x_test": IMAGES, "y_test": np.ones((10, 2))},
+            ValueError,
+            "of one kind in train and test",
+        ),
         ({"x": IMAGES, "y": np.linspace(0, 1, 10)}, ValueError, "integers"),
         ({"x": NAN}, ValueError, "of finite numbers"),
         ({"x": FLOATS * 255}, ValueError, "Divide by 255"),

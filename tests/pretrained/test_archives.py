@@ -1,5 +1,7 @@
 """Archives of published runs: reproducible, and refused before a byte is written elsewhere."""
 
+import errno
+import os
 import shutil
 import stat
 import warnings
@@ -90,6 +92,41 @@ def test_forgeries_are_refused_and_leave_nothing(name, tmp_path):
         archives.unpack(path, tmp_path / "cache" / "out")
     assert "\n" not in str(found.value)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.zip"]
+
+
+def test_a_member_may_have_as_many_bytes_as_are_stated(tmp_path):
+    content = b"0" * archives.MEMBERS["identity.json"]
+    path = forged(tmp_path / "a.zip", replaced("identity.json", content))
+    archives.unpack(path, tmp_path / "out")
+    assert (tmp_path / "out" / "identity.json").read_bytes() == content
+
+
+def test_an_encrypted_member_is_refused(tmp_path):
+    content = bytearray(archives.pack(CONTENTS))
+    content[6] |= 1  # the first member's flags, and again in the list of members
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(ValueError, match="archive of a published run"):
+        archives.unpack(tmp_path / "a.zip", tmp_path / "out")
+    assert os.listdir(tmp_path) == ["a.zip"]
+
+
+def test_a_full_disk_is_not_blamed_on_the_archive(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(OSError, match="No space"):
+        archives.unpack(written(tmp_path / "a.zip"), tmp_path / "out")
+    assert os.listdir(tmp_path) == ["a.zip"]
+
+
+def test_what_another_process_unpacked_meanwhile_stays(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "theirs").touch()
+    archives.unpack(written(tmp_path / "a.zip"), tmp_path / "out")
+    assert os.listdir(tmp_path / "out") == ["theirs"]
+    assert sorted(os.listdir(tmp_path)) == ["a.zip", "out"]
 
 
 def test_damage_is_refused(tmp_path):

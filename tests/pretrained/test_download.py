@@ -49,6 +49,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def without_ranges(self):
         self._send(CONTENT[:CUT] if len(self.server.seen) == 1 else CONTENT, len(CONTENT))
 
+    def nothing_more(self):
+        """What servers say of a range that begins at the end of the file."""
+        self.send_error(416) if self.headers.get("Range") else self._send(CONTENT)
+
     def dead(self):
         again = len(self.server.seen) > 1
         self._send(b"" if again else CONTENT[:CUT], len(CONTENT), CUT if again else None)
@@ -136,6 +140,19 @@ def test_what_came_before_a_failure_is_used_by_the_next_call(server, tmp_path):
     server.seen.clear()
     assert fetched(server, "cut", tmp_path).read_bytes() == CONTENT
     assert server.seen[0] == f"bytes={CUT}-"
+
+
+def test_a_file_that_was_whole_when_its_download_was_killed_is_taken(server, tmp_path):
+    (tmp_path / "got").mkdir()
+    (tmp_path / "got" / ".model.zip.part").write_bytes(CONTENT)
+    assert fetched(server, "nothing_more", tmp_path).read_bytes() == CONTENT
+    assert server.seen == [f"bytes={len(CONTENT)}-"] and left(tmp_path) == ["model.zip"]
+
+
+def test_no_more_than_a_byte_too_many_is_written(server, tmp_path):
+    url = f"http://127.0.0.1:{server.server_port}/endless.zip"
+    download._receive(url, tmp_path / "part", len(CONTENT), last=True)
+    assert (tmp_path / "part").stat().st_size == len(CONTENT) + 1
 
 
 @pytest.mark.parametrize("path, error", [("wrong", "sha256"), ("endless", "sha256")])

@@ -5,12 +5,15 @@ to its SavedModel, its directory, its manifest or its weights. Those in `program
 write a file, the canary, where nothing judges them.
 """
 
+import collections
 import os
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+from tensorflow.python.framework import op_def_registry
 
 import zoo
 from tests import small
@@ -19,6 +22,11 @@ from tests.serving.forgeries import directories, manifests, objects, programs, s
 from zoo.serving import directory, graphs, loading, scan
 
 GRAPH = programs.GRAPH | sizes.GRAPH | objects.GRAPH
+# Not judged: TensorFlow cannot load these, or what it loads is not as the manifest says.
+HARMLESS = {
+    "no_sample", "a_variable_of_another_shape", "a_variable_of_an_odd_type",
+    "an_output_of_another_type",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +63,8 @@ def refused(export):
 def test_a_forged_program_is_refused(export, name):
     GRAPH[name](export)
     export.seal()
-    refused(export)
+    message = refused(export)
+    assert message.startswith("Damaged export" if name in HARMLESS else "Refused export")
 
 
 @pytest.mark.parametrize("name", sizes.COMPUTED)
@@ -63,6 +72,54 @@ def test_the_work_of_loading_is_judged_before_it_is_done(export, name):
     sizes.GRAPH[name](export)
     export.seal()
     with pytest.raises(ValueError, match="much to compute from constants alone"):
+        scan.scan(export.path)
+
+
+def test_the_list_holds_operations_without_files_and_hidden_state():
+    """An operation on a file takes its name: a text, among its inputs or its attributes."""
+    held = collections.defaultdict(set)  # {what is odd: operations}
+    for name in scan.ALLOWED:
+        operation = op_def_registry.get(name)
+        held["stateful"] |= {name} if operation.is_stateful else set()
+        for argument in (*operation.input_arg, *operation.output_arg):
+            held[argument.type].add(name)
+        for attribute in operation.attr:
+            if "string" in attribute.type and not attribute.allowed_values.list.s:
+                held[attribute.name].add(name)
+            assert attribute.type != "func" or name in scan._CONTROL.split()
+    variables = {"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape"}
+    assert held[types_pb2.DT_RESOURCE] == variables and not held[types_pb2.DT_STRING]
+    assert held["stateful"] - variables == {
+        "Assert", "Case", "CheckNumerics", "CheckNumericsV2", "GuaranteeConst", "If",
+        "StatefulPartitionedCall", "StatelessRandomGetAlg", "While",
+    }  # fmt: skip
+    assert {name for name in held if isinstance(name, str)} == {
+        "stateful", "equation", "message", "bad_indices_policy",
+        "config", "config_proto", "executor_type",  # of calls
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("bound", ["_BYTES", "_FUNCTIONS", "_NODES", "_ELEMENTS"])
+def test_an_export_may_be_as_large_as_a_bound(export, monkeypatch, bound):
+    constants = [n.attr["value"].tensor for _, n in graphs.nodes(export.meta_graph)
+                 if n.op == "Const"]  # fmt: skip
+    size = {
+        "_BYTES": (export.path / "saved_model.pb").stat().st_size,
+        "_FUNCTIONS": len(export.library.function),
+        "_NODES": sum(len(function.node_def) for function in export.library.function),
+        "_ELEMENTS": sum(tf.TensorShape(t.tensor_shape).num_elements() for t in constants),
+    }[bound]
+    monkeypatch.setattr(scan, bound, size)
+    scan.scan(export.path)
+    monkeypatch.setattr(scan, bound, size - 1)
+    with pytest.raises(ValueError, match="larger|more than"):
+        scan.scan(export.path)
+
+
+@pytest.mark.parametrize("name", ["saved_model.pbtxt", "saved_model.cpb"])
+def test_a_program_that_tensorflow_would_read_instead_is_refused(export, name):
+    (export.path / name).symlink_to("nowhere")
+    with pytest.raises(ValueError, match=f"{name} beside"):
         scan.scan(export.path)
 
 
@@ -130,6 +187,18 @@ def test_a_file_that_becomes_a_pipe_is_not_waited_for(tmp_path):
         directory.content(tmp_path, "large", 4)
     with pytest.raises(ValueError, match="'absent' cannot be read"):
         directory.opened(tmp_path, "absent")
+    (tmp_path / "link").symlink_to("large")
+    with pytest.raises(ValueError, match="'link'.*regular files"):
+        directory.opened(tmp_path, "link")
+
+
+def test_files_are_counted_before_they_are_read(tmp_path):
+    for number in range(100):
+        (tmp_path / f"{number}").touch()
+    assert len(directory.names(tmp_path)) == 100
+    (tmp_path / "more").touch()
+    with pytest.raises(ValueError, match="more than 100 files"):
+        directory.names(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["names", *weights.IGNORED])

@@ -39,6 +39,8 @@ class Header(NamedTuple):
 def header(file: str | os.PathLike) -> Header:
     """Reads shape and orientation of an image file, and none of its pixels.
 
+    A PNG's orientation counts where it stands before the pixels.
+
     Raises:
         ValueError: no image.
     """
@@ -46,13 +48,14 @@ def header(file: str | os.PathLike) -> Header:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images: the caller has a limit of its own
             with Image.open(file) as image:
-                orientation = image.getexif().get(_ORIENTATION, 1)
+                # A PNG's own `getexif` decodes all pixels, to find what may stand behind them.
+                orientation = Image.Image.getexif(image).get(_ORIENTATION, 1)
                 channels = _CHANNELS.get(image.mode, 3)
                 channels += image.mode == "P" and "transparency" in image.info
                 width, height = image.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # of damage and of malice Pillow raises any
         raise ValueError(f"no image: {error}") from None
-    orientation = orientation if orientation in range(1, 9) else 1
+    orientation = int(orientation) if orientation in range(1, 9) else 1
     turned = orientation > 4
     shape = (width, height, channels) if turned else (height, width, channels)
     return Header(shape, orientation)

@@ -43,7 +43,7 @@ _ARITHMETIC = """
     ArgMin Cumprod Cumsum CumulativeLogsumexp EuclideanNorm Max Mean Min Prod Sum SegmentMax
     SegmentMean SegmentMin SegmentProd SegmentSum UnsortedSegmentMax UnsortedSegmentMin
     UnsortedSegmentProd UnsortedSegmentSum TopKV2 InTopKV2 Bucketize BatchMatMul BatchMatMulV2
-    BatchMatMulV3 Cholesky Cross Einsum Inverse MatMul MatrixBandPart MatrixDeterminant MatrixDiag
+    BatchMatMulV3 Cholesky Cross Einsum MatMul MatrixBandPart MatrixDeterminant MatrixDiag
     MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 MatrixInverse
     MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 MatrixSolve MatrixTriangularSolve
     LogMatrixDeterminant Qr SelfAdjointEigV2 Svd

@@ -1,7 +1,9 @@
 """Objects that act when they are restored, types, graphs and assets that no export has."""
 
+import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
+from tests.serving import forge
 from tests.serving.forgeries import of
 
 GRAPH = {}
@@ -76,6 +78,11 @@ def a_node_before_the_first(e):
 
 
 @of(GRAPH)
+def a_node_behind_the_last(e):
+    e.objects.nodes[0].children[0].node_id = len(e.objects.nodes)
+
+
+@of(GRAPH)
 def no_objects_at_all(e):
     del e.objects.nodes[:]
 
@@ -98,6 +105,12 @@ def no_sample(e):
 @of(GRAPH)
 def a_signature_with_an_underscore(e):
     e.objects.nodes[2].children[0].local_name = "_add_signature"
+
+
+@of(GRAPH)
+def a_signature_with_more_than_a_name(e):
+    signatures = e.objects.nodes[2].children
+    signatures.add(local_name="sample.more", node_id=signatures[0].node_id)
 
 
 @of(GRAPH)
@@ -126,9 +139,22 @@ def a_child_of_a_variable(e):
     e.child_function("initializer", e.new_function("f").signature.name, index)
 
 
+def captured(e, operation):
+    """A constant that a signature has captured."""
+    constant = e.child("capture_0", e.objects.nodes[2].children[0].node_id)
+    constant.constant.operation = operation
+    return constant
+
+
 @of(GRAPH)
 def a_constant_that_is_not_there(e):
-    e.child("capture_0", 3).constant.operation = "nobody"
+    captured(e, "nobody")
+
+
+@of(GRAPH)
+def a_constant_of_a_registered_class(e):
+    forge.constant(e.graph.node, "mine", 1.0, tf.float32)
+    captured(e, "mine").registered_name = "Custom.Mine"
 
 
 @of(GRAPH)
@@ -156,15 +182,40 @@ def a_type_of_a_python_class_in_arguments(e):
     function.input_signature.type_spec_value.type_spec_class_name = "tf.RaggedTensorSpec"
 
 
+CLASS = "tf.RaggedTensorSpec"
+
+
+@of(GRAPH)
+def a_type_of_a_python_class_in_the_names_of_arguments(e):
+    function = e.object_of("sample").bare_concrete_function.function_spec
+    function.fullargspec.type_spec_value.type_spec_class_name = CLASS
+
+
+@of(GRAPH)
+def a_type_of_a_python_class_among_the_inputs(e):
+    types = e.objects.concrete_functions[e.signature().signature.name]
+    keywords = types.canonicalized_input_signature.tuple_value.values[1].dict_value
+    keywords.fields["seed"].type_spec_value.type_spec_class_name = CLASS
+
+
+@of(GRAPH)
+def a_type_of_a_python_class_in_a_named_tuple(e):
+    function = e.object_of("sample").bare_concrete_function.function_spec
+    pair = function.input_signature.named_tuple_value.values.add(key="x")
+    pair.value.list_value.values.add().type_spec_value.type_spec_class_name = CLASS
+
+
 @of(GRAPH)
 def types_of_nobody(e):
     e.objects.concrete_functions["nobody"].bound_inputs.append(0)
 
 
-@of(GRAPH)
-def a_program_as_a_constant(e):
-    node = next(n for n in e.body().node_def if n.op == "Const")
-    node.attr["value"].tensor.dtype = types_pb2.DT_VARIANT
+for dtype in (types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE):
+
+    @of(GRAPH, f"an_object_of_type_{dtype}_as_a_constant")
+    def an_object_as_a_constant(e, dtype=dtype):
+        node = next(n for n in e.body().node_def if n.op == "Const")
+        node.attr["value"].tensor.dtype = dtype
 
 
 @of(GRAPH)

@@ -139,6 +139,11 @@ def the_saver_as_a_child(e):
 
 
 @of(GRAPH)
+def the_saver_with_types_and_no_object(e):
+    e.objects.concrete_functions[e.function("traced_save").signature.name].SetInParent()
+
+
+@of(GRAPH)
 def the_saver_as_the_destructor(e):
     e.child_function("_destroy_resource", e.function("traced_save").signature.name)
 
@@ -219,6 +224,12 @@ def an_initialiser_that_writes(e):
 def an_initialising_signature_that_saves(e):
     outputs = e.meta_graph.signature_def["__saved_model_init_op"].outputs
     outputs["__saved_model_init_op"].name = e.meta_graph.saver_def.save_tensor_name
+
+
+@of(GRAPH)
+def an_input_that_is_the_saver_s(e):
+    inputs = e.meta_graph.signature_def["sample"].inputs
+    inputs["seed"].name = e.meta_graph.saver_def.save_tensor_name
 
 
 @of(GRAPH)
@@ -309,6 +320,11 @@ def a_function_named_as_a_saver_s_operation(e):
 
 
 @of(GRAPH)
+def a_function_named_as_an_operation_of_the_outer_graph(e):
+    e.new_function("Placeholder")
+
+
+@of(GRAPH)
 def a_call_of_nobody(e):
     e.call(e.body(), "nobody")
 
@@ -339,6 +355,14 @@ def a_compiled_function(e):
 def an_optimizer_of_the_graph(e):
     config = config_pb2.ConfigProto()
     config.graph_options.rewrite_options.custom_optimizers.add(name="mine")
+    node = next(n for n in e.signature().node_def if "f" in n.attr)
+    node.attr["config_proto"].s = config.SerializeToString()
+
+
+@of(GRAPH)
+def an_optimizer_of_tensorflow_s_own(e):
+    config = config_pb2.ConfigProto()
+    config.graph_options.rewrite_options.optimizers.append("function")
     node = next(n for n in e.signature().node_def if "f" in n.attr)
     node.attr["config_proto"].s = config.SerializeToString()
 

@@ -23,6 +23,12 @@ def forty_nested_functions(e):
 
 
 @of(GRAPH)
+def a_thousand_functions(e):
+    for i in range(1000):
+        e.new_function(f"f{i}")
+
+
+@of(GRAPH)
 def calls_that_double(e):
     e.new_function("f0")
     for i in range(30):
@@ -53,6 +59,15 @@ def a_loop_that_is_its_own_body(e):
 def a_huge_constant(e):
     node = next(n for n in e.body().node_def if n.op == "Const")
     node.attr["value"].tensor.tensor_shape.dim.add(size=10**12)
+
+
+@of(GRAPH)
+def a_constant_of_less_than_nothing_before_a_huge_one(e):
+    for name, sizes in {"less": (-1, 10**12), "more": (10**9,)}.items():
+        forge.constant(e.body().node_def, name, 0, tf.int32)
+        shape = e.body().node_def[-1].attr["value"].tensor.tensor_shape
+        for size in sizes:
+            shape.dim.add(size=size)
 
 
 @of(GRAPH)
@@ -115,6 +130,15 @@ def a_large_sum_that_many_shapes_ask_for(e):
     whole = total(f, zeros(f, 5000, tf.int32), tf.int32)
     for _ in range(200):
         ask(f, whole)
+
+
+@of(COMPUTED)
+def large_sums_in_several_functions(e):
+    for number in range(4):  # each alone is below the bound
+        f = e.new_function(f"f{number}")
+        whole = total(f, zeros(f, 5000, tf.int32), tf.int32)
+        for _ in range(50):
+            ask(f, whole)
 
 
 @of(COMPUTED)
