@@ -8,7 +8,8 @@
 
 For each method and precision, in a process of its own: the bare training step, the step inside
 Keras' `fit`, the input pipeline alone, the checks of a batch that are part of a step, and, in turn
-with them, the fastest 5x5 convolution that this machine does. Machines are noisy, so the ratios within one run are what counts.
+with them, the fastest 5x5 convolution that this machine does. Machines are noisy, so the ratios
+within one run are what counts.
 
 With `--sampling`, instead: what 16 images of 28x28 cost of autoregressive models, from Keras and
 from an export, in calls of `log_prob` on the same batch.
@@ -327,7 +328,8 @@ def _source(flags):
 def table(cases: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:
     """The cases as a Markdown table, and what it was measured on."""
     heads = ("method", "precision", "ms a step", "images/s", "GFLOP a step", "GFLOP/s")
-    heads += ("of the ceiling", "`fit` / bare step", "input / consumption", "checks / step", "peak memory")
+    heads += ("of the ceiling", "`fit` / bare step", "input / consumption", "checks / step")
+    heads += ("peak memory",)
     lines = markdown.header(*heads)
     for c in cases:
         cells = (

@@ -64,6 +64,14 @@ def test_stored_validation_images_are_the_validation_split(tmp_path):
     assert load(tmp_path).class_names == ("emu", "test", "train", "validation")
 
 
+@pytest.mark.parametrize("present", [["train"], ["train", "validation"], ["test", "validation"]])
+def test_splits_without_train_or_test_are_no_classes(tmp_path, present):
+    for split in present:
+        grey(tmp_path / split, *range(4))
+    with refused(ValueError, match=f"train/ and test/ among the splits, not {', '.join(present)}"):
+        load(tmp_path)
+
+
 def test_classes_and_rows_do_not_hang_on_the_order_of_a_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(folder, "_ROWS", 7)  # labels of several chunks
     for name, first in (("a", 0), ("b", 100)):

@@ -135,7 +135,7 @@ def test_the_error_of_the_sliced_distance_is_the_spread_over_samples():
 
 
 def test_discrepancy_of_two_gaussians():
-    """E exp(-|x - y|^2 / 2s) = (s / (s + 2))^(d/2) exp(-|m|^2 / 2(s + 2)) of N(0, I) and N(m, I)."""
+    """N(0, I), N(m, I): E exp(-|x - y|^2 / 2s) = (s / (s + 2))^(d/2) exp(-|m|^2 / 2(s + 2))."""
     m = np.array([1.0, 0.5, -1.0], np.float32)
     data, samples = normal(4_000, 3), normal(4_000, 3, seed=1)
     scales = np.array(moments.variances(data))

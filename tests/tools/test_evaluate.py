@@ -58,8 +58,8 @@ def test_a_gan_of_images_gets_numbers_beside_their_floors(in_tmp_path, capsys):
     found = files.read_json(in_tmp_path / "run" / "evaluation.json")["metrics"]
     assert list(found) == [
         "fid", "kid", "inception_score", "precision", "recall", "density", "coverage",
-        "classes_covered", "classes_covered_five", "class_kl", "diversity", "sliced_wasserstein", "mmd",
-        "copied_share", "train_distance_ratio", "birthday_support",
+        "classes_covered", "classes_covered_five", "class_kl", "diversity", "sliced_wasserstein",
+        "mmd", "copied_share", "train_distance_ratio", "birthday_support",
     ]  # fmt: skip
     assert all(m["n"] == 750 and m["split"] == "samples" and "floor" in m for m in found.values())
     # One step teaches nothing: far from the data, where other data are near.

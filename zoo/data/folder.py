@@ -42,6 +42,8 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None, larg
         raise bad(name, "folder:PATH of a folder that exists", kind=FileNotFoundError)
     roots = {folder.name: folder for folder in _folders(root) if folder.name in _SPLITS}
     if not {"train", "test"} <= roots.keys() or len(roots) < len(_folders(root)):
+        if roots and len(roots) == len(_folders(root)):  # they would be taken for classes
+            raise bad(name, f"train/ and test/ among the splits, not {', '.join(roots)} alone")
         roots = {"train": root}
     found = {split: _listed(name, folder) for split, folder in roots.items()}
     classes = found["train"][1]
