@@ -159,6 +159,8 @@ def existing_run(flags: types.SimpleNamespace) -> pathlib.Path:
         others = [p.parent.name for p in run_dir.parent.glob("*/flags.cfg") if p.is_file()]
         near = difflib.get_close_matches(run_dir.name, others, n=1)
         hint = f"Did you mean {str(run_dir.parent / near[0])!r}?" if near else ""
+        if flags.model and not run_dir.exists():
+            hint = hint or pretrained.meant(flags.model)
         expected = "the directory of a run (with flags.cfg)"
         argument = "model" if flags.model else "run_dir"
         raise FileNotFoundError(refusal(argument, expected, str(run_dir), hint))

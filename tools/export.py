@@ -51,7 +51,7 @@ FLAGS = (
         "str",
         None,
         "the folder that holds exports as the server sees it, for models.config; None means what"
-        " the file says, or the path here",
+        " the file says of this model, or else of all others, or the path here",
     ),
 )
 # What asks for models.config, so that it is not left out in silence.

@@ -77,7 +77,8 @@ def test_the_card_of_a_pretrained_model():
         "\nMeasured with the weights of this archive (matrices in float16); the run's own figures, "
         "with full weights, are in results/vae.md. ± is the standard error",
         "| result | `vae-digits`, seed 1: `python tools/reproduce.py",
-        "| metric | value | paper | of |",
+        "| metric | value | published | of |",
+        "\nWhere the published figures stand: nll: table 1.\n",
         "| nll | 2.00 ± 0.25 | *1.5 (recalled)* | 100 examples, test split |",
         "| active_units | 3 | of 4 dimensions those; split test, n 100 |",
         "| fid | 25.8 (real data 0.5) |  | 10,000 samples |",
@@ -111,6 +112,11 @@ def test_the_card_of_an_export_names_its_folder_and_promises_nothing():
     assert 'zoo.load("exported/mine")' in card and "samples.png" not in card
     assert "It was not measured." in card and "| trained on | not stated |" in card
     assert "model-index" not in card and "init_from" not in card
+
+
+def test_a_card_of_which_nothing_was_checked_says_so():
+    card = cards.render("mine", Model(), {**FACTS, "capabilities": ["log_ratio"]})
+    assert "\nNone is known.\n" in card and "\nNothing was checked.\n" in card
 
 
 def test_labels_stand_in_the_lines_that_load():

@@ -1,5 +1,6 @@
 """Pretrained models by name: restored, loaded, fine-tuned, offline."""
 
+import errno
 import http.server
 import shutil
 import threading
@@ -86,6 +87,7 @@ def test_a_path_hides_a_name(shelf, run_dir, in_tmp_path):
     [
         ("vae-digit", None, "Did you mean 'vae-digits'"),
         ("ali-mnist", None, "list_pretrained"),
+        ("vae-celeb_a", None, "Did you mean|list_pretrained"),
         (NAME, 2, r"one of \[1\]"),
         (NAME, 0, "version"),
     ],
@@ -93,6 +95,60 @@ def test_a_path_hides_a_name(shelf, run_dir, in_tmp_path):
 def test_other_names_and_versions_are_refused(shelf, door, name, version, words):
     with helpers.refused(ValueError, match=words):
         door(name, version=version)
+
+
+@pytest.mark.parametrize("name", ["VAE-Digits", "vae_digits", "vae digits", "vae-digits/", "vae"])
+@pytest.mark.parametrize("door", [zoo.load, zoo.restore])
+def test_what_is_neither_path_nor_name_is_told_the_nearest_name(shelf, in_tmp_path, door, name):
+    with helpers.refused(FileNotFoundError, match="Did you mean 'vae-digits'"):
+        door(name)
+
+
+def test_a_longer_name_is_meant_before_one_that_looks_alike(shelf, monkeypatch):
+    known = dict.fromkeys(("ali-mnist", "hali-mnist-budget", "vae-mnist-budget"))
+    monkeypatch.setattr(pretrained, "_registry", lambda: known)
+    assert pretrained.meant("hali-mnist") == "Did you mean 'hali-mnist-budget'?"
+    assert pretrained.meant("VAE MNIST") == "Did you mean 'vae-mnist-budget'?"
+    assert pretrained.meant("ali-mnits") == "Did you mean 'ali-mnist'?"
+    assert pretrained.meant("") == pretrained.meant("\n") == pretrained.meant("x" * 10_000) == ""
+
+
+@pytest.mark.parametrize("path", [None, 3, b"vae-digits", ["vae-digits"]])
+def test_what_is_no_path_is_refused_in_one_line(path):
+    for door in (zoo.load, zoo.restore):
+        with helpers.refused(TypeError, match="a path: a string or os.PathLike"):
+            door(path)
+
+
+def test_a_run_is_no_export_and_the_message_says_who_takes_it(run_dir):
+    with helpers.refused(FileNotFoundError, match="It is a run: zoo.restore"):
+        zoo.load(run_dir)
+
+
+@pytest.mark.parametrize("place", ["file/cache", "file", "/proc/zoo", "/dev/full"])
+def test_a_cache_that_takes_no_file_is_named(shelf, in_tmp_path, monkeypatch, place):
+    (in_tmp_path / "file").touch()
+    monkeypatch.setenv(pretrained.CACHE_VARIABLE, place)
+    for door in (zoo.load, zoo.restore):
+        with helpers.refused(OSError, match=f"`ZOO_CACHE`.*'{place}'. Set the environment"):
+            door(NAME)
+
+
+def test_a_full_disk_names_the_cache(shelf, monkeypatch):
+    def full(path, folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pretrained.archives, "unpack", full)
+    with helpers.refused(OSError, match="No space left on device.*ZOO_CACHE"):
+        zoo.restore(NAME)
+
+
+def test_the_cache_may_be_below_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(pretrained.CACHE_VARIABLE, "~/own")
+    assert pretrained.cache_directory() == tmp_path / "own"
+    monkeypatch.setenv(pretrained.CACHE_VARIABLE, "")
+    assert pretrained.cache_directory() == tmp_path / ".cache" / "zoo" / "pretrained"
 
 
 def test_a_path_that_is_no_name_stays_a_path(shelf, tmp_path):

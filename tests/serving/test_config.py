@@ -46,6 +46,16 @@ def test_paths_are_those_here_or_stay_as_the_file_says(tmp_path):
     assert models(tmp_path)["ali"].base_path == "/models/ali"
 
 
+def test_a_new_model_is_where_the_others_are_unless_they_disagree(tmp_path):
+    config.add(made(tmp_path, "ali", 1), served_base="/models")
+    config.add(made(tmp_path, "vae", 1))
+    assert models(tmp_path)["vae"].base_path == "/models/vae"
+    config.add(made(tmp_path, "gan", 1), served_base="/elsewhere/")
+    assert models(tmp_path)["gan"].base_path == "/elsewhere/gan"
+    config.add(made(tmp_path, "iwae", 1))
+    assert models(tmp_path)["iwae"].base_path == str(tmp_path / "iwae")
+
+
 def test_a_label_moves_and_the_versions_that_have_one_are_served(tmp_path):
     config.add(made(tmp_path, "ali", 1), ["stable", "canary"])
     config.add(made(tmp_path, "ali", 2), ["canary"])

@@ -169,8 +169,8 @@ def render(
         measured_with=_measured_with(model, told, published),
         headline=_headline_table(measured, published),
         metrics=_folded(measured),
-        failures=_list(failing) or "None in what was checked.",
-        checked=_list(passing) or "Nothing else.",
+        failures=_list(failing) or ("None in what was checked." if found else "None is known."),
+        checked=_list(passing) or ("Nothing else." if found else "Nothing was checked."),
         terms=f" ({plain(licence(data).terms)})" if data else "",
         paper=paper or "no paper is named.",
         signatures="\n".join(
@@ -283,13 +283,16 @@ def _headline_table(measured: Mapping[str, dict], published: Published | None) -
     shown = [name for name in headline_first(measured) if name in (*names.HEADLINES, *paper)]
     if not shown:
         return "No headline metric was measured." if measured else "It was not measured."
-    titles = ["metric", "value", *(["paper"] if paper else []), "of"]
+    titles = ["metric", "value", *(["published"] if paper else []), "of"]
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
     for name in shown:
         found = measured[name]
         printed = [figures.published(paper[name]) if name in paper else ""] if paper else []
         cells = [plain(name), _value(name, found), *printed, plain(_of_what(found))]
         lines.append(f"| {' | '.join(cells)} |")
+    sources = [f"{plain(n)}: {plain(paper[n]['source'])}" for n in shown if n in paper]
+    if sources:
+        lines.append(f"\nWhere the published figures stand: {'; '.join(sources)}.")
     return "\n".join(lines)
 
 

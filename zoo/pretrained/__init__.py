@@ -10,12 +10,15 @@ card, and neither code nor graphs. Small archives lie in this folder, larger one
 `weights.npz` in the place of checkpoints. Loads no TensorFlow.
 """
 
+import contextlib
 import dataclasses
+import errno
 import functools
 import json
 import os
 import pathlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from zoo import checks, registry
@@ -25,8 +28,14 @@ from zoo.pretrained import archives, download
 FOLDER = pathlib.Path(__file__).parent
 REGISTRY = FOLDER / "registry.json"
 URL_VARIABLE = "ZOO_PRETRAINED_URL"
+CACHE_VARIABLE = "ZOO_CACHE"
 PRECISIONS = ("bfloat16", "float16", "float32")  # in which an archive may keep matrices and kernels
 _NAME = re.compile(r"[a-z][a-z0-9_]*-[a-z0-9_]+(-[a-z0-9_]+)?")
+# What a folder answers that is no place for files, or no longer.
+_NO_PLACE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT),
+    *(errno.ENOSPC, errno.EDQUOT, errno.ELOOP, errno.ENAMETOOLONG),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,13 +137,25 @@ def find(name: str, version: int | None = None) -> Entry:
     versions = _registry().get(name)
     if versions is None:
         expected = "a path that exists, or one of the names that zoo.list_pretrained() gives"
-        raise ValueError(refusal("name", expected, name, nearest(name, _registry())))
+        raise ValueError(refusal("name", expected, name, meant(name)))
     version = checks.whole(version, "version", optional=True)
     if version is None:
         version = max(versions)
     if version not in versions:
         raise ValueError(refusal("version", f"one of {sorted(versions)} of {name}", version))
     return versions[version]
+
+
+def meant(text: Any) -> str:
+    """A question, "Did you mean 'name'?", or "": longer names first, then those that look alike.
+
+    Args:
+        text: what a user gave in the place of a name; case, and what stands between its words,
+            count for nothing.
+    """
+    name = re.sub(r"[^a-z0-9_]+", "-", str(text)[:100].lower()).strip("-")
+    longer = [known for known in sorted(_registry()) if name and known.startswith(f"{name}-")]
+    return nearest(longer[0] if longer else name, _registry())
 
 
 def fetch(name: str, version: int | None = None) -> pathlib.Path:
@@ -150,21 +171,46 @@ def fetch(name: str, version: int | None = None) -> pathlib.Path:
     Raises:
         ValueError: an unknown name or version, or an archive that is not the registered one.
         download.Unreachable: it is not in the cache, and its address gave no answer.
+        OSError: the cache cannot be written.
     """
     entry = find(name, version)
     folder = cache_directory() / f"{entry.name}-{entry.version}-{entry.sha256[:16]}"
     if not folder.is_dir():
-        packaged = FOLDER / entry.file
-        archive = packaged if packaged.is_file() else _downloaded(entry)
-        archives.check(archive, entry.bytes, entry.sha256)
-        archives.unpack(archive, folder)
+        with written_cache():
+            packaged = FOLDER / entry.file
+            archive = packaged if packaged.is_file() else _downloaded(entry)
+            archives.check(archive, entry.bytes, entry.sha256)
+            archives.unpack(archive, folder)
     return folder
 
 
 def cache_directory() -> pathlib.Path:
     """Where pretrained models are unpacked: $ZOO_CACHE, or ~/.cache/zoo/pretrained."""
-    own = os.environ.get("ZOO_CACHE")
-    return pathlib.Path(own) if own else pathlib.Path.home() / ".cache" / "zoo" / "pretrained"
+    own = os.environ.get(CACHE_VARIABLE) or "~/.cache/zoo/pretrained"
+    try:
+        return pathlib.Path(own).expanduser()
+    except RuntimeError:  # ~ of a user without a home
+        raise ValueError(refusal(CACHE_VARIABLE, "a folder that can be written", own)) from None
+
+
+@contextlib.contextmanager
+def written_cache() -> Iterator[None]:
+    """Says in one line which folder it is, where the cache cannot be written in the block.
+
+    Raises:
+        OSError: of the kind that the block raised, for a place that takes no file.
+    """
+    try:
+        yield
+    except OSError as error:
+        cache = str(cache_directory())
+        elsewhere = error.filename is not None and not str(error.filename).startswith(cache)
+        if error.errno not in _NO_PLACE or elsewhere:
+            raise
+        expected = f"a folder that can be written ({os.strerror(error.errno)})"
+        hint = f"Set the environment variable {CACHE_VARIABLE} to another one."
+        message = refusal(CACHE_VARIABLE, expected, cache, hint)
+        raise type(error)(message) from None
 
 
 def _downloaded(entry: Entry) -> pathlib.Path:

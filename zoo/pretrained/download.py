@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pathlib
+import re
 import sys
 import time
 from typing import Any
@@ -13,6 +14,7 @@ from zoo.errors import refusal
 _ATTEMPTS = 4  # to continue a download that was cut
 _TIMEOUT = 30.0  # seconds without a byte
 _CHUNK = 2**14
+_OFFLINE = "Is this computer offline? What the package holds, `zoo.list_pretrained()` says."
 
 
 class Unreachable(OSError):
@@ -50,12 +52,27 @@ def check_url(url: str) -> None:
     Raises:
         ValueError: it begins with neither http:// nor https://.
     """
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(refusal("url", "an address that begins with https:// or http://", url))
+    if not url.lower().startswith(("http://", "https://")):
+        expected = "an address that begins with https:// or http://"
+        raise ValueError(refusal("url", expected, shown(url)))
 
 
 def _fetched(url: str, target: pathlib.Path, size: int, digest: str) -> pathlib.Path:
     part = target.with_name(f".{target.name}.part")
+    continued = part.is_file() and part.stat().st_size > 0
+    if not _whole(url, part, size, digest) and not (continued and _whole(url, part, size, digest)):
+        raise ValueError(refusal("url", f"the file with sha256 {digest[:16]}...", shown(url)))
+    os.replace(part, target)
+    files.sync_folder(target.parent)
+    return target
+
+
+def _whole(url: str, part: pathlib.Path, size: int, digest: str) -> bool:
+    """Receives a file; whether it is the right one. One that is not is removed.
+
+    What an earlier call has left may be the begin of another file: then a second call, from the
+    first byte, is what tells.
+    """
     for attempt in range(_ATTEMPTS):
         _receive(url, part, size, last=attempt == _ATTEMPTS - 1)
         if part.stat().st_size >= size:
@@ -63,20 +80,25 @@ def _fetched(url: str, target: pathlib.Path, size: int, digest: str) -> pathlib.
         time.sleep(0.1 * 2**attempt)
     received = part.stat().st_size
     if received < size:
-        raise Unreachable(refusal("url", f"{size} bytes", url, f"Cut after {received} bytes."))
+        hint = f"It ended after {received} bytes."
+        raise Unreachable(refusal("url", f"{size} bytes", shown(url), hint))
     with open(part, "rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if received > size or found != digest:
-        part.unlink()
-        raise ValueError(refusal("url", f"the file with sha256 {digest[:16]}...", url))
-    os.replace(part, target)
-    files.sync_folder(target.parent)
-    return target
+    if received == size and found == digest:
+        return True
+    part.unlink()
+    return False
+
+
+def shown(url: str) -> str:
+    """An address for messages: without the name and password that it may hold."""
+    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def _receive(url: str, part: pathlib.Path, size: int, last: bool) -> None:
     """Appends to `part` what is missing of a file, one byte too many at most."""
     import requests
+    from urllib3.exceptions import HTTPError
 
     begin = part.stat().st_size if part.is_file() else 0
     headers = {"Range": f"bytes={begin}-"} if begin else {}
@@ -86,7 +108,7 @@ def _receive(url: str, part: pathlib.Path, size: int, last: bool) -> None:
                 return
             if answer.status_code not in (200, 206):
                 hint = f"The server says {answer.status_code} {answer.reason}."
-                raise Unreachable(refusal("url", "the address of a file", url, hint))
+                raise Unreachable(refusal("url", "the address of a file", shown(url), hint))
             continued = answer.status_code == 206
             with open(part, "ab" if continued else "wb") as file, _progress(url, size) as bar:
                 done = begin if continued else 0
@@ -99,12 +121,19 @@ def _receive(url: str, part: pathlib.Path, size: int, last: bool) -> None:
                         break
                 file.flush()
                 os.fsync(file.fileno())
-    except requests.RequestException as error:
+    except (requests.ConnectionError, requests.Timeout) as error:
         if last or not part.is_file():
-            hint = "Is this computer offline? What the package holds, `zoo.list_pretrained()` says."
-            raise Unreachable(
-                refusal("url", f"an answer ({type(error).__name__})", url, hint)
-            ) from None
+            expected = f"an answer ({type(error).__name__})"
+            raise Unreachable(refusal("url", expected, shown(url), _OFFLINE)) from None
+    # Their message would show the address with its password.
+    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+        if last:
+            hint = f"It was cut after {part.stat().st_size} bytes; the next call continues there."
+            raise Unreachable(refusal("url", f"{size} bytes", shown(url), hint)) from None
+    except (requests.RequestException, HTTPError, ValueError) as error:
+        hint = "It is no address, or the server leads to one that is none, or of another kind."
+        expected = f"an answer ({type(error).__name__})"
+        raise Unreachable(refusal("url", expected, shown(url), hint)) from None
 
 
 def _progress(url: str, size: int) -> Any:

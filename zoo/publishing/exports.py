@@ -5,8 +5,10 @@ import hashlib
 import os
 import pathlib
 
-from zoo import ledger, libraries, serving, training
-from zoo.pretrained import FOLDER, cache_directory, fetch, find, is_name
+from zoo import files, ledger, libraries, serving, training
+from zoo.errors import refusal
+from zoo.pretrained import FOLDER, cache_directory, fetch, find, is_name, meant, written_cache
+from zoo.training.run import IDENTITY
 
 
 def load(path: str | os.PathLike, version: int | None = None) -> serving.Served:
@@ -30,10 +32,18 @@ def load(path: str | os.PathLike, version: int | None = None) -> serving.Served:
         FileNotFoundError: nothing there, or no export.
         ValueError: a damaged file, a link, or an operation that no export needs; an unknown name
             or version.
-        OSError: a pretrained model cannot be downloaded.
+        OSError: a pretrained model cannot be downloaded, or the cache not be written.
+        TypeError: an argument of another kind.
     """
     if is_name(path):
         return serving.Served(exported(str(path), version))
+    folder = files.checked_path(path, "path")
+    if not os.path.exists(folder):
+        expected = "the directory of an export, or a name that zoo.list_pretrained() gives"
+        raise FileNotFoundError(refusal("path", expected, str(path), meant(path)))
+    if (folder / IDENTITY).is_file():
+        hint = "It is a run: zoo.restore takes it, and tools/export.py makes an export of it."
+        raise FileNotFoundError(refusal("path", "the directory of an export", str(path), hint))
     return serving.load(path, version)
 
 
@@ -53,7 +63,8 @@ def exported(name: str, version: int | None = None) -> pathlib.Path:
         metrics = ledger.read_evaluation(folder / "evaluation.json")["metrics"]
         model = training.restore(folder)
         try:
-            serving.export(model, target, entry.version, data=entry.data, metrics=metrics)
+            with written_cache():
+                serving.export(model, target, entry.version, data=entry.data, metrics=metrics)
         except ValueError:
             if not directory.is_dir():  # no other process has made it meanwhile
                 raise

@@ -86,7 +86,8 @@ def add(
         version_dir: `<model base>/<model>/<version>`, an export.
         labels: which this version has from now on, and no other.
         served_base: the model base as the server sees it, such as "/models" in a container. None
-            keeps what the file says, or is the absolute path of the folder here.
+            keeps what the file says of this model; for a new one it is where all others are, if
+            that is one folder, or the absolute path of the folder here.
 
     Returns:
         The path of the file.
@@ -103,12 +104,16 @@ def add(
         config = read(base)
         models = {model.name: model for model in config.model_config_list.config}
         model = models.get(model_dir.name)
+        shared = {posixpath.dirname(other.base_path.rstrip("/")) for other in models.values()}
         if model is None:
             model = config.model_config_list.config.add(
                 name=model_dir.name, model_platform="tensorflow"
             )
         if served_base is not None or not model.base_path:
-            model.base_path = posixpath.join(served_base or str(base), model_dir.name)
+            model.base_path = posixpath.join(
+                served_base or (min(shared) if len(shared) == 1 else "") or str(base),
+                model_dir.name,
+            )
         _label(model, sorted(versions(model_dir)), dict.fromkeys(labels, int(version_dir.name)))
         config.model_config_list.config.sort(key=lambda each: each.name)
         files.write_text(base / MODELS, text_format.MessageToString(config))

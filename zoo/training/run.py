@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zoo import files, registry
+from zoo import files, pretrained, registry
 from zoo.differences import as_json, differences
 from zoo.errors import refusal
 from zoo.fields import HyperParameter
@@ -185,7 +185,8 @@ def read_identity(run_dir: str | os.PathLike) -> dict[str, Any]:
         found = files.read_json(run_dir / IDENTITY)
     except (FileNotFoundError, NotADirectoryError):
         expected = f"the directory of a run (it holds {IDENTITY})"
-        raise FileNotFoundError(refusal("run_dir", expected, str(run_dir))) from None
+        hint = "" if os.path.exists(run_dir) else pretrained.meant(run_dir)
+        raise FileNotFoundError(refusal("run_dir", expected, str(run_dir), hint)) from None
     except OSError as error:  # a name that is too long, a disk that fails
         expected = f"a directory that can be read ({error.strerror or error})"
         raise ValueError(refusal("run_dir", expected, str(run_dir))) from None
