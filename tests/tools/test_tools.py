@@ -132,7 +132,7 @@ def test_models_without_encoder_interpolate_between_draws(tmp_path, capsys):
     capsys.readouterr()
     assert call(sample, f"--run_dir={run_dir}") == 0
     assert drawn(capsys) == [
-        "samples.png", "interpolations.png", "traversals.png", "neighbours.png",
+        "samples.png", "interpolations.png", "traversals.png", "neighbours.png", "arithmetic.png",
     ]  # fmt: skip
     picture = own_picture(tmp_path, "a.png", "L")
     assert call(sample, f"--run_dir={run_dir}", f"--images={picture}") == 2
