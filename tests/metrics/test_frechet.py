@@ -7,7 +7,7 @@ import pytest
 from scipy import linalg
 
 from tests.helpers import refused
-from zoo.metrics import frechet
+from zoo.metrics import frechet, moments
 
 
 def normal(n, d, seed=0):
@@ -82,7 +82,7 @@ def test_errors_of_both_distances_are_the_spread_over_sets_of_samples():
 
 
 def test_kernel_distance_by_moments(monkeypatch):
-    monkeypatch.setattr(frechet, "SUBSET_ROWS", 200)
+    monkeypatch.setattr(moments, "SUBSET_ROWS", 200)
     # (x y + 1)^3 = 1 + 3 x y + 3 x^2 y^2 + x^3 y^3, so MMD^2 = 3 D_1^2 + 3 D_2^2 + D_3^2 with the
     # differences of moments: of N(a, 1) and N(0, 1) a, a^2 and a^3 + 3 a; a = 1/2.
     a = 0.5

@@ -4,10 +4,10 @@ import numpy as np
 from scipy import special
 
 from zoo.errors import refusal
-from zoo.metrics import features, fits
+from zoo.metrics import features, fits, moments
 from zoo.metrics.measure import Measure, Metric
 
-SUBSETS, SUBSET_ROWS = 50, 1_000  # of KID
+SUBSETS = 50  # of KID
 SPLITS = 10  # of the Inception score
 
 
@@ -78,20 +78,15 @@ def kernel_distance(
         A kernel two-sample test, 2012, equation 3.
     """
     x, y = _pair(samples, reference)
-    n = min(len(x), len(y))
-    size = min(SUBSET_ROWS, n // 2)
+    size = moments.subset_size(x, y)
     if size < 2:
         raise ValueError(refusal("samples", "at least four, of at least four data", x.shape))
-    generator = np.random.default_rng(seed)
-    draw = lambda a: a[generator.choice(len(a), size, replace=False)]
-    found = [_mmd(draw(x), draw(y)) for _ in range(subsets)]
-    std = float(np.std(found))
+    found, std, error = moments.over_subsets(x, y, _mmd, subsets, seed)
     protocol = (
         f"squared MMD from {len(y)} examples of data by the kernel (x.y / F + 1)^3, unbiased, on "
         f"F = {x.shape[1]} features, mean over {subsets} subsets of {size}"
     )
-    error = std * (size / (n - size)) ** 0.5
-    return Measure(float(np.mean(found)), len(x), protocol, std=std, standard_error=error)
+    return Measure(found, len(x), protocol, std=std, standard_error=error)
 
 
 def _mmd(x: np.ndarray, y: np.ndarray) -> float:

@@ -1,5 +1,8 @@
 """The maximum mean discrepancy of samples from data, on pixels: what moment matching lowers."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -39,20 +42,39 @@ def mean_discrepancy(
     if x.shape[1:] != y.shape[1:] or min(len(x), len(y)) < 4:
         expected = f"at least four, of the shape of the data, {np.shape(reference)}"
         raise ValueError(refusal("samples", expected, np.shape(samples)))
-    n = min(len(x), len(y))
-    size = min(SUBSET_ROWS, n // 2)
-    generator = np.random.default_rng(seed)
-    draw = lambda a: a[generator.choice(len(a), size, replace=False)]
     gaussian = kernel.rbf(variances(y))
-    found = [float(_mmd(draw(x), draw(y), gaussian)) for _ in range(subsets)]
-    std = float(np.std(found))
+    size = subset_size(x, y)
+    found, std, error = over_subsets(x, y, lambda a, b: _mmd(a, b, gaussian), subsets, seed)
     protocol = (
         f"squared MMD from {len(y)} examples of data by Gaussian kernels, whose variances are "
         f"{', '.join(f'{s:g}' for s in SCALES)} median squared distances of data, unbiased, mean "
         f"over {subsets} subsets of {size}"
     )
-    error = std * (size / (n - size)) ** 0.5
-    return Measure(float(np.mean(found)), len(x), protocol, std=std, standard_error=error)
+    return Measure(found, len(x), protocol, std=std, standard_error=error)
+
+
+def subset_size(x: np.ndarray, y: np.ndarray) -> int:
+    """Rows of a subset: 1,000, or half of all if these are fewer."""
+    return min(SUBSET_ROWS, min(len(x), len(y)) // 2)
+
+
+def over_subsets(
+    x: np.ndarray,
+    y: np.ndarray,
+    measure: Callable[[np.ndarray, np.ndarray], Any],
+    subsets: int,
+    seed: int,
+) -> tuple[float, float, float]:
+    """(mean, deviation, standard error of the mean) of a measure over random subsets of both.
+
+    Two subsets of m among n share examples, so the error is s (m / (n - m))^(1/2).
+    """
+    n, size = min(len(x), len(y)), subset_size(x, y)
+    generator = np.random.default_rng(seed)
+    draw = lambda a: a[generator.choice(len(a), size, replace=False)]
+    found = [float(measure(draw(x), draw(y))) for _ in range(subsets)]
+    std = float(np.std(found))
+    return float(np.mean(found)), std, std * (size / (n - size)) ** 0.5
 
 
 def variances(reference: np.ndarray) -> list[float]:
