@@ -7,11 +7,12 @@ _NORM, _SAME = {"norm": True}, {"padding": "same"}
 _LAST = dense(None, activation="linear")
 _ON_CODES = (*[dense(128, activation="relu", **_NORM)] * 2, _LAST)
 
-# Those of `network="auto"`, but for a discriminator with one hidden row less, and for half as many
-# units between the codes of two levels.
+# Those of `network="auto"`, but for a discriminator with one hidden row less, half as many units
+# between the codes of two levels, and 192 units of the classifier where there are 256.
 DIGITS_CONV = Table(
     roles={
         "encoder": (conv(32, 4, 2, **_NORM, **_SAME), dense(256, extra=True, **_NORM), _LAST),
+        "classifier": (conv(32, 4, 2, **_NORM, **_SAME), dense(192, **_NORM), _LAST),
         "decoder": (
             dense(256, **_NORM),
             dense(4 * 4 * 32, **_NORM),
