@@ -1,5 +1,6 @@
 """M2: its bounds by enumeration and against the evidence, what labels teach, its code."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -27,7 +28,7 @@ DATA = {"x": X, "x_labelled": 0.5 - X, "y_labelled": Y}
 
 
 def toy(shift=0.0, **options):
-    return scalar.set_exact(M2(**scalar.SETTINGS, **scalar.networks(), **options), shift)
+    return scalar.set_exact(M2(**scalar.SETTINGS, **scalar.networks() | options), shift)
 
 
 def logs(model, data=DATA):
@@ -73,6 +74,16 @@ def test_the_exact_sum_is_that_of_all_classes_one_by_one(kl):
         expected += q[:, y] * (bound - np.log(q[:, y]))
     found = likelihood.marginal_bound(joint, tf.constant(logits, tf.float32))
     np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_an_encoder_of_the_caller_s_own_is_given_a_row_for_each_class():
+    x, y = keras.Input((1,)), keras.Input((K,))
+    outputs = keras.layers.Dense(2)(keras.layers.Concatenate()([x, y]))
+    found = [
+        model.class_bounds(tf.constant(X), draw=distributions.at_mean, kl="analytic")
+        for model in (toy(encoder=keras.Model([x, y], outputs)), toy())
+    ]
+    np.testing.assert_allclose(*found, rtol=1e-5)
 
 
 def test_a_worse_posterior_costs_its_divergence():

@@ -127,6 +127,9 @@ def test_labels_join_a_pair_s_joint_network():
     assert np.abs(np.subtract(*found)).max() > 1e-4
 
 
+LAST = dense(None, activation="linear")
+
+
 def test_an_extra_input_may_join_several_rows():
     rows = [dense(3, activation="linear", extra=True), dense(4, activation="linear")]
     stack = Stack([*rows, dense(2, activation="linear", extra=True)])
@@ -138,3 +141,39 @@ def test_an_extra_input_may_join_several_rows():
     first.assign(tf.concat([first[:6], tf.zeros([5, 3])], axis=0))
     change = stack(x, extra) - stack(x, tf.zeros([1, 5]))  # the first row is deaf now
     np.testing.assert_allclose(change, extra @ last[4:], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [dense(6, norm=True, extra=True), LAST],
+        [dense(6, extra=True, bias="none"), LAST],
+        [conv(4, 3, norm=True), dense(6, norm=True, extra=True), LAST],
+        [conv(4, 3, norm=True), conv(4, 3, extra=True), dense(6, extra=True), LAST],
+        [dense(6, noise=0.1, extra=True), LAST],
+        [dense(6, weight_norm="learned", extra=True), LAST],
+        [dense(6, spectral=True, extra=True), LAST],
+        [dense(6), dense(6, minibatch=3, extra=True), LAST],
+        [dense(6), dense(None, activation="linear", extra=True)],
+    ],
+)
+def test_several_extra_inputs_to_each_x_are_as_many_rows(rows):
+    # What is made of x alone is made once; its batch statistics are those of repeated rows.
+    x = tf.random.stateless_normal([4, 5, 5, 1], [0, 1])
+    extra = tf.random.stateless_normal([4, 3, 2], [0, 2])
+    weights = tf.random.stateless_normal([12, 5], [0, 3])
+    found = []
+    for inputs in ((x, extra), (tf.repeat(x, 3, axis=0), tf.reshape(extra, [12, 2]))):
+        stack = Stack(rows, (5,))
+        training = not any(row.noise for row in rows)  # noise is drawn for each x then
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            y = stack(*inputs, training=training)
+            loss = tf.reduce_sum(weights * y)
+        of_weights, (of_x, of_extra) = tape.gradient(loss, (stack.trainable_variables, inputs))
+        of_x = tf.reduce_sum(tf.reshape(of_x, [4, -1, 5, 5, 1]), axis=1)
+        moved = [tf.convert_to_tensor(v) for v in stack.non_trainable_variables]
+        found.append([y, of_x, tf.reshape(of_extra, [12, 2]), *of_weights, *moved])
+    assert found[0][0].shape == (12, 5)
+    for shared, repeated in zip(*found, strict=True):
+        np.testing.assert_allclose(shared, repeated, rtol=1e-4, atol=1e-4)

@@ -48,7 +48,7 @@ def test_every_table_builds_and_runs(name):
     x = tf.zeros([2, *image_shape])
     shapes = {"encoder": ((2 * d,), image_shape), "decoder": (image_shape, (d,))}
     shapes |= {"discriminator": ((), image_shape, (d,)), "code_discriminator": ((), (d,))}
-    shapes |= {"class_discriminator": ((), (10,))}
+    shapes |= {"class_discriminator": ((), (10,)), "classifier": ((10,), image_shape)}
     shapes |= {"code_encoder": ((2 * d,), (d,)), "code_decoder": ((d,), (d,))}
     assert table.reference
     for role in table.roles:

@@ -86,10 +86,8 @@ class ADGM(M2):
         """log q(y|a, x) and a constant, [B, K]."""
         return self.apply("classifier", x, a)
 
-    def style_inputs(
-        self, y: tf.Tensor, x: tf.Tensor, a: tf.Tensor, log_q: tf.Tensor
-    ) -> tuple[tf.Tensor, ...]:
-        return x, tf.concat([y, a], axis=1)
+    def beside(self, y: tf.Tensor, x: tf.Tensor, a: tf.Tensor, log_q: tf.Tensor) -> tf.Tensor:
+        return tf.concat([y, a], axis=1)
 
     def log_likelihood(
         self, code: tf.Tensor, x: tf.Tensor, a: tf.Tensor, log_q: tf.Tensor

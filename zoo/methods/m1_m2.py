@@ -40,6 +40,7 @@ class M1M2(Pretrained, M2):
         "features": ("encoder", "decoder"),
         "model": ("classifier", "code_encoder", "code_decoder"),
     }
+    STYLE_ROLE = "code_encoder"
     ROLES = {
         **GenerativeModel.ROLES,
         "encoder": "x [B, *image_shape] -> [B, 2 feature_dim], means and log standard deviations "
@@ -93,10 +94,6 @@ class M1M2(Pretrained, M2):
     def logits_of(self, f: tf.Tensor, log_ratio: tf.Tensor) -> tf.Tensor:
         """log q(y|f) and a constant, [B, K]."""
         return self.apply("classifier", f)
-
-    def style(self, y: tf.Tensor, f: tf.Tensor, log_ratio: tf.Tensor) -> Distribution:
-        """q(z|f, y)."""
-        return distributions.diagonal_normal(self.apply("code_encoder", f, y))
 
     def log_likelihood(self, code: tf.Tensor, f: tf.Tensor, log_ratio: tf.Tensor) -> tf.Tensor:
         """log p(f|y, z) p(x|f) / q(f|x), [B]."""

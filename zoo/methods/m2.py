@@ -46,6 +46,7 @@ class M2(Smoothing, FamilyLikelihood, GenerativeModel):
     LABELS = ("num_classes",)
     NEEDS_LABELS = True
     OUTPUT_BIAS = True
+    STYLE_ROLE = "encoder"  # the network of q(z|x, y)
     ROLES = {
         **GenerativeModel.ROLES,
         "classifier": "x [B, *image_shape] -> [B, K], logits of q(y|x).",
@@ -90,7 +91,9 @@ class M2(Smoothing, FamilyLikelihood, GenerativeModel):
         with self.statistics_kept():
             draw = lambda q, place: self.draw(q, f"{place}_labelled")
             seen = self.seen(x_labelled, draw)
-            labelled = self.joint_bound(self.label_vector(y), *seen, draw=draw, kl=self.kl)
+            y_given = self.label_vector(y)
+            q = self.style(y_given, *seen)
+            labelled = self.joint_bound(q, y_given, *seen, draw=draw, kl=self.kl)
             label_loss = supervised.cross_entropy(self.logits_of(*seen), y)
         self.log(elbo=elbo, labelled_elbo=labelled, cross_entropy=label_loss)
         elbo, labelled, label_loss = map(tf.reduce_mean, (elbo, labelled, label_loss))
@@ -99,7 +102,8 @@ class M2(Smoothing, FamilyLikelihood, GenerativeModel):
 
     def class_bounds(self, *seen: tf.Tensor, draw: Draw, kl: str) -> tf.Tensor:
         """L(x, y) of every y, [B, K]."""
-        bounds = self.joint_bound(*self.with_every_class(*seen), draw=draw, kl=kl)
+        q = self.style_of_every_class(*seen)
+        bounds = self.joint_bound(q, *self.with_every_class(*seen), draw=draw, kl=kl)
         return tf.reshape(bounds, [-1, self.classes])
 
     def with_every_class(self, *seen: tf.Tensor) -> list[tf.Tensor]:
@@ -108,17 +112,19 @@ class M2(Smoothing, FamilyLikelihood, GenerativeModel):
         y = tf.tile(tf.eye(k), [tf.shape(seen[0])[0], 1])
         return [y, *(tf.repeat(rows, k, axis=0) for rows in seen)]
 
-    def joint_bound(self, y: tf.Tensor, *seen: tf.Tensor, draw: Draw, kl: str) -> tf.Tensor:
+    def joint_bound(
+        self, q: Distribution, y: tf.Tensor, *seen: tf.Tensor, draw: Draw, kl: str
+    ) -> tf.Tensor:
         """L(x, y) <= log p(x, y), [B] nats, by one draw of z.
 
         Args:
+            q: q(z|x, y).
             y: one-hot [B, K].
             *seen: what `seen` returns.
-            draw: of q(z|x, y).
+            draw: of q.
             kl: "analytic", or "monte_carlo", with which it is log p(x, y, z) / q(z|x, y).
         """
-        q, p = self.style(y, *seen), distributions.standard_normal(self.latent_dim)
-        z = draw(q, "z")
+        z, p = draw(q, "z"), distributions.standard_normal(self.latent_dim)
         log_likelihood = self.log_likelihood(tf.concat([y, z], axis=1), *seen)
         if kl == "analytic":
             divergence_ = divergence.analytic_kl(q, p)
@@ -129,20 +135,27 @@ class M2(Smoothing, FamilyLikelihood, GenerativeModel):
     # --- what is inferred from what: other methods see more than x --------------------------------
 
     def seen(self, x: tf.Tensor, draw: Draw) -> tuple[tf.Tensor, ...]:
-        """What classes and styles are inferred from, [B, ...] each."""
+        """What classes and styles are inferred from, [B, ...] each; the first by both networks."""
         return (x,)
 
     def logits_of(self, x: tf.Tensor) -> tf.Tensor:
         """log q(y|x) and a constant, [B, K]."""
         return self.apply("classifier", x)
 
-    def style_inputs(self, y: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """What the encoder is given."""
-        return x, y
+    def beside(self, y: tf.Tensor, *seen: tf.Tensor) -> tf.Tensor:
+        """What the encoder is given beside the first of what was seen."""
+        return y
 
     def style(self, y: tf.Tensor, *seen: tf.Tensor) -> Distribution:
         """q(z|x, y)."""
-        return distributions.diagonal_normal(self.apply("encoder", *self.style_inputs(y, *seen)))
+        outputs = self.apply(self.STYLE_ROLE, seen[0], self.beside(y, *seen))
+        return distributions.diagonal_normal(outputs)
+
+    def style_of_every_class(self, *seen: tf.Tensor) -> Distribution:
+        """q(z|x, y) of every y, in the order of `with_every_class`."""
+        beside = self.beside(*self.with_every_class(*seen))
+        beside = tf.reshape(beside, [-1, self.classes, beside.shape[-1]])
+        return distributions.diagonal_normal(self.apply_with_each(self.STYLE_ROLE, seen[0], beside))
 
     def log_likelihood(self, code: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """log p(x|y, z), [B]."""
@@ -212,13 +225,15 @@ class M2(Smoothing, FamilyLikelihood, GenerativeModel):
     def class_likelihood_rows(self, x: tf.Tensor) -> tf.Tensor:
         """log p(x|y, z) of every y, each at the mean of its q(z|x, y), [B, K] nats."""
         with self.inference():
-            y, *seen = self.with_every_class(*self.seen(x, distributions.at_mean))
-            code = tf.concat([y, self.style(y, *seen).mean()], axis=1)
-            return tf.reshape(self.log_likelihood(code, *seen), [-1, self.classes])
+            seen = self.seen(x, distributions.at_mean)
+            y, *repeated = self.with_every_class(*seen)
+            code = tf.concat([y, self.style_of_every_class(*seen).mean()], axis=1)
+            return tf.reshape(self.log_likelihood(code, *repeated), [-1, self.classes])
 
     def features_rows(self, x: tf.Tensor, y: None = None) -> dict[str, tf.Tensor]:
         """The encoder's hidden layers at the most probable y."""
         with self.inference():
-            given = self.style_inputs(self.most_probable(x), *self.seen(x, distributions.at_mean))
-            *hidden, _ = self.trace("encoder", *given)
+            seen = self.seen(x, distributions.at_mean)
+            beside = self.beside(self.most_probable(x), *seen)
+            *hidden, _ = self.trace(self.STYLE_ROLE, seen[0], beside)
         return {f"row_{i}": layer for i, layer in enumerate(hidden)}

@@ -253,6 +253,16 @@ class Game:
         outputs = tf.cast(self._run(role, run, inputs, options), tf.float32)
         return self._finish[role](outputs) if role in self._finish else outputs
 
+    def apply_with_each(self, role: str, x: tf.Tensor, extra: tf.Tensor) -> tf.Tensor:
+        """As `apply`, of each x, [B, ...], with K second inputs, [B, K, A]: [B K, ...].
+
+        A network of rows makes once what needs x alone.
+        """
+        if not isinstance(self.networks[role], networks.Stack):
+            x = tf.repeat(x, extra.shape[1], axis=0)
+            extra = tf.reshape(extra, [-1, extra.shape[-1]])
+        return self.apply(role, x, extra)
+
     def apply_each(
         self,
         role: str,

@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from zoo import replicas
 from zoo.errors import refusal
+from zoo.networks.block import activation_of
 from zoo.networks.layers import BatchShape
-from zoo.networks.rows import AnyRow, Row, deconv, dense
-from zoo.networks.stack import RowNetwork, Stack, activation_of, row_of
+from zoo.networks.rows import AnyRow, Row, deconv, dense, row_of
+from zoo.networks.stack import RowNetwork, Stack
 
 # What a row of a ladder may not have: the ladder has noise and a norm of its own.
 _FOREIGN = "noise", "dropout", "shift", "spectral", "weight_norm", "minibatch", "minibatch_stddev"

@@ -1,6 +1,7 @@
 """The rows of a network, as data: what `zoo.networks.stack` builds layers from."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 
@@ -86,3 +87,14 @@ class GlobalMean:
 
 
 AnyRow: TypeAlias = Row | Reshape | GlobalMean
+
+
+def row_of(row: AnyRow | Mapping[str, Any]) -> AnyRow:
+    """A row, as it is or as a configuration describes it."""
+    if not isinstance(row, Mapping):
+        return row
+    fields = dict(row)  # from a config
+    kind = fields.pop("row")
+    if kind == "GlobalMean":
+        return GlobalMean()
+    return Reshape(tuple(fields["shape"])) if kind == "Reshape" else Row(**fields)

@@ -19,8 +19,8 @@ from zoo.errors import refusal
 from zoo.networks.ladder import mirrored
 from zoo.networks.layers import BatchShape
 from zoo.networks.noise import Seed
-from zoo.networks.rows import AnyRow, Row
-from zoo.networks.stack import RowNetwork, Stack, row_of
+from zoo.networks.rows import AnyRow, Row, row_of
+from zoo.networks.stack import RowNetwork, Stack
 
 
 class Level(NamedTuple):
