@@ -88,7 +88,7 @@ def test_classes_and_rows_do_not_hang_on_the_order_of_a_disk(tmp_path, monkeypat
 def test_an_image_that_was_changed_is_prepared_again(tmp_path):
     grey(tmp_path / "a", *range(40))
     read = lambda: load(tmp_path, cache_dir=tmp_path / ".cache", memory_limit=0)
-    before, path = read(), tmp_path / "a" / "00.bmp"
+    before, path = read(), tmp_path / "a" / "20.bmp"  # neither the oldest nor the newest
     assert 200 not in levels(before) + levels(before, "test")
     Image.new("L", (1, 1), 200).save(path)  # as many bytes
     assert 200 in levels(read()) + levels(read(), "test")

@@ -74,7 +74,7 @@ def a_node_that_is_not_there(e):
 
 @of(GRAPH)
 def a_node_before_the_first(e):
-    e.objects.nodes[0].children[0].node_id = -1
+    e.objects.nodes[0].children[0].node_id -= len(e.objects.nodes)  # the same one, from the end
 
 
 @of(GRAPH)
