@@ -77,11 +77,11 @@ def test_the_card_of_a_pretrained_model():
         "\nMeasured with the weights of this archive (matrices in float16); the run's own figures, "
         "with full weights, are in results/vae.md. ± is the standard error",
         "| result | `vae-digits`, seed 1: `python tools/reproduce.py",
-        "| metric | value | published | of |",
+        "| metric | value | published | of | what it says |",
         "\nWhere the published figures stand: nll: table 1.\n",
-        "| nll | 2.00 ± 0.25 | *1.5 (recalled)* | 100 examples, test split |",
+        "| nll | 2.00 ± 0.25 | *1.5 (recalled)* | 100 examples, test split | -log p(x), a mass",
         "| active_units | 3 | of 4 dimensions those; split test, n 100 |",
-        "| fid | 25.8 (real data 0.5) |  | 10,000 samples |",
+        "| fid | 25.8 (real data 0.5) |  | 10,000 samples | Frechet distance",
         "- Dimensions of the code that carry nothing: 1 of 4.",
         "- Not measured: whether samples repeat training examples (memorisation).",
         "| `sample` | `seed` int64 [n] | `x` float32 [n, 8, ?, 1] |",
@@ -92,6 +92,27 @@ def test_the_card_of_a_pretrained_model():
     assert "- Dimensions" in known and "- Not measured" not in known and "- Not" in checked
     shown, folded = card.split("<details><summary>All metrics</summary>")
     assert "| active_units |" not in shown and "| nll |" in folded
+
+
+@pytest.mark.parametrize(
+    ("reference", "cited"),
+    [
+        (
+            "A, B: C, arXiv 1234.56789, equation 2. D's output is linear.",
+            "A, B: C, arXiv 1234.56789",
+        ),
+        ("A: B, arXiv 1234.5678; C: D, arXiv 9876.54321.", "A: B, arXiv 1234.5678"),
+        ("A: B, NIPS 2015, equation 4.", "A: B, NIPS 2015"),
+        ("A: B, 1999.", "A: B, 1999"),
+    ],
+)
+def test_a_citation_is_the_first_paper_alone(reference, cited):
+    class Other(Model):
+        __doc__ = f"Other.\n\nReference:\n    {reference}\n"
+
+    card = cards.render("vae-digits", Other(), FACTS, "digits", METRICS, published())
+    assert f"To cite: {cited}.\n" in card
+    assert f"| method | `vae`: {reference} |" in card
 
 
 def test_hubs_read_the_values_of_the_ledger():

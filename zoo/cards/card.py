@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zoo.cards import failures, figures, metadata
+from zoo.cards.text import one_line, plain
 from zoo.data.licences import licence
 from zoo.ledger import Entry, Metric
 from zoo.metrics import names
@@ -56,7 +57,7 @@ not explanations.
 ## Terms and citation
 
 Made with `zoo`, whose code is under Apache-2.0. The weights may carry terms of the data that they
-were learned from{terms}. To cite: {paper}
+were learned from{terms}. To cite: {citation}.
 
 <details><summary>Signatures, as TF Serving takes them</summary>
 
@@ -148,7 +149,7 @@ def render(
     judged = {key: results[key] for key in names.HEADLINES if key in results}
     from zoo.verbs import default_verb  # loads TensorFlow, which the pages do without
 
-    set_name = _one_line(data) if data else None
+    set_name = one_line(data) if data else None
     first = default_verb(facts["capabilities"])
     shown = _SHOWN[first]
     examples = data if published else None
@@ -172,7 +173,7 @@ def render(
         failures=_list(failing) or ("None in what was checked." if found else "None is known."),
         checked=_list(passing) or ("Nothing else." if found else "Nothing was checked."),
         terms=f" ({plain(licence(data).terms)})" if data else "",
-        paper=paper or "no paper is named.",
+        citation=_citation(paper) or "no paper is named",
         signatures="\n".join(
             f"| `{verb}` | {_tensors(sides['inputs'])} | {_tensors(sides['outputs'])} |"
             for verb, sides in facts["signatures"].items()
@@ -271,7 +272,13 @@ def _label_argument(model: Any) -> list[str]:
 def _summary(docstring: str) -> tuple[str, str]:
     """First paragraph and the text after "Reference:" of a class docstring, each as one line."""
     paper = re.search(r"^References?:(.*?)(?:\n\s*\n|\Z)", docstring, re.MULTILINE | re.DOTALL)
-    return _one_line(docstring.split("\n\n")[0]), _one_line(paper.group(1)) if paper else ""
+    return one_line(docstring.split("\n\n")[0]), one_line(paper.group(1)) if paper else ""
+
+
+def _citation(reference: str) -> str:
+    """The first paper of a docstring's reference, without what the docstring says of it."""
+    found = re.match(r".*?(arXiv \d{4}\.\d{4,5}|(NIPS|ICLR|ICML) \d{4})", reference)
+    return found.group() if found else reference.rstrip(".")
 
 
 # --- figures ----------------------------------------------------------------------------------
@@ -283,13 +290,13 @@ def _headline_table(measured: Mapping[str, dict], published: Published | None) -
     shown = [name for name in headline_first(measured) if name in (*names.HEADLINES, *paper)]
     if not shown:
         return "No headline metric was measured." if measured else "It was not measured."
-    titles = ["metric", "value", *(["published"] if paper else []), "of"]
+    titles = ["metric", "value", *(["published"] if paper else []), "of", "what it says"]
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
     for name in shown:
         found = measured[name]
         printed = [figures.published(paper[name]) if name in paper else ""] if paper else []
         cells = [plain(name), _value(name, found), *printed, plain(_of_what(found))]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(f"| {' | '.join(cells)} | {plain(names.meaning(name))} |")
     sources = [f"{plain(n)}: {plain(paper[n]['source'])}" for n in shown if n in paper]
     if sources:
         lines.append(f"\nWhere the published figures stand: {'; '.join(sources)}.")
@@ -332,7 +339,7 @@ def _folded(measured: Mapping[str, dict]) -> str:
     for name in headline_first(measured):
         found = measured[name]
         how = ", ".join(f"{key} {found[key]}" for key in ("split", "n", "seed") if key in found)
-        how = "; ".join(filter(None, (_one_line(str(found.get("protocol", ""))), how)))
+        how = "; ".join(filter(None, (one_line(str(found.get("protocol", ""))), how)))
         lines.append(f"| {plain(name)} | {_value(name, found)} | {plain(how)} |")
     table = "\n".join(lines)
     return f"<details><summary>All metrics</summary>\n\n{table}\n\n</details>"
@@ -381,12 +388,3 @@ def _shape(axes: Iterable[int | None]) -> str:
     """As in [n, 28, 28, 1]: the first axis is the batch; another unknown one is `?`."""
     shown = [str(axis) if axis is not None else "?" if i else "n" for i, axis in enumerate(axes)]
     return f"[{', '.join(shown)}]"
-
-
-def plain(value: Any) -> str:
-    """A text in one line in which Markdown and HTML see no marks."""
-    return re.sub(r"[\\`*\[\]<>|#&!~]|(?<!\w)_|_(?!\w)", r"\\\g<0>", _one_line(str(value)))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

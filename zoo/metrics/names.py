@@ -96,6 +96,20 @@ def better(name: str) -> str | None:
     return found and found.better
 
 
+def meaning(name: str) -> str:
+    """What the value says and which way is better, as sentences; "" of an unknown metric."""
+    found = described().get(_base(name))
+    if found is None:
+        return ""
+    better = f" {found.better.capitalize()} is better." if found.better else ""
+    return f"{capitalised(found.help.rstrip('.'))}.{better}"
+
+
+def capitalised(text: str) -> str:
+    """A sentence's beginning; the name of a metric stays as it is."""
+    return text if re.match(r"\w+_\w+", text) else text[:1].upper() + text[1:]
+
+
 def headline(measured: Collection[str]) -> str | None:
     """The metric that stands for a model: the first of `HEADLINES` that was measured, or None.
 
