@@ -161,18 +161,23 @@ def hidden():
     return dense(8, activation="tanh")
 
 
-def stack(units, seed, *rows):
+def stack(units, seed, *rows, **options):
     """Rows, then a linear one of so many units."""
-    return Stack((*rows, dense(units, activation="linear")), init_seed=seed, init_stddev=0.5)
+    rows = (*rows, dense(units, activation="linear"))
+    return Stack(rows, init_seed=seed, init_stddev=0.5, **options)
 
 
-def nets(*roles):
+def nets(*roles, dtype=None):
     """{role: network of one hidden row} for vectors; beside an encoder D takes (x, z)."""
+    options = {"dtype": dtype}
     made = {
-        "encoder": lambda: stack(2 * D, 1, hidden()),
-        "decoder": lambda: stack(D, 2, hidden()),
+        "encoder": lambda: stack(2 * D, 1, hidden(), **options),
+        "decoder": lambda: stack(D, 2, hidden(), **options),
         "discriminator": lambda: Pair(
-            Stack(()), Stack(()) if "encoder" in roles else None, stack(1, 3, hidden())
+            Stack((), **options),
+            Stack((), **options) if "encoder" in roles else None,
+            stack(1, 3, hidden(), **options),
+            **options,
         ),
     }
     return {role: made[role]() for role in roles}
@@ -182,7 +187,8 @@ def make(kind, **options):
     """A toy of vectors [B, D]."""
     roles = dict.fromkeys(role for player in kind.PLAYERS.values() for role in player)
     own = {"decoder_output": "normal"} if kind is Bound else {}
-    return kind(image_shape=(D,), latent_dim=D, **nets(*roles), **own, **options)
+    networks = nets(*roles, dtype=options.get("dtype"))
+    return kind(image_shape=(D,), latent_dim=D, **networks, **own, **options)
 
 
 # --- what tests of the game share -----------------------------------------------------------------

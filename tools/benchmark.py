@@ -173,7 +173,7 @@ def measure(flags: types.SimpleNamespace, method: str, precision: str) -> dict[s
     model.adapt(x)
     bare = tf.function(lambda: model.train_step({"x": x}), autograph=False)
     counted = arithmetic.operations(bare.get_concrete_function().graph)
-    shape, ceiling = fastest_convolution("bfloat16" if "bfloat16" in precision else "float32")
+    shape, ceiling = fastest_convolution(precision.removeprefix("mixed_"))
     feed = iter(stream)
     draw = tf.function(lambda: next(feed)["x"], autograph=False)
 

@@ -58,7 +58,8 @@ RUN_FLAGS = (
         "precision",
         "str",
         "float32",
-        "of the networks; auto: mixed_bfloat16 where processor or accelerator are fast at it",
+        "of the networks; auto: mixed_bfloat16 where processor or accelerator are fast at it;"
+        " mixed_float16 is for GPUs that are older, and scales the losses",
         choices=precision.CHOICES,
     ),
     flag(

@@ -77,7 +77,7 @@ def check(
             raise ValueError(refusal(argument, expected, optimizer))
         scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         if scaled or getattr(optimizer, "loss_scale_factor", None):
-            expected = "an optimizer that scales no loss: float32 and bfloat16 need none"
+            expected = "an optimizer that scales no loss: in float16 the model does"
             raise ValueError(refusal(argument, expected, type(optimizer).__name__))
         if optimizer.use_ema:  # its averages take the place of the weights when `fit` ends
             expected = "False, as validation would measure other weights than those of the end"
@@ -201,6 +201,26 @@ class FusedAdam(keras.optimizers.Adam):
     Reference: Kingma and Ba, arXiv 1412.6980, end of section 2.
     """
 
+    _moves: tf.Tensor | None = None
+
+    def apply(
+        self, grads: Any, trainable_variables: Any = None, *, moves: tf.Tensor | None = None
+    ) -> None:
+        """As Keras'.
+
+        Args:
+            grads, trainable_variables: as Keras'.
+            moves: a bool; where it is False, variables, slots and the count of steps stay as they
+                are, whatever the (finite) gradients. None for True.
+        """
+        self._moves = moves
+        try:
+            super().apply(grads, trainable_variables)
+        finally:
+            self._moves = None
+        if moves is not None:
+            self.iterations.assign_add(tf.cast(moves, self.iterations.dtype) - 1)
+
     def update_step(
         self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
     ) -> None:
@@ -215,15 +235,21 @@ class FusedAdam(keras.optimizers.Adam):
             return
         dtype = variable.dtype
         step = tf.cast(self.iterations + 1, dtype)
+        beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
+        powers = beta_1**step, beta_2**step
+        rate = tf.cast(learning_rate, dtype)
+        if self._moves is not None:
+            rate = tf.where(self._moves, rate, 0.0)
+            beta_1, beta_2 = (tf.where(self._moves, beta, 1.0) for beta in (beta_1, beta_2))
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=_handle(m, variable),
             v=_handle(v, variable),
-            beta1_power=tf.cast(self.beta_1, dtype) ** step,
-            beta2_power=tf.cast(self.beta_2, dtype) ** step,
-            lr=tf.cast(learning_rate, dtype),
-            beta1=tf.cast(self.beta_1, dtype),
-            beta2=tf.cast(self.beta_2, dtype),
+            beta1_power=powers[0],
+            beta2_power=powers[1],
+            lr=rate,
+            beta1=beta_1,
+            beta2=beta_2,
             epsilon=tf.cast(self.epsilon, dtype),
             grad=tf.cast(gradient, dtype),
         )

@@ -1,19 +1,21 @@
 """Which arithmetic of networks is fast on this machine: what precision "auto" means.
 
 Half as many bits are faster where the hardware multiplies in bfloat16, and several times slower
-where each operation has to convert them. TensorFlow is loaded only where there may be an
-accelerator to ask it about.
+where each operation has to convert them. float16 is for GPUs older than that, and is never taken
+unasked: its range is small. TensorFlow is loaded only where there may be an accelerator to ask it
+about.
 """
 
 import pathlib
 import sys
 
-CHOICES = ("auto", "float32", "mixed_bfloat16")
+CHOICES = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 _CPUINFO = pathlib.Path("/proc/cpuinfo")
 # What Linux calls instructions of bfloat16: AMX and AVX-512 of x86, those of Arm.
 _INSTRUCTIONS = {"amx_bf16", "avx512_bf16", "bf16"}
 _DEVICES = ("nvidia[0-9]*", "accel[0-9]*", "vfio/[0-9]*", "kfd")  # of GPUs and TPUs
-_CAPABILITY = (8, 0)  # of the first GPUs that compute in bfloat16
+# Of the first GPUs that are fast in it.
+_CAPABILITY = {"mixed_bfloat16": (8, 0), "mixed_float16": (7, 0)}
 
 
 def chosen(asked: str, recorded: str | None = None) -> str:
@@ -24,7 +26,7 @@ def chosen(asked: str, recorded: str | None = None) -> str:
         recorded: of the run that is continued, or None.
 
     Returns:
-        "float32" or "mixed_bfloat16".
+        One of `CHOICES` that is not "auto".
     """
     if asked != "auto":
         return asked
@@ -35,18 +37,29 @@ def chosen(asked: str, recorded: str | None = None) -> str:
 
 def warning(precision: str) -> str | None:
     """A line for who computes in a precision that is slow on this machine, else None."""
-    if precision != "mixed_bfloat16" or fast_bfloat16():
+    lacks = {
+        "mixed_bfloat16": (fast_bfloat16, "whose processor has no AMX and no AVX512_BF16"),
+        "mixed_float16": (fast_float16, "which has no GPU that computes in it"),
+    }
+    fast, reason = lacks.get(precision, (lambda: True, ""))
+    if fast():
         return None
     return (
-        "mixed_bfloat16 is slower than float32 on this machine, whose processor has no AMX and no"
-        " AVX512_BF16; a new run with --precision=auto takes float32."
+        f"{precision} is slower than float32 on this machine, {reason}; a new run with"
+        " --precision=auto takes what is fast."
     )
 
 
 def fast_bfloat16() -> bool:
     """Whether what TensorFlow computes on here, accelerators if there are any, has bfloat16."""
-    of_accelerators = _accelerators()
+    of_accelerators = _accelerators("mixed_bfloat16")
     return all(of_accelerators) if of_accelerators else processor_has_bfloat16()
+
+
+def fast_float16() -> bool:
+    """Whether what TensorFlow computes on here are GPUs with float16."""
+    of_accelerators = _accelerators("mixed_float16")
+    return bool(of_accelerators) and all(of_accelerators)
 
 
 def processor_has_bfloat16(cpuinfo: pathlib.Path = _CPUINFO) -> bool:
@@ -60,13 +73,14 @@ def processor_has_bfloat16(cpuinfo: pathlib.Path = _CPUINFO) -> bool:
     return bool(cores) and all(core & _INSTRUCTIONS for core in cores)
 
 
-def _accelerators() -> list[bool]:
-    """Of each accelerator that TensorFlow sees, whether it has bfloat16."""
+def _accelerators(precision: str) -> list[bool]:
+    """Of each accelerator that TensorFlow sees, whether it is fast in a precision."""
     present = any(any(pathlib.Path("/dev").glob(pattern)) for pattern in _DEVICES)
     if not present and "tensorflow" not in sys.modules:
         return []
     import tensorflow as tf
 
     details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
-    gpus = [detail.get("compute_capability", (0, 0)) >= _CAPABILITY for detail in details]
-    return gpus + [True for _ in tf.config.list_physical_devices("TPU")]
+    least = _CAPABILITY[precision]
+    gpus = [detail.get("compute_capability", (0, 0)) >= least for detail in details]
+    return gpus + [precision == "mixed_bfloat16" for _ in tf.config.list_physical_devices("TPU")]

@@ -115,8 +115,8 @@ def test_steps_per_execution_is_an_int(steps):
         make(Bound).compile(steps_per_execution=steps)
 
 
-def test_float16_is_refused_and_losses_want_a_compiled_model():
-    with pytest.raises(ValueError, match="`dtype`: .* Received: dtype='mixed_float16'"):
-        make(Bound, dtype="mixed_float16")
+def test_weights_in_float16_are_refused_and_losses_want_a_compiled_model():
+    with pytest.raises(ValueError, match="`dtype`: expected mixed_float16.* Received: .*'float16'"):
+        make(Bound, dtype="float16")
     with pytest.raises(ValueError, match=r"a compiled one: call compile\(\)"):
         make(Bound).losses_of(batch(4))

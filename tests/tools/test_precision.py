@@ -43,9 +43,18 @@ def test_processors_of_other_kinds(tmp_path):
     [([], True, True), ([], False, False), ([True, False], True, False), ([True], False, True)],
 )
 def test_accelerators_come_before_the_processor(monkeypatch, accelerators, processor, fast):
-    monkeypatch.setattr(precision, "_accelerators", lambda: accelerators)
+    monkeypatch.setattr(precision, "_accelerators", {"mixed_bfloat16": accelerators}.get)
     monkeypatch.setattr(precision, "processor_has_bfloat16", lambda: processor)
     assert precision.fast_bfloat16() is fast
+
+
+@pytest.mark.parametrize(
+    "accelerators, fast", [([], False), ([True], True), ([True, False], False)]
+)
+def test_float16_is_for_gpus(monkeypatch, accelerators, fast):
+    monkeypatch.setattr(precision, "_accelerators", {"mixed_float16": accelerators}.get)
+    line = precision.warning("mixed_float16")
+    assert line is None if fast else "no GPU" in line and "\n" not in line
 
 
 @pytest.fixture(params=[True, False], ids=["fast", "slow"])

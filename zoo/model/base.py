@@ -24,7 +24,6 @@ from zoo.staged import Staged, keras_step
 
 _REQUIRED: Any = inspect.Parameter.empty  # no default, refused in words of our own
 _LARGEST = 2**26  # numbers of one example: 8192 x 8192; no network would fit into memory
-_BFLOAT = 'dtype="mixed_bfloat16" has the range of float32.'
 _NUM_ATTRIBUTES = HyperParameter("num_attributes", "int", None, optional=True, at_least=1)
 
 
@@ -139,9 +138,9 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
         **arguments: Any,
     ) -> None:
         super().__init__(name=name, dtype=_policy(dtype))
-        if self.compute_dtype == "float16":
-            expected = "a policy of another type, as small gradients vanish in float16"
-            raise ValueError(refusal("dtype", expected, self.dtype_policy.name, _BFLOAT))
+        if self.variable_dtype == "float16":
+            expected = "mixed_float16, as small steps of weights vanish in float16"
+            raise ValueError(refusal("dtype", expected, self.dtype_policy.name))
         self.image_shape = _image_shape(image_shape)
         self.num_attributes = _NUM_ATTRIBUTES.check(num_attributes)
         self._given = self.assign(arguments)  # networks of one's own, by role
@@ -230,6 +229,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
         rooms["averages"] = self._averages
         rooms |= {f"optimizers/{player}": o.variables for player, o in self.optimizers.items()}
         found = {"step": self.step, "play_counter": self.play_counter}
+        found |= self._loss_scale.state if self._loss_scale is not None else {}
         for room, variables in rooms.items():
             # Slots are named after Keras' own layer names, which count per process: their order
             # alone is stable.
@@ -274,6 +274,9 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
             raise TypeError(refusal("optimizer", "None with optimizers", optimizer))
         given = by_player(optimizers if optimizer is None else optimizer, self.players)
         check(given, self.optimizers, self.lr_schedule)
+        if given and self._loss_scale is not None:
+            expected = "None with mixed_float16: the method's Adam leaves out what overflows"
+            raise ValueError(refusal("optimizers", expected, given))
         moved = self.player_variables
         self.optimizers = {
             player: given.get(player) or self._adam(player) for player in self.players
@@ -289,7 +292,8 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
             "run_eagerly": checks.truth(run_eagerly, "run_eagerly"),
             "steps_per_execution": checks.whole(steps_per_execution, "steps_per_execution"),
         }
-        super().compile(optimizer=Players(self.optimizers), **self._compile_arguments)
+        options = {"auto_scale_loss": False, **self._compile_arguments}  # `play` scales losses
+        super().compile(optimizer=Players(self.optimizers), **options)
         self._logs = Logs(self._measured, [f"{player}_loss" for player in self.players])
 
     def _adam(self, player: str) -> FusedAdam:

@@ -12,6 +12,7 @@ from tensorflow_probability import distributions as tfd
 from zoo import distributions, networks, seeds
 from zoo.errors import refusal, unknown
 from zoo.model.logs import Logs
+from zoo.model.loss_scale import LossScale
 from zoo.networks import own
 
 Shape = Sequence[int]
@@ -40,6 +41,7 @@ class Building:
     latent_dim: int
     network: str
     seed: int
+    compute_dtype: str
     init_stddev: float | None
     ema_decay: float | None
     dtype_policy: Any
@@ -211,6 +213,8 @@ class Building:
         }
         self.step = self.add_weight(name="step", **counter)
         self.play_counter = self.add_weight(name="play_counter", **counter)
+        in_float16 = self.compute_dtype == "float16"
+        self._loss_scale = LossScale(self.add_weight) if in_float16 else None
         # Of an evaluation's batches: no part of the model's state.
         once = tf.VariableAggregation.ONLY_FIRST_REPLICA
         self.test_counter = tf.Variable(0, trainable=False, dtype=tf.int64, aggregation=once)

@@ -20,6 +20,8 @@ from tensorflow_probability import distributions as tfd
 from zoo import distributions, graphs, networks, seeds
 from zoo.errors import nearest, refusal, unknown
 from zoo.model.logs import Logs
+from zoo.model.loss_scale import Gradients
+from zoo.model.moves import Moves
 from zoo.model.phases import Losses, Phase, current, entered, moving
 from zoo.networks import own
 
@@ -39,7 +41,7 @@ def ending_in_report(train_step: Callable[..., Any]) -> Callable[..., dict[str, 
     return checked
 
 
-class Game:
+class Game(Moves):
     """How a model trains: what its phases and its `train_step` may call.
 
     Mixed into the model (`zoo.model.base`), whose networks, optimizers, counters, averages and
@@ -47,22 +49,14 @@ class Game:
     """
 
     seed: int
-    learning_rate: float
-    lr_schedule: str
-    decay_from: int
-    decay_steps: int
-    clip_norm: float | None
     ema_decay: float | None
-    weight_decay: float
     stage: int
     stage_starts: tuple[int, ...]
     players: dict[str, tuple[str, ...]]
     phase_logs: tuple[str, ...]
     networks: dict[str, Any]
-    optimizers: dict[str, keras.optimizers.Optimizer]
     player_variables: dict[str, list[keras.Variable]]
     train_step: Callable[[Any], dict[str, tf.Tensor]]
-    step: keras.Variable
     play_counter: keras.Variable
     test_counter: tf.Variable
     _averages: list[keras.Variable]
@@ -109,14 +103,14 @@ class Game:
             steering = moving(losses)
             objectives = {id(loss): self._objective(loss) for loss in steering.values()}
         variables = self.player_variables
-        gradients: dict[str, list[tf.Tensor | None]] = {}
+        gradients: Gradients = {}
         # All gradients before any update: the players move at once. One backward pass a loss.
         for key, objective in objectives.items():
             sharing = [player for player, loss in steering.items() if id(loss) == key]
             found = tape.gradient(objective, [variables[player] for player in sharing])
             gradients |= dict(zip(sharing, found))
-        for player in losses if moves else ():
-            self._update(player, gradients[player], variables[player])
+        if moves:
+            self._move(gradients, variables)
         self._track({f"{player}_loss": loss for player, loss in losses.items()})
         self.play_counter.assign_add(1)
         if after is not None:
@@ -165,55 +159,6 @@ class Game:
             if loss.shape.rank not in (0, 1):
                 raise ValueError(refusal("loss.shape", "[B] or []", loss.shape))
         return losses
-
-    def _objective(self, loss: tf.Tensor) -> tf.Tensor:
-        """This replica's share of the global mean: gradients are summed over replicas."""
-        replicas, _ = seeds.replica()
-        return tf.reduce_mean(loss) / replicas
-
-    def _update(self, player: str, gradients: Sequence, variables: Sequence) -> None:
-        optimizer = self.optimizers[player]
-        pairs = [(g, v) for g, v in zip(gradients, variables) if g is not None]
-        if len(pairs) < len(variables):
-            missing = [v.path for g, v in zip(gradients, variables) if g is None]
-            raise ValueError(
-                refusal("phase", f"a loss of {player} that reaches all its variables", missing)
-            )
-        if not pairs:  # all its networks are frozen
-            self._track({f"{player}_gradient_norm": tf.zeros([])})
-            return
-        gradients, variables = zip(*pairs)
-        replicas, _ = seeds.replica()
-        if self.weight_decay:  # a replica's share, as of the losses
-            share = self.weight_decay / replicas
-            gradients = [g + share * tf.cast(v, g.dtype) for g, v in zip(gradients, variables)]
-        if self.clip_norm is not None and replicas > 1:  # the optimizer will sum the shares again
-            summed = tf.distribute.get_replica_context().all_reduce("SUM", list(gradients))
-            gradients = [g / replicas for g in summed]
-        wide = [tf.cast(g, tf.float32) for g in gradients]
-        norm = tf.linalg.global_norm(wide) * replicas  # unclipped: the mean replica's
-        if self.clip_norm is not None:
-            scale = tf.minimum(1.0, self.clip_norm / tf.maximum(norm, 1e-12))
-            gradients = [g * tf.cast(scale, g.dtype) for g in gradients]
-        self._track({f"{player}_gradient_norm": norm})
-        if self.lr_schedule == "constant":
-            optimizer.apply(list(gradients), list(variables))
-            return
-        rate = tf.convert_to_tensor(optimizer.learning_rate)  # as users and callbacks set it
-        optimizer.learning_rate = rate * self._decay()
-        optimizer.apply(list(gradients), list(variables))
-        optimizer.learning_rate = rate
-
-    def learning_rate_of(self, player: str) -> float:
-        """The learning rate that a player begins with: its own, or the one of all."""
-        own = getattr(self, f"{player}_learning_rate")
-        return self.learning_rate if own is None else own
-
-    def _decay(self) -> tf.Tensor:
-        """Factor of the learning rate at this step, from 1 down to 0.01."""
-        done = tf.cast(self.step.value - self.decay_from, tf.float32) / self.decay_steps
-        done = tf.clip_by_value(done, 0.0, 1.0)
-        return 1.0 - 0.99 * done if self.lr_schedule == "linear" else 0.01**done
 
     def draw(
         self,

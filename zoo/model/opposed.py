@@ -19,8 +19,8 @@ class Opposition:
     linear in these; so at its inputs the other player's gradient is b / a times the
     discriminator's, row by row. One backward pass from a serves both, where two losses cost two.
 
-    That is so in `play`, with a discriminator of the zoo's whose rows do not depend on each other;
-    else there are two passes.
+    That is so in `play`, with a discriminator of the zoo's whose rows do not depend on each other,
+    and with the range of float32; else there are two passes.
 
     Args:
         discriminator: the network.
@@ -32,7 +32,8 @@ class Opposition:
         steered = phase is not None and phase.steered
         known = isinstance(discriminator, (networks.Stack, networks.Pair))
         apart = known and not networks.couples_rows(discriminator)
-        self._active = possible and steered and apart
+        wide = known and discriminator.compute_dtype != "float16"  # b / a may be any number
+        self._active = possible and steered and apart and wide
         self._factors: dict[int, tf.Tensor] = {}
 
     def enter(self, x: tf.Tensor, side: int) -> tf.Tensor:

@@ -1,0 +1,187 @@
+"""Losses in float16: small gradients survive, what overflows moves nobody on any replica."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import helpers
+from tests.small import KINDS, Bound, D, batch, make
+from zoo.model.loss_scale import LossScale
+from zoo.optimizers import FusedAdam
+from zoo.training import checkpoints
+
+FIRST = 2.0**15
+
+
+class Weighted(Bound):
+    """A bound of which the loss is weighted."""
+
+    def bound(self, x):
+        return {"model": self.weight * super().bound(x)["model"]}
+
+
+def weighted(dtype="mixed_float16", value=1.0):
+    model = make(Weighted, dtype=dtype)
+    model.weight = tf.Variable(value, trainable=False)
+    model.compile()
+    return model
+
+
+def player_of(model):
+    """A function of a batch, traced once: the logs of one step."""
+    step = tf.function(lambda x: model.train_step({"x": x}))
+
+    def play(x=None):
+        model.reset_metrics()
+        logs = step(tf.constant(batch() if x is None else x))
+        return {name: float(value) for name, value in logs.items()}
+
+    return play
+
+
+def scale_of(**now):
+    scale = LossScale(lambda name, **options: keras.Variable(shape=(), name=name, **options))
+    for name, value in now.items():
+        scale.state[name].assign(value)
+    return scale
+
+
+def state(scale):
+    return float(scale.value), int(scale.steady)
+
+
+# --- the scale ------------------------------------------------------------------------------------
+
+
+def test_gradients_leave_the_scale():
+    scale = scale_of(loss_scale=8.0)
+    found = {"a": [tf.constant([16.0, -4.0]), None], "b": [tf.constant(2.0)]}
+    gradients, fine = scale.gradients(found)
+    np.testing.assert_array_equal(gradients["a"][0], [2.0, -0.5])
+    assert gradients["a"][1] is None and float(gradients["b"][0]) == 0.25 and bool(fine)
+    assert state(scale) == (8.0, 1)
+    assert float(scale.of(tf.constant(3.0))) == 24.0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_an_overflow_of_one_player_halves_the_scale_and_holds_all(bad):
+    scale = scale_of(loss_scale=8.0, steady_plays=5)
+    found = {"a": [tf.constant([1.0, bad])], "b": [tf.constant([3.0])]}
+    gradients, fine = scale.gradients(found)
+    assert not bool(fine) and state(scale) == (4.0, 0)
+    np.testing.assert_array_equal(gradients["a"][0], [0.0, 0.0])
+    np.testing.assert_array_equal(gradients["b"][0], [0.0])
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "after"),
+    [((8.0, 1998), 1.0, (8.0, 1999)), ((8.0, 1999), 1.0, (16.0, 0)), ((1.0, 3), np.inf, (1.0, 0))],
+)
+def test_the_scale_doubles_after_2000_steady_plays_and_ends_at_1(before, value, after):
+    scale = scale_of(loss_scale=before[0], steady_plays=before[1])
+    scale.gradients({"a": [tf.constant([value])]})
+    assert state(scale) == after
+
+
+def test_an_adam_that_does_not_move_forgets_nothing():
+    def after(*steps):
+        variable, adam = keras.Variable([1.0, -2.0]), FusedAdam(0.1)
+        adam.build([variable])
+        for gradient, moves in steps:
+            adam.apply([tf.constant(gradient)], [variable], moves=moves)
+        return [v.numpy() for v in (variable, *adam.variables)]
+
+    yes, no = tf.constant(True), tf.constant(False)
+    first, second = ([0.5, -1.0], yes), ([1.5, 2.0], yes)
+    expected = after(first, second)
+    for found in (
+        after(first, ([7.0, 7.0], no), second),
+        after(*((gradient, None) for gradient, _ in (first, second))),
+    ):
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+# --- models ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_steps_are_those_of_float32_to_rounding(kind):
+    found = []
+    for dtype in ("float32", "mixed_float16"):
+        model = make(kind, dtype=dtype)
+        model.compile()
+        play = player_of(model)
+        found.append([play() for _ in range(3)])
+    assert model.state["loss_scale"] == FIRST
+    assert {v.dtype for network in model.networks.values() for v in network.weights} == {"float32"}
+    assert {network.compute_dtype for network in model.networks.values()} == {"float16"}
+    assert model.sample(2, seed=0).dtype == tf.float32
+    for exact, rounded in zip(*found):  # a unit of float16 is 2^-10
+        for name, value in exact.items():
+            assert rounded[name] == pytest.approx(value, rel=1e-2, abs=5e-3), name
+
+
+def test_gradients_below_the_range_of_float16_move_the_weights():
+    # The mean of 16 losses, weighted by 1e-6, has slopes of about 6e-8: float16 ends there.
+    norms = [
+        player_of(weighted(dtype, 1e-6))()["model_gradient_norm"]
+        for dtype in ("float32", "mixed_float16")
+    ]
+    assert norms[1] == pytest.approx(norms[0], rel=2e-2)
+
+
+def test_an_overflow_moves_nobody_and_training_goes_on():
+    model = weighted(value=1e8)
+    before = helpers.arrays(model)
+    play = player_of(model)
+    logs = play()
+    assert logs["model_gradient_norm"] == 0.0 and np.isfinite(logs["model_loss"])
+    after = helpers.arrays(model)
+    changed = {path for path in after if not np.array_equal(after[path], before[path])}
+    assert changed == {"loss_scale", "step", "play_counter"}
+    assert after["loss_scale"] == FIRST / 2
+    model.weight.assign(1.0)
+    assert play()["model_gradient_norm"] > 0
+    assert int(model.optimizers["model"].iterations) == 1
+
+
+def test_an_overflow_on_one_replica_holds_both(two_cpus):
+    strategy = tf.distribute.MirroredStrategy(two_cpus)
+    with strategy.scope():
+        model = weighted()
+    before = [v.numpy() for v in model.player_variables["model"]]
+    step = tf.function(lambda x: strategy.run(lambda x: model.train_step({"x": x}), args=(x,)))
+
+    def run(*halves):
+        step(
+            strategy.experimental_distribute_values_from_function(
+                lambda context: tf.constant(halves[context.replica_id_in_sync_group])
+            )
+        )
+        return float(model.state["loss_scale"].numpy()), [
+            v.numpy() for v in model.player_variables["model"]
+        ]
+
+    scale, weights = run(batch(8), np.full([8, D], 6e4, np.float32))
+    assert scale == FIRST / 2
+    for a, b in zip(weights, before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    scale, weights = run(batch(8), batch(8, seed=1))
+    assert scale == FIRST / 2
+    assert any((a != b).any() for a, b in zip(weights, before, strict=True))
+
+
+def test_checkpoints_hold_the_scale(tmp_path):
+    model, other = weighted(value=1e8), weighted(value=1e8)
+    player_of(model)()
+    path = checkpoints.save(model, tmp_path, 1)
+    checkpoints.restore(other, path)
+    assert float(other.state["loss_scale"]) == FIRST / 2
+    assert "loss_scale" not in weighted("float32").state
+
+
+def test_optimizers_of_the_caller_s_do_not_know_overflows():
+    with pytest.raises(ValueError, match="`optimizers`: expected None with mixed_float16"):
+        make(Bound, dtype="mixed_float16").compile("adam")
