@@ -9,7 +9,7 @@
 For each method and precision, in a process of its own: the bare training step, the step inside
 Keras' `fit`, the input pipeline alone, the checks of a batch that are part of a step, and, in turn
 with them, the fastest 5x5 convolution that this machine does. Machines are noisy, so the ratios
-within one run are what counts.
+within one run are what counts. With `--images`, the data are a file that need not fit into memory.
 
 With `--sampling`, instead: what 16 images of 28x28 cost of autoregressive models, from Keras and
 from an export, in calls of `log_prob` on the same batch.
@@ -25,10 +25,12 @@ GFLOP are 2 per multiply-add of the convolutions and matrix products in the trac
 backward, dead nodes left out; everything else is not counted.
 """
 
+import atexit
 import json
 import os
 import pathlib
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -56,6 +58,7 @@ FLAGS = (
     common.flag("rounds", "int", 5, "rounds; figures are medians over them", at_least=1),
     common.flag("seconds", "float", 1.5, "time of each measurement in a round", at_least=0.01),
     common.flag("threads", "int", None, "threads of TensorFlow; None means one a core", at_least=1),
+    common.flag("images", "int", None, "so many of noise, in a file, as the data", at_least=100),
     common.flag("case", "str", None, "one case, measured in this process; prints JSON"),
     common.flag("sampling", "bool", False, "autoregressive sampling instead of training"),
     common.flag("growth", "bool", False, "cost against image side, batch and width"),
@@ -104,13 +107,13 @@ def run(flags: types.SimpleNamespace) -> None:
         options = [f"--{n}={getattr(flags, n)}" for n in ("batch_size", "network", "latent_dim")]
         cases = [(method, precision) for precision in flags.precisions for method in flags.methods]
         found = [_apart(flags, *options, case=case) for case in cases]
-        _publish(table(found, flags), MARKS, flags.write)
+        _publish(table(found, flags), MARKS, flags.write and not flags.images)
 
 
 def _apart(flags: types.SimpleNamespace, *options: str, case: Sequence[Any]) -> dict[str, Any]:
     """What a case measures in a process of its own."""
     words = ":".join(map(str, case))
-    same = ("rounds", "seconds", "threads", "data_dir")
+    same = ("rounds", "seconds", "threads", "data_dir", "images")
     options += tuple(f"--{n}={getattr(flags, n)}" for n in same if getattr(flags, n))
     done = subprocess.run(
         [sys.executable, __file__, f"--case={words}", *options],
@@ -313,6 +316,8 @@ def fastest_convolution(dtype: str) -> tuple[str, Convolution]:
 
 def _source(flags):
     """MNIST where it is at hand, else uint8 noise of its size: the pipeline does the same work."""
+    if flags.images:
+        return _mapped(flags.images)
     try:
         return data.load("mnist", data_dir=flags.data_dir)
     except FileNotFoundError:
@@ -323,6 +328,36 @@ def _source(flags):
         noise = np.random.default_rng(0).integers(0, 256, (60_000, *SHAPE), dtype=np.uint8)
         np.savez(path, x=noise)
         return data.load(f"npz:{path}")
+
+
+def _mapped(count: int) -> "data.Dataset":
+    """Noise that is prepared as a raw file and read from there, however much it is."""
+    import numpy as np
+
+    from zoo.data.source import Source, Split
+
+    def chunks():
+        random, size = np.random.default_rng(0), 2**16
+        for start in range(0, count, size):
+            shape = (min(size, count - start), *SHAPE)
+            yield random.integers(0, 256, shape, dtype=np.uint8), None
+
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return data.Dataset(
+        Source(
+            f"{count:,} images of noise in a file",
+            SHAPE,
+            "uint8",
+            {"train": Split(count, chunks)},
+            f"{count} images of noise",
+        ),
+        binarise=None,
+        labels=None,
+        label_seed=0,
+        cache_dir=pathlib.Path(folder),
+        memory_limit=0,
+    )
 
 
 def table(cases: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:
