@@ -74,8 +74,8 @@ def test_the_card_of_a_pretrained_model():
         "| takes | float32 [n, 8, 8, 1], pixels in [0, 1] |",
         "| trained for | 2,400 steps, 90 s on a CPU, 2 cores |",
         "| weights | 1,234, matrices and kernels in float16 |",
-        "\nMeasured with the weights of this archive (matrices in float16); the run's own figures, "
-        "with full weights, are in results/vae.md. ± is the standard error",
+        "\nMeasured with the weights of this archive (matrices in float16); what stands in "
+        "results/vae.md, the mean of 2 runs, of which this is one, was measured with full weights.",
         "| result | `vae-digits`, seed 1: `python tools/reproduce.py",
         "| metric | value | published | of | what it says |",
         "\nWhere the published figures stand: nll: table 1.\n",

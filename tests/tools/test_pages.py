@@ -214,7 +214,7 @@ def test_a_page_shows_every_figure_its_protocol_and_where_it_comes_from():
     assert "| ais | 2.5 | not measured |" in page
     assert "![vae-digits](vae-digits.png)" in page
     assert "3 seeds (0, 1, 2), commit 0123456.\nTraining: 60 s a seed on a CPU, 2 cores" in page
-    assert "keras 3.15.1" in page and "The paper's numbers: table 1." in page
+    assert "keras 3.15.1" in page and "The paper's numbers: nll, ais: table 1." in page
     assert "[configs/vae/digits.cfg](../configs/vae/digits.cfg): `python tools/repro" in page
     assert "## Not run" not in page
 

@@ -28,7 +28,7 @@ def test_methods_on_one_stem_are_compared_by_what_two_of_them_have():
     )
     place = lines.index("## mnist")
     assert lines[place + 2 : place + 9] == [
-        "All: n 9 (test).",
+        "All rows: n 9 (test).",
         "",
         "| method | nll ↓ | label_agreement ↑ | steps | seconds a seed | seeds |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -96,7 +96,7 @@ def test_what_real_data_reach_is_a_row_where_all_agree():
 def test_settings_that_all_share_stand_above():
     flags = {"steps": 10, "labels": 50, "binarise": None}
     lines = lines_of({(m, "d"): measured({"nll": 1.0}, flags=flags) for m in ("a", "b")})
-    assert "All: labels 50, steps 10, n 9 (test)." in lines
+    assert "All rows: labels 50, steps 10, n 9 (test)." in lines
     assert "| method | nll ↓ | seconds a seed | seeds |" in lines
 
 

@@ -28,8 +28,8 @@ _FEWEST = 2  # methods that make a comparison, and a column of one
 _UPDATES = "updates"
 _UPDATES_LEGEND = (
     "A step is one move of every player, of GANs `discriminator_steps` of D. *updates*: of D and G "
-    "together, which the [budget](docs/glossary.md) of the GANs counts; blank for methods whose "
-    "budget counts steps."
+    "together, which the [budget](docs/glossary.md) of the GANs counts; blank for methods without "
+    "a D."
 )
 Row = tuple[str, str, Entry]  # method, stem, entry
 
@@ -109,7 +109,7 @@ def _comparison(stem: str, rows: list[Row], sources: Sources) -> list:
         for name, members in GROUPS.items()
         if len(columns) > _WIDE and set(columns) & set(members)
     }
-    parts: list[str | list[str]] = [f"## {stem}", f"All: {remarks}." if remarks else ""]
+    parts: list[str | list[str]] = [f"## {stem}", f"All rows: {remarks}." if remarks else ""]
     for name, members in groups.items():
         measured = [row for row in rows if any(column in row[2].metrics for column in members)]
         parts += [f"### {stem}: {name}", _table(stem, members, measured, sources, {})]

@@ -16,9 +16,10 @@ BASELINES = {
 _ERROR, _BAR = "classification_error", "label_spreading_error"
 _NOTE = (
     "Test errors at the end of a fixed schedule. Each seed draws other labels, equally many of a "
-    "class; the unlabelled stream is the whole of train. Rows in italics are baselines that learn "
-    "from the same labels: four of scikit-learn's, and the zoo's own network. *Beats label "
-    "spreading* compares on the same draw of labels; blank: not measured."
+    "class. Methods see the whole of train without labels; label spreading and self-training see "
+    "its first 10,000. Rows in italics are baselines that learn from the same labels: four of "
+    "scikit-learn's, and the zoo's own network. *Beats label spreading* compares on the same draw "
+    "of labels; blank: not measured. What was tuned, a method's page says (*Settings chosen*)."
 )
 
 

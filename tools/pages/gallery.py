@@ -50,8 +50,10 @@ def pages(root: pathlib.Path) -> dict[pathlib.Path, bytes]:
         "needed; the first `zoo.load` of a model builds its export, which is then kept in "
         "`~/.cache/zoo`.",
         "fid: the Frechet distance of samples from data, in features of the zoo's classifier of "
-        "that data set; compare it within a data set. Blank: no samples. (density): of pixels as "
-        "real numbers, to be compared with others of the kind alone.",
+        "that data set; compare it within a data set. Samples are what a generator makes, draws of "
+        "p(x|z) or means of it: a card says which. Blank: no samples. (density): of pixels as real "
+        "numbers, to be compared with others of the kind alone. Figures are of the one run that is "
+        "in the package; [RESULTS.md](../RESULTS.md) has means over seeds.",
         rows,
     )
     return {root / PAGE: text.encode(), **found}

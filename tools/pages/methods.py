@@ -78,7 +78,10 @@ def _provenance(entry: Entry) -> list[str]:
     if any(entry.draws):
         drawn = "; ".join(f"seed {s}: {_assigned(d)}" for s, d in zip(entry.seeds, entry.draws))
         lines.append(f"Drawn: {drawn}.")
-    sources = sorted({figure["source"] for figure in entry.paper.values() if figure["source"]})
+    names: dict[str, list[str]] = {}
+    for name, figure in entry.paper.items():
+        names.setdefault(figure["source"], []).append(name)
+    sources = [f"{', '.join(found)}: {source}" for source, found in names.items() if source]
     return lines + ([f"The paper's numbers: {'; '.join(sources)}."] if sources else [])
 
 

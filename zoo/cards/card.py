@@ -79,6 +79,7 @@ of the inputs alone. Equal seeds give equal rows. `?` is a length that only the 
 </details>
 """
 _DENSITY = {"exact": "exact, nats", "lower_bound": "a lower bound, nats", None: "none"}
+_NO_LIKELIHOOD = "a number that is no likelihood: p(x|z) is of bits, the pixels are grey"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +154,8 @@ def render(
     first = default_verb(facts["capabilities"])
     shown = _SHOWN[first]
     examples = data if published else None
-    rows = _facts(model, facts, data, paper, published)
+    likelihood = not (published and model.density) or figures.LIKELIHOODS[0] in measured
+    rows = _facts(model, facts, data, paper, published, likelihood)
     found = failures.known(told, frozenset(facts["capabilities"]), images)
     failing = [finding.text for finding in found if finding.fails]
     passing = [finding.text for finding in found if not finding.fails]
@@ -204,8 +206,9 @@ def _facts(
     data: str | None,
     paper: str,
     published: Published | None,
+    likelihood: bool,
 ) -> dict[str, str]:
-    """{what: its cell} of the first table."""
+    """{what: its cell} of the first table; `likelihood`: whether `log_prob` of the data is one."""
     is_image = len(model.image_shape) == 3
     found = {
         "method": f"`{model.method}`: {paper or 'no paper is named'}",
@@ -214,7 +217,7 @@ def _facts(
         + ("pixels in [0, 1]" if is_image else "vectors"),
         "labels": _labels(model, published),
         "verbs": ", ".join(f"`{verb}`" for verb in sorted(facts["capabilities"])),
-        "`log_prob`": _DENSITY[model.density],
+        "`log_prob`": _DENSITY[model.density] if likelihood else _NO_LIKELIHOOD,
         "trained for": f"{facts['step']:,} steps",
     }
     if published:
@@ -307,9 +310,11 @@ def _measured_with(model: Any, told: Mapping[str, dict], published: Published | 
     """Whose figures follow, and how they are read; a line of its own, or ""."""
     lines = []
     if published:
+        runs = len(published.entry.seeds)
+        of = f"the mean of {runs} runs, of which this is one" if runs > 1 else "of this run"
         lines.append(
-            f"Measured with the weights of this archive (matrices in {published.precision}); the "
-            f"run's own figures, with full weights, are in results/{model.method}.md."
+            f"Measured with the weights of this archive (matrices in {published.precision}); what "
+            f"stands in results/{model.method}.md, {of}, was measured with full weights."
         )
     if told:
         lines.append("± is the standard error over the n examples.")

@@ -9,7 +9,8 @@ from zoo.ledger import OF_NONE, Metric, share_error
 # How figures are read; the pages of results say it once, in results/metrics.md.
 LEGEND = (
     "Fractions lie in [0, 1]. ± is the sample standard deviation over seeds; with one seed, the "
-    f"standard error over the n examples (sqrt(p (1 - p) / n) for a share p, {OF_NONE}). The "
+    f"standard error over the n examples (sqrt(p (1 - p) / n) for a share p, {OF_NONE}; of FID, "
+    "KID and others that are no mean over examples, by how examples or subsets move them). The "
     "latter does not say how much another seed would differ. Without ±, the error is unknown."
 )
 REAL_DATA = (
@@ -25,6 +26,7 @@ OPTIMISTIC_LEGEND = (
     "† Hyper-parameters were chosen on the test error of one seed, so the figure is optimistic."
 )
 LIKELIHOODS = ("nll", "bits_per_dim", "elbo", "ais")
+_THOUSAND = 1000
 # Shares of the n examples, of which the binomial error can be said.
 _SHARE = re.compile(r"\w+_(error|accuracy|share|agreement)(_hungarian)?(_level_\d+)?")
 
@@ -59,7 +61,7 @@ def value(name: str, metric: Metric) -> str:
 
 
 def real_data(metric: Metric) -> str:
-    """The floor, to three digits: the mean over the seeds that have it; "" where none has."""
+    """The floor: the mean over the seeds that have it; "" where none has."""
     floors = [floor for floor in metric.floors or () if floor is not None]
     return _short(statistics.fmean(floors), 3) if floors else ""
 
@@ -87,10 +89,12 @@ def _with_error(mean: float, error: float | None) -> str:
 
 
 def _short(value: float, digits: int = 4) -> str:
-    """A number to so many digits, whole numbers of many digits with commas and no exponent."""
-    if abs(value) < 10**digits:
+    """A number to so many digits, from 1000 on to four, from 10,000 on with commas."""
+    size = abs(value)
+    if size < _THOUSAND:
         return f"{value:.{digits}g}"
-    return f"{round(value, digits - 1 - math.floor(math.log10(abs(value)))):,.0f}"
+    rounded = round(value, 3 - math.floor(math.log10(size)))
+    return f"{rounded:.0f}" if size < 10 * _THOUSAND else f"{rounded:,.0f}"
 
 
 def published(figure: dict) -> str:

@@ -7,15 +7,13 @@ from zoo.networks.tables.table import Table
 def table(image_shape: tuple[int, ...], latent_dim: int) -> Table:
     """Networks for data of this shape.
 
-    Vectors: the networks of ALI's toy (arXiv 1606.00704, section 4.6): 400 ReLU units with batch
-        normalisation, and
-    a discriminator of three maxout layers of 200 units with 5 pieces.
+    Vectors: the networks of ALI's toy (arXiv 1606.00704, section 4.6): rows of 400 ReLU units with
+    batch normalisation, and a discriminator of three maxout rows of 200 units with 5 pieces.
 
     Images: each convolution 4x4 of stride 2 halves height and width (rounded up) and doubles the
-        maps, from 32,
-    until the smaller side is at most 4; then one dense layer of 256 units. The decoder mirrors it.
-    The discriminator has the encoder's trunk without batch normalisation, two dense layers on z and
-    two on the pair.
+    maps, from 32, until the smaller side is at most 4; then one dense row of 256 units. The decoder
+    mirrors it. The discriminator has the encoder's trunk without batch normalisation, two dense
+    rows on z and two on the pair.
     """
     return _vectors() if len(image_shape) == 1 else _images(image_shape)
 

@@ -165,6 +165,8 @@ def description(
         "log_prob": f"exact {likelihood}" if model.density == "exact" else f"{likelihood} bounds",
         "log_ratio": "log ratios",
     }
+    if figures.LIKELIHOODS[0] not in measured:  # `log_prob` of these data is none
+        del gives["log_prob"]
     words = [word for verb, word in gives.items() if verb in model.capabilities]
     listed = " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
     labels = result.flags.get("labels")
