@@ -59,7 +59,7 @@ def model_of(method: str, side: int, width: int) -> Any:
         options = {name: width * units for name, units in _WIDTHS[method].items()}
         options |= _OTHERS[method]
     else:
-        tables.TABLES["widened"] = widened(auto.table(shape, LATENT_DIM), width)
+        tables.TABLES["widened"] = widened(auto.table(shape), width)
         options = {"network": "widened", "latent_dim": LATENT_DIM}
     model = zoo.create(method, image_shape=shape, **options)
     model.compile()

@@ -62,6 +62,7 @@ def check(
     given: Mapping[str, keras.optimizers.Optimizer],
     before: Mapping[str, keras.optimizers.Optimizer],
     lr_schedule: str,
+    in_float16: bool = False,
 ) -> None:
     """Refuses optimizers of other variables, averages and scales of their own, and two schedules.
 
@@ -69,9 +70,13 @@ def check(
         given: of `by_player`.
         before: {player: its optimizer until now}.
         lr_schedule: of the model.
+        in_float16: whether networks are, so that steps whose gradients overflow are left out.
     """
     for player, optimizer in given.items():
         argument = f"optimizers[{player!r}]"
+        if in_float16 and not (isinstance(optimizer, FusedAdam) and optimizer.can_stay):
+            expected = "None in float16, as the method's own leaves out steps that overflow"
+            raise ValueError(refusal(argument, expected, type(optimizer).__name__))
         if optimizer.built and optimizer is not before.get(player):
             expected = "an optimizer that was not used before"
             raise ValueError(refusal(argument, expected, optimizer))
@@ -203,6 +208,12 @@ class FusedAdam(keras.optimizers.Adam):
 
     _moves: tf.Tensor | None = None
 
+    @property
+    def can_stay(self) -> bool:
+        """Whether `apply` takes `moves`: the kernel does all that there is to do."""
+        accumulates = (self.gradient_accumulation_steps or 1) > 1
+        return not (self.amsgrad or self.weight_decay or self.use_ema or accumulates)
+
     def apply(
         self, grads: Any, trainable_variables: Any = None, *, moves: tf.Tensor | None = None
     ) -> None:
@@ -212,7 +223,12 @@ class FusedAdam(keras.optimizers.Adam):
             grads, trainable_variables: as Keras'.
             moves: a bool; where it is False, variables, slots and the count of steps stay as they
                 are, whatever the (finite) gradients. None for True.
+
+        Raises:
+            ValueError: `moves` of an optimizer that cannot stay.
         """
+        if moves is not None and not self.can_stay:
+            raise ValueError(refusal("moves", "None with these options", self.get_config()))
         self._moves = moves
         try:
             super().apply(grads, trainable_variables)
@@ -243,8 +259,8 @@ class FusedAdam(keras.optimizers.Adam):
             beta_1, beta_2 = (tf.where(self._moves, beta, 1.0) for beta in (beta_1, beta_2))
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=_handle(m, variable),
-            v=_handle(v, variable),
+            m=_handle(m),
+            v=_handle(v),
             beta1_power=powers[0],
             beta2_power=powers[1],
             lr=rate,
@@ -255,8 +271,8 @@ class FusedAdam(keras.optimizers.Adam):
         )
 
 
-def _handle(slot: keras.Variable, variable: tf.Variable) -> tf.Tensor:
-    """The slot's resource on the device of `variable`, which may be one replica's copy."""
+def _handle(slot: keras.Variable) -> tf.Tensor:
+    """The slot's resource; of a mirrored one the copy of the replica that is being updated."""
     slot = slot.value
     return (
         slot.handle

@@ -41,6 +41,14 @@ def test_log_ratio_is_that_of_its_loss_at_the_optimum(loss):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_keras_predict_takes_the_streams_that_fit_takes():
+    model, x = model_of(), batch(8)
+    expected = model.log_ratio(x)
+    stream = tf.data.Dataset.from_tensors({"x": x, "x_reference": x[::-1]})
+    for given in (x, {"x": x}, stream):
+        np.testing.assert_allclose(model.predict(given, verbose=0), expected, rtol=1e-5)
+
+
 # p = N(m, 1) against q = N(-m, 1): log r = 2 m x, in [-1.6, 1.6] for |x| <= 2 at m = 0.4.
 M = 0.4
 

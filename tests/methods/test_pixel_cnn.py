@@ -43,6 +43,16 @@ def test_it_reaches_the_entropy_of_a_chain(gated):
     assert abs(-float(np.mean(model.log_prob(chains(4000, 0.9, seed=1)))) - truth) < 0.06
 
 
+@pytest.mark.parametrize("output", ["bernoulli", "categorical"])
+def test_keras_predict_reads_bytes_and_dicts_as_the_verb_does(output):
+    model = PixelCNN(decoder_output=output, **SMALL)
+    bits = chains(6, 0.5)
+    expected = model.log_prob(bits, seed=0)
+    for given in (bits, (255 * bits).astype(np.uint8), {"x": bits}):
+        np.testing.assert_allclose(model.predict(given, verbose=0), expected, rtol=1e-4)
+        np.testing.assert_allclose(model(given), expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize("conditioning", helpers.first_of(["dependent", "invariant"]))
 def test_it_learns_what_the_label_says(conditioning):
     # Label 0: pixels repeat with 0.95; label 1: with 0.05.

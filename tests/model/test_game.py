@@ -359,3 +359,11 @@ def test_evaluation_plays_all_stages_and_keeps_the_present_one():
         model.stage = stage
         assert set(model.losses_of(batch())) == {"discriminator", "generator"}
         assert model.stage == stage
+
+
+def test_a_batch_that_is_refused_leaves_the_stage_as_it_is():
+    model = sgd(make(InTurn))
+    model.stage = 7
+    with pytest.raises(ValueError, match="`x"):
+        model.losses_of({"x": tf.zeros([4, 3])})
+    assert model.stage == 7

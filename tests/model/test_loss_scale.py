@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from tests import helpers
-from tests.small import KINDS, Bound, D, batch, make
+from tests.small import KINDS, Bound, D, batch, make, stack
 from zoo.model.loss_scale import LossScale
+from zoo.networks.layers import BatchNorm
 from zoo.optimizers import FusedAdam
 from zoo.training import checkpoints
 
@@ -182,6 +183,60 @@ def test_checkpoints_hold_the_scale(tmp_path):
     assert "loss_scale" not in weighted("float32").state
 
 
-def test_optimizers_of_the_caller_s_do_not_know_overflows():
-    with pytest.raises(ValueError, match="`optimizers`: expected None with mixed_float16"):
-        make(Bound, dtype="mixed_float16").compile("adam")
+def test_optimizers_that_cannot_leave_out_a_step_are_refused():
+    model = make(Bound, dtype="mixed_float16")
+    for given in ("adam", FusedAdam(amsgrad=True), FusedAdam(weight_decay=0.1)):
+        with pytest.raises(ValueError, match="`optimizers.'model'.`: expected None in float16"):
+            model.compile(given)
+    model.compile(FusedAdam(0.1))
+    variable, adam = keras.Variable([1.0]), FusedAdam(weight_decay=0.1)
+    adam.build([variable])
+    with pytest.raises(ValueError, match="`moves`: expected None"):
+        adam.apply([tf.constant([1.0])], [variable], moves=tf.constant(True))
+
+
+def test_keras_files_hold_the_model_and_its_scale(tmp_path):
+    model = make(Bound, dtype="mixed_float16")
+    model.compile()
+    player_of(model)()
+    model.state["loss_scale"].assign(64.0)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.state["loss_scale"] == 64.0 and again.compiled
+    np.testing.assert_array_equal(again.encode(batch()).mean(), model.encode(batch()).mean())
+
+
+@pytest.mark.parametrize("decay", [None, 0.9])
+def test_weights_of_other_precisions_are_taken(decay, tmp_path):
+    plain, model = (make(Bound, dtype=d, ema_decay=decay) for d in ("float32", "mixed_float16"))
+    plain.encoder.blocks[0].linear.kernel.assign_add(tf.ones([D, 8]))
+    plain.restart_averages()
+    plain.save_weights(tmp_path / "plain.weights.h5")
+    model.state["loss_scale"].assign(64.0)
+    for set_ in (
+        lambda: model.set_weights(plain.get_weights()),
+        lambda: model.load_weights(tmp_path / "plain.weights.h5"),
+    ):
+        model.encoder.blocks[0].linear.kernel.assign(tf.zeros([D, 8]))
+        set_()
+        found = model.encode(batch()).mean()
+        np.testing.assert_allclose(found, plain.encode(batch()).mean(), atol=0.02)
+        assert model.state["loss_scale"] == 64.0
+
+
+def test_networks_of_one_s_own_in_float16_scale_the_losses_too():
+    encoder, decoder = stack(2 * D, 1, dtype="mixed_float16"), stack(D, 2)
+    own = Bound(
+        image_shape=(D,), decoder_output="normal", latent_dim=D, encoder=encoder, decoder=decoder
+    )
+    assert "loss_scale" in own.state and "loss_scale" not in make(Bound).state
+
+
+def test_population_statistics_outlive_a_pass_that_overflows():
+    norm = BatchNorm(dtype="mixed_float16")
+    norm.build((None, 2))
+    x = tf.constant([[1.0, 6e4], [3.0, np.inf]], tf.float16)
+    norm(x, training=True)
+    mean, variance = norm.moving_mean.numpy(), norm.moving_variance.numpy()
+    assert mean[0] == pytest.approx(2.0 * (1.0 - norm.momentum), rel=1e-2)
+    assert mean[1] == 0.0 and variance[1] == 1.0

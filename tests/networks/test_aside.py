@@ -3,9 +3,11 @@
 import numpy as np
 import tensorflow as tf
 
+from tests.helpers import refused
 from zoo import networks
 from zoo.networks import own
-from zoo.networks.stack import Stack, dense
+from zoo.networks.stack import Stack, conv, dense
+from zoo.networks.weight_norm import WeightNorm
 
 
 def network(outputs):
@@ -47,3 +49,15 @@ def test_it_is_kept_and_left_out():
     twin.set_weights(made.get_weights())
     x = np.ones((2, 5), np.float32)
     np.testing.assert_array_equal(twin(x), made(x))
+
+
+def test_the_first_output_has_the_row_s_norm_and_maps_have_no_aside():
+    row = dense(None, activation="linear", aside=4, weight_norm="fixed")
+    made = Stack((dense(6, activation="tanh"), row), (3,))
+    made.build((None, 5))
+    first = made.blocks[1].linear.first
+    assert isinstance(first, WeightNorm) and first.compute_output_shape((None, 6)) == (None, 1)
+    with refused(ValueError, match="`aside`: expected 0 for a row that is not dense"):
+        Stack([conv(None, 3, aside=4)], (3, 3, 2)).build((None, 5, 5, 1))
+    with refused(ValueError, match="`bias`: expected tied, untied or none"):
+        Stack([dense(3, bias="ties")]).build((None, 5))

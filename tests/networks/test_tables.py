@@ -11,14 +11,13 @@ from zoo.networks import tables
 from zoo.networks.stack import Pair
 
 
-def make(network, role, image_shape, latent_dim, outputs, *inputs, like=None):
+def make(network, role, image_shape, outputs, *inputs, like=None):
     """A built network of a role."""
     made = networks.make(
         network,
         role,
         like=like,
         image_shape=image_shape,
-        latent_dim=latent_dim,
         inputs=inputs,
         outputs=outputs,
         init_stddev=None,
@@ -53,14 +52,14 @@ def test_every_table_builds_and_runs(name):
     assert table.reference
     for role in table.roles:
         outputs, *inputs = shapes[role]
-        network = make(name, role, image_shape, d, outputs, *inputs)
+        network = make(name, role, image_shape, outputs, *inputs)
         values = [x if shape == image_shape else tf.zeros([2, *shape]) for shape in inputs]
         assert network(*values).shape == (2, *outputs)
 
 
 def like(network, role, other, outputs, *inputs):
     """A built network of a role that a table may not know."""
-    return make(network, role, (2,), 3, outputs, *inputs, like=other)
+    return make(network, role, (2,), outputs, *inputs, like=other)
 
 
 def test_a_role_may_have_another_role_s_rows():
@@ -89,14 +88,14 @@ def test_discriminators_of_codes_have_no_batch_normalisation():
 
 def test_bigan_mlp_by_hand():
     # z joins the inputs of every row of D; batch-normalised rows have gamma, beta and no bias.
-    encoder = make("bigan_mlp", "encoder", (28, 28, 1), 50, (50,), (28, 28, 1))
+    encoder = make("bigan_mlp", "encoder", (28, 28, 1), (50,), (28, 28, 1))
     rows = 784 * 1024 + 2 * 1024, 1024 * 1024 + 2 * 1024
     assert trainable(encoder) == sum(rows) + 1024 * 50 + 50
-    discriminator = make("bigan_mlp", "discriminator", (28, 28, 1), 50, (), (28, 28, 1), (50,))
+    discriminator = make("bigan_mlp", "discriminator", (28, 28, 1), (), (28, 28, 1), (50,))
     assert trainable(discriminator) == sum(rows) + 2 * 50 * 1024 + (1024 + 50) + 1
     slopes = [block.activation for block in discriminator.blocks[:2]]
     assert [round(float(slope.negative_slope), 6) for slope in slopes] == [0.2, 0.2]
-    decoder = make("bigan_mlp", "decoder", (28, 28, 1), 50, (28, 28, 1), (50,))
+    decoder = make("bigan_mlp", "decoder", (28, 28, 1), (28, 28, 1), (50,))
     assert [row.activation for row in decoder.rows] == ["relu", "relu", "linear"]
     assert decoder(tf.zeros([2, 50])).shape == (2, 28, 28, 1)
 
@@ -108,7 +107,7 @@ def test_ali_cifar10_by_hand():
     def normed(kernel, inputs, outputs):
         return weights(kernel, inputs, outputs) + 2 * outputs  # gamma and beta, no bias
 
-    encoder = make("ali_cifar10", "encoder", (32, 32, 3), 64, (128,), (32, 32, 3))
+    encoder = make("ali_cifar10", "encoder", (32, 32, 3), (128,), (32, 32, 3))
     assert sizes(encoder) == [28, 13, 10, 4, 1, 1, 1]  # (32 - 5) + 1, (28 - 4) / 2 + 1, ...
     assert trainable(encoder) == (
         normed(5, 3, 32)
@@ -120,7 +119,7 @@ def test_ali_cifar10_by_hand():
         + weights(1, 512, 128)
         + 128  # loc and log scale of 64 latents; untied bias of one pixel
     )
-    decoder = make("ali_cifar10", "decoder", (32, 32, 3), 64, (32, 32, 3), (64,))
+    decoder = make("ali_cifar10", "decoder", (32, 32, 3), (32, 32, 3), (64,))
     assert sizes(decoder) == [4, 10, 13, 28, 32, 32, 32]  # (n - 1) stride + kernel
     assert trainable(decoder) == (
         normed(4, 64, 256)
@@ -132,7 +131,7 @@ def test_ali_cifar10_by_hand():
         + weights(1, 32, 3)
         + 32 * 32 * 3  # untied bias
     )
-    d = make("ali_cifar10", "discriminator", (32, 32, 3), 64, (), (32, 32, 3), (64,))
+    d = make("ali_cifar10", "discriminator", (32, 32, 3), (), (32, 32, 3), (64,))
     assert sizes(d.x) == [28, 13, 10, 4, 1]
     assert d.joint.blocks[0].linear.kernel.shape == (1, 1, 512, 1024)  # 256 + 256 after maxout
 
@@ -234,10 +233,10 @@ def test_tables_are_the_papers(name):
     for part in ("encoder", "decoder"):
         assert (roles[part][-1].activation, roles[part][-1].bias) == ("linear", "untied")
     d = 64 if name == "ali_cifar10" else 256
-    encoder = make(name, "encoder", table.image_shape, d, (2 * d,), table.image_shape)
+    encoder = make(name, "encoder", table.image_shape, (2 * d,), table.image_shape)
     assert sizes(encoder) == printed["sizes"]
     if name != "ali_tiny_imagenet":  # its wide rows are built once, above
-        pair = make(name, "discriminator", table.image_shape, d, None, table.image_shape, (d,))
+        pair = make(name, "discriminator", table.image_shape, None, table.image_shape, (d,))
         assert pair.joint.blocks[0].linear.kernel.shape[-2] == printed["joint_inputs"]
 
 
@@ -255,25 +254,25 @@ def test_tables_are_the_papers(name):
     ],
 )
 def test_auto_of_images(image_shape, halvings):
-    encoder = make("auto", "encoder", image_shape, 6, (12,), image_shape)
+    encoder = make("auto", "encoder", image_shape, (12,), image_shape)
     found = [b.output_example for b in encoder.blocks if b.row.op == "conv"]
     assert found == [(*side, 32 * 2**i) for i, side in enumerate(halvings)]
     x, z = tf.zeros([2, *image_shape]), tf.zeros([2, 6])
     assert encoder(x).shape == (2, 12)
-    decoder = make("auto", "decoder", image_shape, 6, image_shape, (6,))
+    decoder = make("auto", "decoder", image_shape, image_shape, (6,))
     assert decoder(z).shape == (2, *image_shape)
-    discriminator = make("auto", "discriminator", image_shape, 6, None, image_shape, (6,))
+    discriminator = make("auto", "discriminator", image_shape, None, image_shape, (6,))
     assert discriminator(x, z).shape == (2,)
-    alone = make("auto", "discriminator", image_shape, 6, None, image_shape)
+    alone = make("auto", "discriminator", image_shape, None, image_shape)
     assert alone.z is None
     assert alone(x).shape == (2,)
 
 
 def test_auto_of_vectors_is_the_papers_toy():
     # Section 4.6: 4-400-400-2 on (x, noise), 2-400-400-400-400-2, 3 maxout layers of 200 x 5.
-    encoder = make("auto", "encoder", (2,), 2, (2,), (2,), (2,))
-    decoder = make("auto", "decoder", (2,), 2, (2,), (2,))
-    pair = make("auto", "discriminator", (2,), 2, None, (2,), (2,))
+    encoder = make("auto", "encoder", (2,), (2,), (2,), (2,))
+    decoder = make("auto", "decoder", (2,), (2,), (2,))
+    pair = make("auto", "discriminator", (2,), None, (2,), (2,))
 
     def shapes(stack):
         return [tuple(block.linear.kernel.shape) for block in stack.blocks]
@@ -289,7 +288,7 @@ def test_auto_of_vectors_is_the_papers_toy():
 
 @pytest.mark.parametrize("name, maps", [("improved_gan_svhn", 64), ("improved_gan_cifar10", 96)])
 def test_improved_gan_s_convolutions(name, maps):
-    d = make(name, "discriminator", (32, 32, 3), 100, (10,), (32, 32, 3))
+    d = make(name, "discriminator", (32, 32, 3), (10,), (32, 32, 3))
     assert sizes(d.x) == [32, 32, 16, 16, 16, 8, 6, 6, 6, 2 * maps]  # the last one averages maps
     wide = 2 * maps
     kernels = [(9 * 3, maps), *[(9 * maps, maps)] * 2, (9 * maps, wide), *[(9 * wide, wide)] * 3]
@@ -300,7 +299,7 @@ def test_improved_gan_s_convolutions(name, maps):
     *_, maps_of_last, means, logits = d.trace(x)
     assert logits.shape == (2, 10)
     np.testing.assert_allclose(means, np.mean(maps_of_last, axis=(1, 2)), rtol=1e-4, atol=1e-6)
-    decoder = make(name, "decoder", (32, 32, 3), 100, (32, 32, 3), (100,))
+    decoder = make(name, "decoder", (32, 32, 3), (32, 32, 3), (100,))
     assert [block.output_example for block in decoder.blocks[1:]] == [
         *((4, 4, 512), (8, 8, 256), (16, 16, 128), (32, 32, 3))
     ]
@@ -308,19 +307,19 @@ def test_improved_gan_s_convolutions(name, maps):
 
 def test_wrong_tables_are_refused_in_one_line():
     with pytest.raises(ValueError, match=r"shape \(28, 28, 1\).*network='ali_cifar10'") as told:
-        make("ali_cifar10", "encoder", (28, 28, 1), 8, (16,), (28, 28, 1))
+        make("ali_cifar10", "encoder", (28, 28, 1), (16,), (28, 28, 1))
     assert "\n" not in str(told.value)
     with pytest.raises(ValueError, match="Did you mean 'ali_cifar10'"):
-        make("ali_cifar", "encoder", (32, 32, 3), 8, (16,), (32, 32, 3))
+        make("ali_cifar", "encoder", (32, 32, 3), (16,), (32, 32, 3))
     with pytest.raises(ValueError, match="the role 'discriminator'.*Received: network='vae_mnist'"):
-        make("vae_mnist", "discriminator", (28, 28, 1), 8, None, (28, 28, 1))
+        make("vae_mnist", "discriminator", (28, 28, 1), None, (28, 28, 1))
 
 
 def test_unrolled_mlp_starts_as_large_as_orthogonal_weights_times_1_4():
     # A matrix of orthonormal rows or columns, n x m, has n m numbers of mean square 1 / max(n, m).
     sizes = [(256, 128), (128, 128), (128, 2)], [(2, 128), (128, 128), (128, 1)]
-    decoder = make("unrolled_mlp", "decoder", (2,), 256, (2,), (256,))
-    discriminator = make("unrolled_mlp", "discriminator", (2,), 256, (), (2,)).joint
+    decoder = make("unrolled_mlp", "decoder", (2,), (2,), (256,))
+    discriminator = make("unrolled_mlp", "discriminator", (2,), (), (2,)).joint
     for network, shapes in zip((decoder, discriminator), sizes, strict=True):
         for block, (n, m) in zip(network.blocks, shapes, strict=True):
             weights = block.linear.kernel.numpy()
@@ -332,20 +331,20 @@ def test_unrolled_mlp_starts_as_large_as_orthogonal_weights_times_1_4():
 
 
 def test_infogan_s_q_has_a_hidden_row_of_its_own():
-    discriminator = make("infogan_mnist", "discriminator", (28, 28, 1), 74, (13,), (28, 28, 1))
+    discriminator = make("infogan_mnist", "discriminator", (28, 28, 1), (13,), (28, 28, 1))
     last = discriminator.joint.blocks[-1].linear
     assert trainable(last.first) == 1024 + 1
     # 128 units with gamma and beta, then the parameters of 10 categories and 2 codes.
     assert trainable(last.others) == 1024 * 128 + 2 * 128 + 128 * 12 + 12
-    plain = make("infogan_mnist", "discriminator", (28, 28, 1), 74, (), (28, 28, 1))
+    plain = make("infogan_mnist", "discriminator", (28, 28, 1), (), (28, 28, 1))
     assert trainable(plain.joint.blocks[-1].linear) == 1024 + 1  # a GAN's, that tells no more
 
 
 def test_vat_s_logits_and_the_last_row_of_improved_gan_s_generator():
     x = 5.0 + 3.0 * np.random.default_rng(0).standard_normal((60, 784)).astype(np.float32)
-    logits = make("vat_mlp", "encoder", (28, 28, 1), 10, (10,), (784,))(x, training=True)
+    logits = make("vat_mlp", "encoder", (28, 28, 1), (10,), (784,))(x, training=True)
     np.testing.assert_allclose(np.mean(logits, axis=0), 0.0, atol=1e-4)
     np.testing.assert_allclose(np.std(logits, axis=0), 1.0, rtol=1e-3)
-    generator = make("improved_gan_mlp", "decoder", (28, 28, 1), 100, (784,), (100,))
+    generator = make("improved_gan_mlp", "decoder", (28, 28, 1), (784,), (100,))
     scale = generator.blocks[-1].linear.g
     assert scale.trainable and scale.shape == (784,)

@@ -35,7 +35,7 @@ def test_gradients_of_convolutions_cost_as_much_as_they():
 
 
 def test_wider_networks_have_wider_hidden_rows_only():
-    table = auto.table((28, 28, 1), latent_dim=8)
+    table = auto.table((28, 28, 1))
     wide = growth.widened(table, 2)
     for role in ("encoder", "decoder"):
         for row, wider in zip(table.roles[role], wide.roles[role], strict=True):

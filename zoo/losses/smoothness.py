@@ -10,6 +10,8 @@ from tensorflow_probability import distributions as tfd
 
 from zoo.losses import divergence
 
+_LARGE = 2.0**10  # of a divergence whose slope's direction is wanted: in float16 it would vanish
+
 Classify = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -68,7 +70,7 @@ def adversarial_direction(
         with tf.GradientTape() as tape:
             step = xi * direction
             tape.watch(step)
-            distance = _class_divergence(target, classify(x + step))
+            distance = _LARGE * _class_divergence(target, classify(x + step))
         direction = _unit(tape.gradient(distance, step))
     return tf.stop_gradient(direction)
 

@@ -110,6 +110,6 @@ class ADGM(M2):
         shape, seed = [n, self.auxiliary_dim], seeds.fold(self.seed, "classify")
         noise = distributions.noise("normal", shape, seed)
         a = q.loc[:, None] + q.scale[:, None] * noise  # [B, n, A]
-        each = tf.repeat(x, n, axis=0), tf.reshape(a, [-1, self.auxiliary_dim])
-        log_q = tf.reshape(tf.nn.log_softmax(self.logits_of(*each)), [-1, n, self.classes])
+        logits = self.apply_with_each("classifier", x, a)
+        log_q = tf.reshape(tf.nn.log_softmax(logits), [-1, n, self.classes])
         return tf.reduce_logsumexp(log_q, axis=1) - tf.math.log(float(n))

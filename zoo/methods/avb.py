@@ -130,7 +130,8 @@ class AVB(FamilyLikelihood, GenerativeModel):
     def moments_of_sum(self, a: tf.Tensor, b: tf.Tensor, noise: tf.Tensor) -> tuple:
         """E z = b + sum_i a_i E v_i;  Var z = sum_i a_i^2 Var v_i, as the e_i are independent.
 
-        The moments of the v_i, which do not depend on x, are those of draws from `noise`.
+        The moments of the v_i, which do not depend on x, are those of n draws from `noise`: Var v_i
+        low by 1 / n, which the bound, true of any contrast, does not feel.
         """
         mean, variance = tf.nn.moments(self.functions(noise), axes=0)  # [m, d]
         total = tf.reduce_sum(tf.square(a) * variance, axis=1)

@@ -94,7 +94,3 @@ class DensityRatio(GenerativeModel):
     def density_ratio(self, x: tf.Tensor) -> tf.Tensor:
         """log r(x), [B] nats."""
         return self.cost.margin(self.apply("discriminator", x))
-
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """x -> log r(x), [B] nats."""
-        return self.log_ratio_rows(self.as_images(inputs))

@@ -45,7 +45,7 @@ class GANPosthoc(Pretrained, AmortisedPosterior, GAN):
         return self.report()
 
     def inference_game(self, x: tf.Tensor) -> Losses:
-        """D_2 of (x, z ~ q(z|x)) against (G(z), z ~ p(z)); the encoder descends log D_2(x, z)."""
+        """D_2 of (x, z ~ q(z|x)) and (G(z), z ~ p(z)); the encoder ascends log(1 - D_2(x, z))."""
         z_q = self.draw(self.posterior(x), "z_q")  # q(z|x)
         z_p = self.draw(self.prior, "z_p", batch_of=x)  # p(z)
         with self.frozen():

@@ -208,6 +208,11 @@ class HALI(GenerativeModel):
             z = self.descend(self.climb(x, draw, level)[-1], level, draw)
             return self.likelihood(z[0]).mean()
 
+    @property
+    def has_features(self) -> bool:
+        encoders = [role for role in self.networks if role.startswith("encoder")]
+        return all(hasattr(self.networks[role], "trace") for role in encoders)
+
     def features_rows(self, x: tf.Tensor, y: None = None) -> dict[str, tf.Tensor]:
         hidden = super().features_rows(x, y)
         with self.inference():

@@ -140,7 +140,7 @@ class Ladder(Smoothing, GenerativeModel):
         return tf.reduce_mean(supervised.cross_entropy(logits, y))
 
     def noisy_levels(self, x: tf.Tensor, place: str) -> list[Level]:
-        """The levels of a pass with noise, normalised by x's own statistics."""
+        """The levels of a pass with noise, normalised by x's own statistics while training."""
         noise = []
         for level, shape in enumerate(self.encoder.shapes):
             standard = distributions.standard_normal(math.prod(shape))

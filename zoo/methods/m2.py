@@ -232,6 +232,7 @@ class M2(Smoothing, FamilyLikelihood, GenerativeModel):
 
     def features_rows(self, x: tf.Tensor, y: None = None) -> dict[str, tf.Tensor]:
         """The encoder's hidden layers at the most probable y."""
+        self.require_features()
         with self.inference():
             seen = self.seen(x, distributions.at_mean)
             beside = self.beside(self.most_probable(x), *seen)

@@ -54,10 +54,6 @@ class PixelCNN(PixelDecoder, GenerativeModel):
         code = () if y is None else (self.label_vector(y),)
         return self.pixel_by_pixel(rows, *code)
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """x -> log p(x), [B] nats."""
-        return self.log_prob_rows(inputs, None)
-
     def sample_rows(self, seeds_: tf.Tensor, y: tf.Tensor | None = None) -> tf.Tensor:
         with self.inference():
             return distributions.sample_rows(self.image(tf.shape(seeds_)[0], y), seeds_, "x")

@@ -148,7 +148,8 @@ class RealNVP(GenerativeModel):
     def critic_phase(self, x: tf.Tensor) -> Losses:
         """C(f^-1(z)) - C(x) + lambda (|grad C| - 1)^2  (WGAN-GP, algorithm 1)."""
         u, u_p = self.dequantise(x), tf.stop_gradient(self.generate(x))
-        scores, scores_p = self.apply_each("critic", (u,), (u_p,), together=False)
+        # Population statistics, where there are some, are those of data.
+        scores, scores_p = self.apply_each("critic", (u,), (u_p,), together=False, population=1)
         loss = adversarial.wasserstein_critic(scores, scores_p)
         self.log(wasserstein=-loss)
         if self.penalised:
@@ -161,7 +162,9 @@ class RealNVP(GenerativeModel):
         """-log p(f(x)) - log |det df/dx|  (Real NVP, equation 3), or -C(f^-1(z)), or the sum."""
         loss = tf.zeros(tf.shape(x)[:1])
         if self.adversarial:
-            loss += adversarial.wasserstein_generator(self.apply("critic", self.generate(x)))
+            samples = self.generate(x)
+            with self.statistics_kept():
+                loss += adversarial.wasserstein_generator(self.apply("critic", samples))
         if self.likely:
             nll = -self.log_density(self.dequantise(x))
             self.log(nll=nll)

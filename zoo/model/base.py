@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import checks, distributions, fields, precision, registry, seeds
+from zoo import checks, distributions, fields, precision, registry
 from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter, field
 from zoo.model.batches import Batches
@@ -263,8 +263,8 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
             steps_per_execution: batches a call of the traced step.
 
         Raises:
-            ValueError, TypeError: optimizers of another form; losses or metrics, which the method
-                has itself.
+            ValueError, TypeError: optimizers of another form, or in float16 such as cannot leave
+                out a step; losses or metrics, which the method has itself.
         """
         for argument, value in {"loss": loss, **others}.items():
             if value is not None:
@@ -273,10 +273,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
         if optimizer is not None and optimizers is not None:
             raise TypeError(refusal("optimizer", "None with optimizers", optimizer))
         given = by_player(optimizers if optimizer is None else optimizer, self.players)
-        check(given, self.optimizers, self.lr_schedule)
-        if given and self._loss_scale is not None:
-            expected = "None with mixed_float16: the method's Adam leaves out what overflows"
-            raise ValueError(refusal("optimizers", expected, given))
+        check(given, self.optimizers, self.lr_schedule, self._loss_scale is not None)
         moved = self.player_variables
         self.optimizers = {
             player: given.get(player) or self._adam(player) for player in self.players
@@ -333,15 +330,15 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
         return (*(f"{player}_loss" for player in self.players), *self.phase_logs)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """x -> `reconstruct(x, seed=0)`; without it z -> mean of p(x|z), or x -> logits."""
+        """x -> `reconstruct(x, seed=0)`; without it z -> mean of p(x|z).
+
+        Of models that cannot decode x -> logits, log r(x) or log p(x).
+        """
         inputs = named(inputs)["x"]
-        if "reconstruct" in self.capabilities:
-            x = self.as_images(inputs)
-            return self.reconstruct_rows(x, seeds.row_seeds(tf.shape(x)[0], 0))
-        if "decode" not in self.capabilities:
-            return self.classify_rows(self.as_images(inputs))
-        with self.inference():
-            return self.likelihood(inputs).mean()
+        if "decode" in self.capabilities and "reconstruct" not in self.capabilities:
+            with self.inference():
+                return self.likelihood(inputs).mean()
+        return self.told_rows(self.as_images(inputs))
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """The losses of one batch, in inference mode, without updates; on noise of its own.

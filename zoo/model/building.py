@@ -41,7 +41,6 @@ class Building:
     latent_dim: int
     network: str
     seed: int
-    compute_dtype: str
     init_stddev: float | None
     ema_decay: float | None
     dtype_policy: Any
@@ -83,7 +82,6 @@ class Building:
                 standard=standard,
                 kind=kind or networks.Stack,
                 image_shape=self.image_shape,
-                latent_dim=self.latent_dim,
                 outputs=outputs,
                 inputs=inputs,
                 init_stddev=self.init_stddev,
@@ -213,7 +211,8 @@ class Building:
         }
         self.step = self.add_weight(name="step", **counter)
         self.play_counter = self.add_weight(name="play_counter", **counter)
-        in_float16 = self.compute_dtype == "float16"
+        layers = [layer for each in self.networks.values() for layer in each._flatten_layers()]
+        in_float16 = any(layer.compute_dtype == "float16" for layer in layers)
         self._loss_scale = LossScale(self.add_weight) if in_float16 else None
         # Of an evaluation's batches: no part of the model's state.
         once = tf.VariableAggregation.ONLY_FIRST_REPLICA

@@ -132,11 +132,13 @@ class Game(Moves):
         seed = seeds.fold(self.seed, "test", self.step.value, index)
         phase = Phase(seed, training=False, played=played)
         now = self.stage
-        with self.averaged(), entered(phase):
-            for stage in range(len(self.stage_starts) + 1):
-                self.stage = stage
-                self.train_step(data)
-        self.stage = now
+        try:
+            with self.averaged(), entered(phase):
+                for stage in range(len(self.stage_starts) + 1):
+                    self.stage = stage
+                    self.train_step(data)
+        finally:
+            self.stage = now
         for values in phase.logged:
             self._track(values)
         found: dict[str, list[tf.Tensor]] = {}
@@ -201,7 +203,7 @@ class Game(Moves):
     def apply_with_each(self, role: str, x: tf.Tensor, extra: tf.Tensor) -> tf.Tensor:
         """As `apply`, of each x, [B, ...], with K second inputs, [B, K, A]: [B K, ...].
 
-        A network of rows makes once what needs x alone.
+        A network of rows makes once what needs x alone, with one draw of its noise.
         """
         if not isinstance(self.networks[role], networks.Stack):
             x = tf.repeat(x, extra.shape[1], axis=0)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from zoo import seeds
 
-_FIRST = 2.0**15
+_FIRST, _LARGEST = 2.0**15, 2.0**60
 _PATIENCE = 2000  # plays without an overflow after which the scale doubles
 
 Gradients = dict[str, Sequence[tf.Tensor | None]]
@@ -17,15 +17,15 @@ Gradients = dict[str, Sequence[tf.Tensor | None]]
 class LossScale:
     """A factor of all losses that is as large as float16 allows.
 
-    It halves when a gradient is not finite, and the players stay where they are in that play; it
-    doubles after 2,000 plays in which none was.
+    It halves when a gradient is not finite, and the players stay where they are in that play, whose
+    gradient norms are logged as 0; it doubles after 2,000 plays in which all were.
 
     Args:
         add_weight: makes a variable of the model.
 
     Reference:
         Micikevicius et al.: Mixed precision training, arXiv 1710.03740, section 3.2; the rule is
-        that of Keras' `LossScaleOptimizer`.
+        that of Keras' `LossScaleOptimizer`, between 1 and 2^60.
     """
 
     def __init__(self, add_weight: Callable[..., keras.Variable]) -> None:
@@ -61,7 +61,7 @@ class LossScale:
             bad = tf.distribute.get_replica_context().all_reduce("SUM", bad)
         fine = tf.equal(bad, 0.0)
         steady = tf.where(fine, self.steady.value + 1, 0)
-        grown = tf.where(steady >= _PATIENCE, 2.0 * scale, scale)
+        grown = tf.where(steady >= _PATIENCE, tf.minimum(2.0 * scale, _LARGEST), scale)
         self.value.assign(tf.where(fine, grown, tf.maximum(scale / 2.0, 1.0)))
         self.steady.assign(tf.where(steady >= _PATIENCE, tf.zeros_like(steady), steady))
 

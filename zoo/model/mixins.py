@@ -61,9 +61,6 @@ class FamilyLikelihood(Model):
         outputs = self.apply("decoder", tf.concat([z, *self.labels_of(y)], axis=-1))
         return distributions.likelihood(self.decoder_output, outputs, self.decoder_stddev)
 
-    def proper_likelihood(self, binary: bool) -> bool:
-        return binary if self.decoder_output == "bernoulli" else True
-
 
 class Pretrained(Model):
     """Two stages: a model that is trained first, then what is learned on top of it, frozen."""

@@ -109,6 +109,3 @@ class PixelDecoder(Model):
             expected = "as many values as pixels have, evenly from 0 to 1, 256 of 8-bit images"
             self.require(near, "grey_levels", expected)
         super().adapt(x)
-
-    def proper_likelihood(self, binary: bool) -> bool:
-        return binary if self.decoder_output == "bernoulli" else True

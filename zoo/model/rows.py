@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import distributions
+from zoo import distributions, seeds
 from zoo.errors import refusal
 from zoo.networks import Pair
 from zoo.verbs import Verbs
@@ -159,7 +159,7 @@ class Rows(Verbs):
 
     def proper_likelihood(self, binary: bool) -> bool:
         """Whether `log_prob` is a likelihood of data that are (not) binary."""
-        return True
+        return binary or getattr(self, "decoder_output", None) != "bernoulli"
 
     # --- distributions ----------------------------------------------------------------------------
 
@@ -297,17 +297,31 @@ class Rows(Verbs):
         with self.inference():
             return self.density_ratio(x)
 
+    def told_rows(self, x: tf.Tensor) -> tf.Tensor:
+        """What Keras' `predict` is told of x: its reconstruction, logits, log r(x) or log p(x)."""
+        if "reconstruct" in self.capabilities:
+            return self.reconstruct_rows(x, seeds.row_seeds(tf.shape(x)[0], 0))
+        if "classify" in self.capabilities:
+            return self.classify_rows(x)
+        if "log_ratio" in self.capabilities:
+            return self.log_ratio_rows(x)
+        return self.log_prob_rows(x, seeds.row_seeds(tf.shape(x)[0], 0))
+
     def features_rows(self, x: tf.Tensor, y: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """{"row_0": ..., "row_1": ...}: the encoder's rows but the last, which is its output."""
-        if not self.has_features:
-            expected = "a model whose encoder is made of rows, as those of tables are"
-            received = type(self.networks.get("encoder")).__name__
-            raise ValueError(refusal("features", expected, received))
+        self.require_features()
         extra = [tf.zeros([tf.shape(x)[0], self._encoder_noise])] if self._encoder_noise else []
         extra += [] if y is None else [self.label_vector(y)]
         with self.inference():
             *hidden, _ = self.trace("encoder", x, *([tf.concat(extra, axis=1)] if extra else []))
         return {f"row_{i}": layer for i, layer in enumerate(hidden)}
+
+    def require_features(self) -> None:
+        """Refuses a model whose encoder is not made of rows."""
+        if not self.has_features:
+            expected = "a model whose encoder is made of rows, as those of tables are"
+            received = type(self.networks.get("encoder")).__name__
+            raise ValueError(refusal("features", expected, received))
 
     def discriminator_features_rows(self, x: tf.Tensor) -> tf.Tensor:
         """The last hidden layer of x alone in the discriminator, float32 [B, F]."""

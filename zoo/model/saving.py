@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from zoo.errors import refusal
+from zoo.model.loss_scale import LossScale
 
 _OLD = (".h5", ".hdf5")
 
@@ -31,6 +32,7 @@ class Saving(keras.Model):
     compile: Callable[..., None]
     restart_averages: Callable[[], None]
     _averages: list[keras.Variable]
+    _loss_scale: LossScale | None
 
     def save(self, filepath: Any, *arguments: Any, **options: Any) -> None:
         """Writes a `.keras` file, as `keras.Model.save` does.
@@ -46,15 +48,26 @@ class Saving(keras.Model):
 
         Args:
             weights: arrays; the moving averages of `ema_decay` may be left out, as in the weights
-                of a model without them: then they begin at these.
+                of a model without them: then they begin at these. So may the scale of losses in
+                float16, which stays.
         """
-        averages, given = set(map(id, self._averages)), list(weights)
-        if not averages or len(given) != len(self.weights) - len(averages):
+        given = list(weights)
+        out, rest = self._left_out(len(given), self.weights), iter(given)
+        if not out:
             super().set_weights(given)
             return
-        rest = iter(given)
-        super().set_weights([v.numpy() if id(v) in averages else next(rest) for v in self.weights])
-        self.restart_averages()
+        super().set_weights([v.numpy() if id(v) in out else next(rest) for v in self.weights])
+        if any(id(average) in out for average in self._averages):
+            self.restart_averages()
+
+    def _left_out(self, count: int, variables: Sequence[keras.Variable]) -> set[int]:
+        """Ids of what a list of so many values lacks: averages, the scale of losses, or both."""
+        averages = set(map(id, self._averages))
+        scale = set(map(id, self._loss_scale.state.values() if self._loss_scale else ()))
+        for out in (averages, scale, averages | scale):
+            if out and count == len(variables) - len(out):
+                return out
+        return set()
 
     def load_weights(self, filepath: Any, *arguments: Any, **options: Any) -> None:
         """Reads weights, as `keras.Model.load_weights` does.
@@ -67,14 +80,15 @@ class Saving(keras.Model):
             self.restart_averages()
 
     def load_own_variables(self, store: Any) -> None:
-        """The counters and averages of a file; of one without averages the counters alone."""
+        """The counters, averages and scale of a file; what it lacks, as `set_weights`."""
         own = self._trainable_variables + self._non_trainable_variables
+        out = self._left_out(len(store.keys()), own)
         averages = set(map(id, self._averages))
-        self._averages_loaded = bool(averages) and len(store.keys()) == len(own)
-        if not averages or len(store.keys()) != len(own) - len(averages):
+        self._averages_loaded = bool(averages) and not averages & out
+        if not out:
             super().load_own_variables(store)
             return
-        others = [variable for variable in own if id(variable) not in averages]
+        others = [variable for variable in own if id(variable) not in out]
         for index, variable in enumerate(others):
             variable.assign(store[f"{index}"])
 

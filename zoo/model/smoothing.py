@@ -31,8 +31,8 @@ class Smoothing(Model):
     )
     vat_epsilon: float = field("length of r, L2 over all numbers of x", default=0.3, above=0)
     vat_xi: float = field(
-        "distance from x at which the search for r takes its slopes; in bfloat16 0.1 at least, as "
-        "smaller ones are rounded away",
+        "distance from x at which the search for r takes its slopes; in bfloat16 and float16 0.1 "
+        "at least, as smaller ones are rounded away",
         default=0.01,
         above=0,
     )

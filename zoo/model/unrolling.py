@@ -18,6 +18,7 @@ else:
 Tensors = list[tf.Tensor]
 Update = Callable[[Tensors, Tensors], Tensors]  # weights, gradients -> weights
 
+_LARGE = 2.0**10  # of a loss within a loss: slopes of one in float16 would vanish
 _TINY = 1e-30  # below it a root has no slope: that at 0 is infinite
 
 
@@ -73,8 +74,9 @@ def unroll(
     for _ in range(steps):
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            value = tf.reduce_mean(loss(weights))
-        weights = update(weights, replicas.mean(tape.gradient(value, weights)))
+            value = _LARGE * tf.reduce_mean(loss(weights))
+        gradients = [g / _LARGE for g in tape.gradient(value, weights)]
+        weights = update(weights, replicas.mean(gradients))
     return weights
 
 

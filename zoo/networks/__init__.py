@@ -76,7 +76,6 @@ def make(
     standard: bool = False,
     kind: Callable[..., Any] = Stack,
     image_shape: Sequence[int],
-    latent_dim: int,
     inputs: Sequence[Sequence[int]],
     outputs: Sequence[int],
     init_stddev: float | None,
@@ -92,7 +91,7 @@ def make(
             "code_discriminator": whose rows it gets unless the table has some for the role itself.
         standard: whether the outputs get mean 0 and variance 1 over the batch.
         kind: what makes a network of rows: a class with the constructor of `Stack`.
-        image_shape, latent_dim: of the model.
+        image_shape: of the model.
         inputs: shapes of one example of each input.
         outputs: shape of one output example; () for one logit.
         init_stddev: of Gaussian initial weights; None leaves it to the table.
@@ -102,7 +101,7 @@ def make(
     Raises:
         ValueError: an unknown table, or one made for another shape of data.
     """
-    table = _table(network, tuple(image_shape), latent_dim)
+    table = _table(network, tuple(image_shape))
     options: dict[str, Any] = {
         "slope": table.slope,
         "init_stddev": table.init_stddev if init_stddev is None else init_stddev,
@@ -136,9 +135,9 @@ def make(
     return Pair(stacks["x"], stacks.get("z"), stacks["joint"], name=role, dtype=dtype)
 
 
-def _table(network: str, image_shape: tuple[int, ...], latent_dim: int) -> Table:
+def _table(network: str, image_shape: tuple[int, ...]) -> Table:
     if network == "auto":
-        return auto.table(image_shape, latent_dim)
+        return auto.table(image_shape)
     if network not in tables.TABLES:
         raise unknown("network", network, ["auto", *tables.TABLES])
     table = tables.TABLES[network]

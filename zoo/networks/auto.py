@@ -4,7 +4,7 @@ from zoo.networks.stack import Reshape, conv, deconv, dense
 from zoo.networks.tables.table import Table
 
 
-def table(image_shape: tuple[int, ...], latent_dim: int) -> Table:
+def table(image_shape: tuple[int, ...]) -> Table:
     """Networks for data of this shape.
 
     Vectors: the networks of ALI's toy (arXiv 1606.00704, section 4.6): rows of 400 ReLU units with

@@ -151,6 +151,8 @@ def _joined(x: tf.Tensor, extra: tf.Tensor) -> tf.Tensor:
 def _linear(
     row: Row, stack: "Stack", last: bool, initializer: keras.Initializer, dtype: dict[str, Any]
 ) -> keras.Layer:
+    if row.bias not in ("tied", "untied", "none"):
+        raise ValueError(refusal("bias", "tied, untied or none", row.bias))
     bias = row.bias == "tied" and not row.norm
     options = {"use_bias": bias, "kernel_initializer": initializer, **dtype}
     wrap = SpectralNorm if row.spectral else lambda layer: layer
@@ -165,10 +167,12 @@ def _linear(
         if not last or result is None:
             raise ValueError(refusal("units", "an int in every row but the last", units))
         units = size(result) if row.op == "dense" or len(result) < 2 else result[-1]
+    if row.aside and row.op != "dense":
+        raise ValueError(refusal("aside", "0 for a row that is not dense", row.aside))
     if row.aside and units > 1:
         rows = dense(row.aside, norm=True), dense(None, activation="linear")
         others = stack.like(rows, (units - 1,), init_seed=stack.init_seed + 10**6, **dtype)
-        return Aside(keras.layers.Dense(1, **options), others, **dtype)
+        return Aside(wrap(keras.layers.Dense(1, **options)), others, **dtype)
     if row.op == "dense":
         return wrap(keras.layers.Dense(units, **options))
     kinds = {"conv": Conv2D, "deconv": Conv2DTranspose}

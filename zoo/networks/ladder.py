@@ -136,7 +136,9 @@ class LadderEncoder(RowNetwork):
         """Moves the population's statistics by a share of the way to those of a pass."""
         for i, level in enumerate(levels[1:]):
             for kept, value in ((self.locs[i], level.loc), (self.variances[i], level.variance)):
-                kept.assign(kept + share * (value - kept))
+                # Where a pass overflows, in float16, nothing moves.
+                moved = tf.where(tf.math.is_finite(value), value, kept)
+                kept.assign(kept + share * (moved - kept))
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.levels(x, training=training)[-1].h

@@ -13,7 +13,10 @@ BatchShape = tuple[int | None, *tuple[int, ...]]  # of inputs [B, ...]; B is Non
 
 @keras.saving.register_keras_serializable("zoo")
 class Maxout(keras.layers.Layer):
-    """Maximum over groups of `pieces` adjacent channels: [..., C pieces] -> [..., C].
+    """Maximum over groups of `pieces` channels: [..., C pieces] -> [..., C].
+
+    Channels k, k + C, k + 2 C, ... are a group: slices of whole blocks are cheaper than an inner
+    axis.
 
     Reference: Goodfellow et al., Maxout networks, arXiv 1302.4389, equation 1.
     """
@@ -23,8 +26,6 @@ class Maxout(keras.layers.Layer):
         self.pieces = pieces
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        # Channels k, k + C, k + 2C, ... form a group: slices of whole blocks are cheaper than an
-        # inner axis.
         blocks = tf.split(x, self.pieces, axis=-1)
         largest = blocks[0]
         for block in blocks[1:]:
@@ -101,7 +102,10 @@ class BatchNorm(keras.layers.Layer):
         normalise = self._fused if seeds.replica()[0] == 1 else self._synchronised
         y, mean, variance = normalise(x, gamma, beta)
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+            moved = moving * self.momentum + value * (1.0 - self.momentum)
+            if self.compute_dtype == "float16":  # a pass that overflows moves nothing
+                moved = tf.where(tf.math.is_finite(value), moved, moving)
+            moving.assign(moved)
         return y
 
     def _fused(self, x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, ...]:

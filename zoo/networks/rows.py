@@ -19,7 +19,7 @@ class Row:
         dropout: fraction of the *inputs* dropped while training.
         noise: stddev of Gaussian noise added to the inputs while training.
         shift: pixels by which input images are moved at most while training.
-        activation: "linear", "relu", "leaky_relu", "tanh" or "maxout".
+        activation: "leaky_relu", "maxout", or Keras' name of one, such as "linear" and "relu".
         pieces: maxout pieces.
         bias: "tied" (one a map), "untied" (one a pixel) or "none".
         extra: the network's second input (noise, labels, a code) joins this row's inputs, which

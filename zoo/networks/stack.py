@@ -82,7 +82,8 @@ class Stack(RowNetwork):
 
     Call with `(x, extra=None, training=False, seed=None)`; `seed` (int32 [2]) feeds the noise
     layers. `extra` is [B, A], or [B, K, A] for K of them to each x: the outputs are those of
-    [B K] rows, all K of the first x first, and what the rows make of x alone is made once.
+    [B K] rows, all K of the first x first. What the rows make of x alone is made once: its noise
+    is one draw for all K, and what joins the rest of the batch there joins B rows.
     """
 
     def build(self, x_shape: BatchShape, extra_shape: BatchShape | None = None) -> None:

@@ -13,7 +13,7 @@ class Table:
             which a discriminator of x alone leaves z out.
         image_shape: the data it is made for, or None for any.
         slope: of the leaky ReLUs.
-        init_stddev: of the Gaussian initial weights, or None for He's.
+        init_stddev: of the Gaussian initial weights, or None for He's and Glorot's, as in `Stack`.
         momentum, epsilon: of the batch normalisation.
         reference: paper and table.
     """
