@@ -39,6 +39,7 @@ FLAGS = (
     common.flag(
         "draw", "str", None, "a hyper-parameter drawn for each seed (see above); repeatable"
     ),
+    common.flag("again", "bool", False, "measure anew the runs that are there: metrics have come"),
     *common.MEASURE_FLAGS,
     common.flag("runs_dir", "str", "runs", "where the run directories lie"),
     common.flag("results_dir", "str", "results", "where the ledger lies"),
@@ -227,11 +228,14 @@ def run(flags: types.SimpleNamespace) -> None:
     path = pathlib.Path(flags.results_dir) / f"{config.name}.json"
     recorded = recorded_precision(path, config, flags.seeds)
     config.flags.precision = precision.chosen(config.flags.precision, recorded)
-    kept = known_runs(path, config)
+    known = known_runs(path, config)
+    kept = {seed: of for seed, of in known.items() if not flags.again or seed >= flags.seeds}
     training.check_writable(config.runs_dir)
     training.check_writable(path.parent)
     seeds = [Seed(config, seed, alone=jobs == 1) for seed in range(flags.seeds) if seed not in kept]
     for seed in seeds:
+        if flags.again:
+            seed.state["evaluation"] = None
         if seed.finished:
             kept[seed.seed] = seed.state
     waiting = [seed for seed in seeds if not seed.finished]

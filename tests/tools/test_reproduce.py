@@ -121,6 +121,17 @@ def test_fewer_seeds_forget_none(workplace):
     assert "--seeds=3" in entry(workplace)["command"]
 
 
+def test_runs_are_measured_again_where_that_is_asked(workplace):
+    assert reproduced("--seeds=3") == 0
+    (workplace / "tools" / "evaluate.py").write_text(STAND_IN + EVALUATE.replace("seed**2", "7"))
+    before = calls(workplace)
+    assert reproduced("--seeds=2") == 0
+    assert calls(workplace) == before and entry(workplace)["metrics"]["nll"]["values"] == [0, 1, 4]
+    assert reproduced("--seeds=2", "--again") == 0
+    assert calls(workplace) == sorted([*before, "evaluate 0", "evaluate 1"])  # nothing is trained
+    assert entry(workplace)["metrics"]["nll"]["values"] == [7, 7, 4]
+
+
 def test_a_seed_that_was_cut_continues_with_its_commit_and_seconds(workplace):
     (workplace / "runs" / "fails").write_text("1")
     assert reproduced("--seeds=2") == 1
