@@ -112,7 +112,7 @@ class Block(keras.layers.Layer):
             x = tf.reshape(x, (-1, size(self.input_example)))
         elif self.row.op != "dense" and x.shape.rank == 2:
             x = x[:, None, None, :]
-        if extra is not None and extra.shape.rank == 3 and self.separable:
+        if extra is not None and len(extra.shape) == 3 and self.separable:
             x = self.linear_of_each(x, extra)
         else:
             x = x if extra is None else _joined(x, extra)
@@ -139,7 +139,7 @@ def flat(extra: tf.Tensor) -> tf.Tensor:
 
 def _joined(x: tf.Tensor, extra: tf.Tensor) -> tf.Tensor:
     """x with the second input beside it; at every pixel of maps."""
-    if extra.shape.rank == 3:
+    if len(extra.shape) == 3:
         x, extra = tf.repeat(x, extra.shape[1], axis=0), flat(extra)
     extra = tf.cast(extra, x.dtype)
     if x.shape.rank == 4:

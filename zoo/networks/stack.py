@@ -121,7 +121,7 @@ class Stack(RowNetwork):
                 seeds.fold(seed, i) if seed is not None and block.noisy and training else None
             )
             x = block(x, extra if block.joined else None, training=training, seed=row_seed)
-            if block.joined and extra is not None and extra.shape.rank == 3:
+            if block.joined and extra is not None and len(extra.shape) == 3:
                 extra = flat(extra)  # x has as many rows now
             outputs.append(x)
         if outputs and x.shape[1:] != self.result_shape:
