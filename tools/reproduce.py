@@ -228,11 +228,11 @@ def run(flags: types.SimpleNamespace) -> None:
     path = pathlib.Path(flags.results_dir) / f"{config.name}.json"
     recorded = recorded_precision(path, config, flags.seeds)
     config.flags.precision = precision.chosen(config.flags.precision, recorded)
-    known = known_runs(path, config)
-    kept = {seed: of for seed, of in known.items() if not flags.again or seed >= flags.seeds}
+    kept = known_runs(path, config)
     training.check_writable(config.runs_dir)
     training.check_writable(path.parent)
-    seeds = [Seed(config, seed, alone=jobs == 1) for seed in range(flags.seeds) if seed not in kept]
+    wanted = [seed for seed in range(flags.seeds) if flags.again or seed not in kept]
+    seeds = [Seed(config, seed, alone=jobs == 1) for seed in wanted]
     for seed in seeds:
         if flags.again:
             seed.state["evaluation"] = None
@@ -246,8 +246,10 @@ def run(flags: types.SimpleNamespace) -> None:
         )
     else:
         print(f"{config.name}: {len(kept)} seeds are there, nothing to run.", flush=True)
-    failed = work(waiting, jobs, kept, lambda: write_entry(path, config, kept))
-    if kept:
+    # An entry has one protocol: measured again, it is written when all of its seeds are.
+    each = (lambda: None) if flags.again else (lambda: write_entry(path, config, kept))
+    failed = work(waiting, jobs, kept, each)
+    if kept and not (flags.again and failed):
         write_entry(path, config, kept)
         print(path)
         picture = path.with_suffix(".png")

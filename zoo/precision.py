@@ -9,6 +9,8 @@ about.
 import pathlib
 import sys
 
+# Of a loss within a loss, whose slopes are taken in a step: in float16 small ones would vanish.
+INNER_SCALE = 2.0**10
 CHOICES = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 _CPUINFO = pathlib.Path("/proc/cpuinfo")
 # What Linux calls instructions of bfloat16: AMX and AVX-512 of x86, those of Arm.

@@ -96,6 +96,8 @@ def test_methods_from_outside_are_not_published(tmp_path):
             None,
             "Codes and samples of digits, by AAE.",
         ),
+        ("Grey", {"sample", "log_prob"}, False, None, "Samples of digits, by Grey."),
+        ("Number", {"log_prob"}, False, None, "A model of digits, by Number."),
         ("GAN", {"sample", "decode"}, False, None, "Samples of digits, by GAN."),
         ("CGAN", {"sample"}, True, None, "Samples of a class of digits, by CGAN."),
         ("Flow", {"log_prob"}, False, None, "Likelihood bounds of digits, by Flow."),
@@ -113,7 +115,8 @@ def test_a_description_says_what_the_model_gives(name, verbs, conditional, label
     model = type(name, (), {"density": "lower_bound", "conditional": conditional})()
     model.capabilities = frozenset(verbs)
     result = an_entry(variant="anything", flags={"labels": labels})
-    measured = {"nll": {"protocol": "p(x) a density of pixels in [0, 1]"}} if name == "VAE" else {}
+    protocols = {"VAE": "p(x) a density of pixels in [0, 1]", "Flow": "of 17 grey levels"}
+    measured = {"nll": {"protocol": protocols[name]}} if name in protocols else {}
     assert publication.description(model, result, measured) == text
 
 

@@ -132,6 +132,16 @@ def test_runs_are_measured_again_where_that_is_asked(workplace):
     assert entry(workplace)["metrics"]["nll"]["values"] == [7, 7, 4]
 
 
+def test_an_entry_stands_until_all_of_its_seeds_are_measured_again(workplace, capsys):
+    assert reproduced("--seeds=2") == 0
+    before = entry(workplace)
+    other = EVALUATE.replace('"none"', '"another"')
+    (workplace / "tools" / "evaluate.py").write_text(STAND_IN + other + "sys.exit(seed)\n")
+    assert reproduced("--seeds=2", "--again", "--jobs=1") == 1  # seed 1 fails
+    assert "seeds that failed: 1" in capsys.readouterr().err
+    assert entry(workplace) == before
+
+
 def test_a_seed_that_was_cut_continues_with_its_commit_and_seconds(workplace):
     (workplace / "runs" / "fails").write_text("1")
     assert reproduced("--seeds=2") == 1

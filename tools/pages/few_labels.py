@@ -17,9 +17,10 @@ _ERROR, _BAR = "classification_error", "label_spreading_error"
 _NOTE = (
     "Test errors at the end of a fixed schedule. Each seed draws other labels, equally many of a "
     "class. Methods see the whole of train without labels; label spreading and self-training see "
-    "its first 10,000. Rows in italics are baselines that learn from the same labels: four of "
-    "scikit-learn's, and the zoo's own network. *Beats label spreading* compares on the same draw "
-    "of labels; blank: not measured. What was tuned, a method's page says (*Settings chosen*)."
+    "its first 10,000 at most. Rows in italics are baselines that learn from the same labels: four "
+    "of scikit-learn's, and the zoo's own network. *Beats label spreading* compares on the same "
+    "draw of labels; blank: not measured. What was tuned, a method's page says (*Settings "
+    "chosen*)."
 )
 
 

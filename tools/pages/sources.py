@@ -202,8 +202,8 @@ def entries(folder: pathlib.Path) -> dict[tuple[str, str], Entry]:
 def with_papers(
     found: dict[tuple[str, str], Entry], described: dict[tuple[str, str], Config]
 ) -> dict[tuple[str, str], Entry]:
-    """The entries with the paper's numbers as `paper.json` has them today, where it has any."""
-    today = {key: config.paper for key, config in described.items() if config.paper}
+    """The entries with the paper's numbers as `paper.json` has them today, if there is a config."""
+    today = {key: config.paper for key, config in described.items()}
     return {
         key: dataclasses.replace(entry, paper=today.get(key, entry.paper))
         for key, entry in found.items()

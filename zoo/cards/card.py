@@ -154,7 +154,7 @@ def render(
     first = default_verb(facts["capabilities"])
     shown = _SHOWN[first]
     examples = data if published else None
-    likelihood = not (published and model.density) or figures.LIKELIHOODS[0] in measured
+    likelihood = not (published and model.density) or figures.has_likelihood(measured)
     rows = _facts(model, facts, data, paper, published, likelihood)
     found = failures.known(told, frozenset(facts["capabilities"]), images)
     failing = [finding.text for finding in found if finding.fails]

@@ -3,6 +3,7 @@
 import math
 import re
 import statistics
+from collections.abc import Collection
 
 from zoo.ledger import OF_NONE, Metric, share_error
 
@@ -64,6 +65,11 @@ def real_data(metric: Metric) -> str:
     """The floor: the mean over the seeds that have it; "" where none has."""
     floors = [floor for floor in metric.floors or () if floor is not None]
     return _short(statistics.fmean(floors), 3) if floors else ""
+
+
+def has_likelihood(measured: Collection[str]) -> bool:
+    """Whether `log_prob` of the data was measured: of grey pixels and p(x|z) of bits it is none."""
+    return "nll" in measured
 
 
 def is_density(name: str, protocol: str) -> bool:

@@ -9,8 +9,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from zoo.losses import divergence
-
-_LARGE = 2.0**10  # of a divergence whose slope's direction is wanted: in float16 it would vanish
+from zoo.precision import INNER_SCALE
 
 Classify = Callable[[tf.Tensor], tf.Tensor]
 
@@ -70,7 +69,7 @@ def adversarial_direction(
         with tf.GradientTape() as tape:
             step = xi * direction
             tape.watch(step)
-            distance = _LARGE * _class_divergence(target, classify(x + step))
+            distance = INNER_SCALE * _class_divergence(target, classify(x + step))
         direction = _unit(tape.gradient(distance, step))
     return tf.stop_gradient(direction)
 

@@ -18,7 +18,7 @@ class LossScale:
     """A factor of all losses that is as large as float16 allows.
 
     It halves when a gradient is not finite, and the players stay where they are in that play, whose
-    gradient norms are logged as 0; it doubles after 2,000 plays in which all were.
+    gradients are logged as zeros; it doubles after 2,000 plays in which all were.
 
     Args:
         add_weight: makes a variable of the model.

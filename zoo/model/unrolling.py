@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from zoo import replicas
 from zoo.fields import field
+from zoo.precision import INNER_SCALE
 
 if TYPE_CHECKING:  # what it is mixed into
     from zoo.model.base import GenerativeModel as Model
@@ -18,7 +19,6 @@ else:
 Tensors = list[tf.Tensor]
 Update = Callable[[Tensors, Tensors], Tensors]  # weights, gradients -> weights
 
-_LARGE = 2.0**10  # of a loss within a loss: slopes of one in float16 would vanish
 _TINY = 1e-30  # below it a root has no slope: that at 0 is infinite
 
 
@@ -74,8 +74,8 @@ def unroll(
     for _ in range(steps):
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            value = _LARGE * tf.reduce_mean(loss(weights))
-        gradients = [g / _LARGE for g in tape.gradient(value, weights)]
+            value = INNER_SCALE * tf.reduce_mean(loss(weights))
+        gradients = [g / INNER_SCALE for g in tape.gradient(value, weights)]
         weights = update(weights, replicas.mean(gradients))
     return weights
 

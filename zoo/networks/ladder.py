@@ -14,7 +14,7 @@ import tensorflow as tf
 from zoo import replicas
 from zoo.errors import refusal
 from zoo.networks.block import activation_of
-from zoo.networks.layers import BatchShape
+from zoo.networks.layers import BatchShape, known_statistic
 from zoo.networks.rows import AnyRow, Row, deconv, dense, row_of
 from zoo.networks.stack import RowNetwork, Stack
 
@@ -136,9 +136,8 @@ class LadderEncoder(RowNetwork):
         """Moves the population's statistics by a share of the way to those of a pass."""
         for i, level in enumerate(levels[1:]):
             for kept, value in ((self.locs[i], level.loc), (self.variances[i], level.variance)):
-                # Where a pass overflows, in float16, nothing moves.
-                moved = tf.where(tf.math.is_finite(value), value, kept)
-                kept.assign(kept + share * (moved - kept))
+                value = known_statistic(self, value, kept)
+                kept.assign(kept + share * (value - kept))
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.levels(x, training=training)[-1].h

@@ -11,6 +11,13 @@ from zoo import seeds
 BatchShape = tuple[int | None, *tuple[int, ...]]  # of inputs [B, ...]; B is None while unknown
 
 
+def known_statistic(layer: keras.layers.Layer, value: tf.Tensor, kept: keras.Variable) -> tf.Tensor:
+    """A batch's statistic; in float16 the kept one in the place of what overflowed."""
+    if layer.compute_dtype != "float16":
+        return value
+    return tf.where(tf.math.is_finite(value), value, tf.convert_to_tensor(kept))
+
+
 @keras.saving.register_keras_serializable("zoo")
 class Maxout(keras.layers.Layer):
     """Maximum over groups of `pieces` channels: [..., C pieces] -> [..., C].
@@ -102,10 +109,8 @@ class BatchNorm(keras.layers.Layer):
         normalise = self._fused if seeds.replica()[0] == 1 else self._synchronised
         y, mean, variance = normalise(x, gamma, beta)
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moved = moving * self.momentum + value * (1.0 - self.momentum)
-            if self.compute_dtype == "float16":  # a pass that overflows moves nothing
-                moved = tf.where(tf.math.is_finite(value), moved, moving)
-            moving.assign(moved)
+            value = known_statistic(self, value, moving)
+            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
         return y
 
     def _fused(self, x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, ...]:

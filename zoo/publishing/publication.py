@@ -165,9 +165,10 @@ def description(
         "log_prob": f"exact {likelihood}" if model.density == "exact" else f"{likelihood} bounds",
         "log_ratio": "log ratios",
     }
-    if figures.LIKELIHOODS[0] not in measured:  # `log_prob` of these data is none
+    if not figures.has_likelihood(measured):
         del gives["log_prob"]
     words = [word for verb, word in gives.items() if verb in model.capabilities]
+    words = words or ["a model"]
     listed = " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
     labels = result.flags.get("labels")
     learned = f"; learned from {labels:,} labels" if labels else ""
