@@ -112,13 +112,24 @@ def _resident():
 
 @pytest.fixture(scope="session")
 def two_cpus():
-    """Names of two logical CPUs, for `tf.distribute.MirroredStrategy(two_cpus)`."""
+    """Names of two logical CPUs, of which `two_replicas` are made."""
     import tensorflow as tf
 
     helpers.split_cpu()
     names = [device.name for device in tf.config.list_logical_devices("CPU")]
     assert len(names) == 2, f"expected two logical CPUs. Received: {names}"
     return names
+
+
+@pytest.fixture(scope="session")
+def two_replicas(two_cpus):
+    """A strategy over two CPUs, one for all tests of a process.
+
+    Each strategy numbers its collectives from 100 on; a second one would meet the first one's.
+    """
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(two_cpus)
 
 
 @pytest.fixture(scope="session")

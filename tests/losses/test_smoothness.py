@@ -105,3 +105,16 @@ def test_wrong_ranks_are_refused():
         smoothness.virtual_adversarial(classify, tf.zeros([4]), x, x, 1.0)
     with pytest.raises(ValueError, match="rank"):
         smoothness.virtual_adversarial(lambda x: x[:, 0], tf.zeros([4, 3]), x, x, 1.0)
+
+
+def test_the_direction_of_a_sure_class_does_not_vanish_in_float16():
+    # p(1 - p) = 1.5e-8 at logits (18, 0): a slope of the divergence that float16 has no number for.
+    w = np.array([0.6, -0.8], np.float32)
+
+    def classify(x):
+        logit = tf.linalg.matvec(tf.cast(x, tf.float16), tf.constant(w, tf.float16))
+        return tf.stack([tf.fill(tf.shape(x)[:1], 18.0), tf.cast(logit, tf.float32)], axis=1)
+
+    x, noise = tf.zeros([1, 2]), tf.constant([[1.0, 0.0]])
+    found = smoothness.adversarial_direction(classify, classify(x), x, noise, xi=0.1)
+    np.testing.assert_allclose(found, [w], rtol=2e-2)

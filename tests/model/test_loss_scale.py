@@ -148,8 +148,8 @@ def test_an_overflow_moves_nobody_and_training_goes_on():
     assert int(model.optimizers["model"].iterations) == 1
 
 
-def test_an_overflow_on_one_replica_holds_both(two_cpus):
-    strategy = tf.distribute.MirroredStrategy(two_cpus)
+def test_an_overflow_on_one_replica_holds_both(two_replicas):
+    strategy = two_replicas
     with strategy.scope():
         model = weighted()
     before = [v.numpy() for v in model.player_variables["model"]]

@@ -137,7 +137,7 @@ def test_what_couples_rows_and_what_is_a_function():
             assert found == (coupled, pure), layer
 
 
-def test_two_replicas_see_the_global_batch(two_cpus):
+def test_two_replicas_see_the_global_batch(two_replicas):
     x = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
     layer = MinibatchDiscrimination(2, 2)
     layer.build((None, 3))
@@ -150,12 +150,12 @@ def test_two_replicas_see_the_global_batch(two_cpus):
             tape.watch(rows)
             made = {name: join(rows) for name, join in joins.items()}
             value = sum(tf.reduce_sum(tf.square(weights * made[n])) for n in ("near", "stddev"))
-            if len(two_cpus) == 2:
+            if two_replicas.num_replicas_in_sync == 2:
                 value += tf.reduce_sum(made["moments"][1])
         return made, tape.gradient(value, rows)
 
     whole, slope = run(tf.constant(x), weights)
-    strategy = tf.distribute.MirroredStrategy(two_cpus)
+    strategy = two_replicas
     halves = [(tf.constant(x[i : i + 3]), weights[i : i + 3]) for i in (0, 3)]
     values = strategy.experimental_distribute_values_from_function(
         lambda context: halves[context.replica_id_in_sync_group]

@@ -151,7 +151,7 @@ def test_runs_are_measured_first_and_once(trained, tmp_path, capsys):
     paths = [tmp_path / name for name in ("one", "two")]
     for path in paths:
         shutil.copytree(trained, path, ignore=shutil.ignore_patterns("evaluation.json"))
-    flags = ("--limit=20", "--metrics=reconstruction_mse,nll", "--iwae_samples=2")
+    flags = ("--limit=20", "--metrics=reconstruction_mse,active_units", "--iwae_samples=2")
     title, header, _, mse, *_ = compared(capsys, *map(str, paths), "--allow=tests.small", *flags)
     assert title.startswith("digits; measured on test; limit 20; iwae_samples 2 (")
     assert header.split() == ["metric", "better", "one", "two"]
