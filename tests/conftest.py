@@ -122,6 +122,19 @@ def two_cpus():
 
 
 @pytest.fixture(scope="session")
+def float16():
+    """For tests that compute in float16.
+
+    TensorFlow asks the processor whether it has float16, oneDNN the environment too: where the two
+    disagree, a matrix product crashes the process. Processors without it do not.
+    """
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    seen = cpuinfo.is_file() and "avx512_fp16" in cpuinfo.read_text()
+    if seen and "ONEDNN_MAX_CPU_ISA" in os.environ:
+        pytest.skip("ONEDNN_MAX_CPU_ISA hides float16 that TensorFlow sees: products crash")
+
+
+@pytest.fixture(scope="session")
 def two_replicas(two_cpus):
     """A strategy over two CPUs, one for all tests of a process.
 

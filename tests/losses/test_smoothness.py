@@ -107,6 +107,7 @@ def test_wrong_ranks_are_refused():
         smoothness.virtual_adversarial(lambda x: x[:, 0], tf.zeros([4, 3]), x, x, 1.0)
 
 
+@pytest.mark.usefixtures("float16")
 def test_the_direction_of_a_sure_class_does_not_vanish_in_float16():
     # p(1 - p) = 1.5e-8 at logits (18, 0): a slope of the divergence that float16 has no number for.
     w = np.array([0.6, -0.8], np.float32)

@@ -107,6 +107,7 @@ def test_an_adam_that_does_not_move_forgets_nothing():
 # --- models ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("float16")
 @pytest.mark.parametrize("kind", KINDS)
 def test_steps_are_those_of_float32_to_rounding(kind):
     found = []
@@ -124,6 +125,7 @@ def test_steps_are_those_of_float32_to_rounding(kind):
             assert rounded[name] == pytest.approx(value, rel=1e-2, abs=5e-3), name
 
 
+@pytest.mark.usefixtures("float16")
 def test_gradients_below_the_range_of_float16_move_the_weights():
     # The mean of 16 losses, weighted by 1e-6, has slopes of about 6e-8: float16 ends there.
     norms = [
@@ -133,6 +135,7 @@ def test_gradients_below_the_range_of_float16_move_the_weights():
     assert norms[1] == pytest.approx(norms[0], rel=2e-2)
 
 
+@pytest.mark.usefixtures("float16")
 def test_an_overflow_moves_nobody_and_training_goes_on():
     model = weighted(value=1e8)
     before = helpers.arrays(model)
@@ -148,6 +151,7 @@ def test_an_overflow_moves_nobody_and_training_goes_on():
     assert int(model.optimizers["model"].iterations) == 1
 
 
+@pytest.mark.usefixtures("float16")
 def test_an_overflow_on_one_replica_holds_both(two_replicas):
     strategy = two_replicas
     with strategy.scope():
@@ -174,6 +178,7 @@ def test_an_overflow_on_one_replica_holds_both(two_replicas):
     assert any((a != b).any() for a, b in zip(weights, before, strict=True))
 
 
+@pytest.mark.usefixtures("float16")
 def test_checkpoints_hold_the_scale(tmp_path):
     model, other = weighted(value=1e8), weighted(value=1e8)
     player_of(model)()
@@ -183,6 +188,7 @@ def test_checkpoints_hold_the_scale(tmp_path):
     assert "loss_scale" not in weighted("float32").state
 
 
+@pytest.mark.usefixtures("float16")
 def test_optimizers_that_cannot_leave_out_a_step_are_refused():
     model = make(Bound, dtype="mixed_float16")
     for given in ("adam", FusedAdam(amsgrad=True), FusedAdam(weight_decay=0.1)):
@@ -195,6 +201,7 @@ def test_optimizers_that_cannot_leave_out_a_step_are_refused():
         adam.apply([tf.constant([1.0])], [variable], moves=tf.constant(True))
 
 
+@pytest.mark.usefixtures("float16")
 def test_keras_files_hold_the_model_and_its_scale(tmp_path):
     model = make(Bound, dtype="mixed_float16")
     model.compile()
@@ -206,6 +213,7 @@ def test_keras_files_hold_the_model_and_its_scale(tmp_path):
     np.testing.assert_array_equal(again.encode(batch()).mean(), model.encode(batch()).mean())
 
 
+@pytest.mark.usefixtures("float16")
 @pytest.mark.parametrize("decay", [None, 0.9])
 def test_weights_of_other_precisions_are_taken(decay, tmp_path):
     plain, model = (make(Bound, dtype=d, ema_decay=decay) for d in ("float32", "mixed_float16"))
@@ -224,6 +232,7 @@ def test_weights_of_other_precisions_are_taken(decay, tmp_path):
         assert model.state["loss_scale"] == 64.0
 
 
+@pytest.mark.usefixtures("float16")
 def test_networks_of_one_s_own_in_float16_scale_the_losses_too():
     encoder, decoder = stack(2 * D, 1, dtype="mixed_float16"), stack(D, 2)
     own = Bound(
@@ -232,6 +241,7 @@ def test_networks_of_one_s_own_in_float16_scale_the_losses_too():
     assert "loss_scale" in own.state and "loss_scale" not in make(Bound).state
 
 
+@pytest.mark.usefixtures("float16")
 def test_population_statistics_outlive_a_pass_that_overflows():
     norm = BatchNorm(dtype="mixed_float16")
     norm.build((None, 2))
