@@ -1,6 +1,7 @@
 """Makes a pretrained model of a run: its archive with the card, and its entry of the registry.
 
     python tools/publish.py --run_dir=runs/ali-digits-seed0
+    python tools/publish.py --model=ali-digits  # measured and described anew; the weights stay
 
 The run must belong to a result: results/ has an entry of its flags and its seed. What will be
 loaded, weights in half precision, is measured as the result was, and by what tells of failures
@@ -8,10 +9,13 @@ loaded, weights in half precision, is measured as the result was, and by what te
 result has, may differ by half the standard error that the result states, or by 1 % where it states
 none.
 
-The same run gives the same bytes, and then no new version. Prints the path of the archive.
+The same run gives the same bytes. Other weights are a new version; the same weights with another
+card or evaluation replace the archive, unless it is behind an address, where others may have it
+registered. Prints the path of the archive.
 """
 
 import dataclasses
+import io
 import json
 import pathlib
 import sys
@@ -26,13 +30,13 @@ from zoo import files, ledger, pretrained, registry
 from zoo.cards import failures
 from zoo.differences import differences
 from zoo.errors import refusal
-from zoo.pretrained import download
+from zoo.pretrained import archives, download
 
 if TYPE_CHECKING:
     from zoo.model import GenerativeModel
 
 FLAGS = (
-    common.RUN_DIR,
+    *common.RUN_OR_MODEL,
     common.flag("name", "str", None, "of the model; that of the result if None"),
     common.flag("results_dir", "str", str(common.ROOT / "results"), "where the ledger lies"),
     common.flag("out", "str", str(pretrained.FOLDER), "folder of archives and registry.json"),
@@ -40,8 +44,8 @@ FLAGS = (
     common.flag(
         "weights",
         "str",
-        "bfloat16",
-        "type of matrices in the archive",
+        None,
+        "type of matrices in the archive; None: bfloat16, or what a pretrained model has",
         choices=pretrained.PRECISIONS,
     ),
     common.DATA_DIR,
@@ -51,11 +55,11 @@ _PACKAGED = 3_000_000  # bytes that an archive in the package may have
 
 def run(flags: types.SimpleNamespace) -> None:
     """A run to an archive and an entry of the registry."""
-    flags = types.SimpleNamespace(**vars(flags), model=None, version=None, which="newest", allow=())
+    flags = types.SimpleNamespace(**vars(flags), which="newest", allow=())
     run_dir = common.existing_run(flags)
     recorded = common.recorded(run_dir, ())
     result = result_of(recorded, pathlib.Path(flags.results_dir), run_dir)
-    name = flags.name or result.name
+    name = flags.name or (flags.model if pretrained.is_name(flags.model) else result.name)
     pretrained.check_name(name, result.method)
     if flags.url is not None:
         download.check_url(flags.url)
@@ -128,7 +132,7 @@ def result_of(
 
 
 def write(folder: pathlib.Path, entry: pretrained.Entry, archive: bytes) -> pathlib.Path:
-    """Writes an archive and registers it: as it is registered already, or as the next version.
+    """Writes an archive and registers it: as the newest version where that has its weights.
 
     Returns:
         The path of the archive.
@@ -137,7 +141,7 @@ def write(folder: pathlib.Path, entry: pretrained.Entry, archive: bytes) -> path
     found = pretrained.read_registry(path) if path.is_file() else []
     versions = {other.version: other for other in found if other.name == entry.name}
     newest = max(versions, default=0)
-    again = newest and versions[newest].sha256 == entry.sha256
+    again = newest and _replaces(entry, archive, versions[newest], folder)
     entry = dataclasses.replace(entry, version=newest if again else newest + 1)
     key = lambda each: (each.name, each.version)
     kept = sorted([*(each for each in found if key(each) != key(entry)), entry], key=key)
@@ -145,6 +149,16 @@ def write(folder: pathlib.Path, entry: pretrained.Entry, archive: bytes) -> path
     content = [dataclasses.asdict(each) for each in kept]
     files.write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return folder / entry.file
+
+
+def _replaces(
+    entry: pretrained.Entry, archive: bytes, old: pretrained.Entry, folder: pathlib.Path
+) -> bool:
+    """Whether an archive may take the place of the newest one: it has the same weights."""
+    if entry.sha256 == old.sha256 or old.url or entry.url:
+        return entry.sha256 == old.sha256
+    weights = archives.read(io.BytesIO(archive), archives.WEIGHTS)
+    return archives.read(folder / old.file, archives.WEIGHTS) == weights
 
 
 if __name__ == "__main__":

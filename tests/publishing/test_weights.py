@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tests import helpers
 from tests.conformance import cases
-from zoo.publishing.weights import count, pack, roles_in_use
+from zoo.publishing.weights import count, pack, precision, roles_in_use
 from zoo.training import weights
 
 
@@ -74,28 +74,33 @@ def test_what_comes_back_has_the_same_verbs(model, packed, tmp_path):
         twin.discriminator_features(x)
 
 
-@pytest.mark.parametrize(("precision", "kind"), [("float16", "float16"), ("float32", "float32")])
-def test_weights_are_stored_as_asked_for(model, precision, kind):
-    found = arrays_of(pack(model, precision))
-    assert {str(array.dtype) for array in found.values() if array.ndim > 1} == {kind}
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [("bfloat16", "uint8"), ("float16", "float16"), ("float32", "float32")],
+)
+def test_weights_are_stored_as_asked_for(model, asked, kind):
+    content = pack(model, asked)
+    arrays = arrays_of(content).values()
+    assert {str(array.dtype) for array in arrays if array.ndim > 1} == {kind}
+    assert precision(content) == asked
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_half_precision_is_rounded_to_the_nearest_and_read_back(precision):
+@pytest.mark.parametrize("half", ["bfloat16", "float16"])
+def test_half_half_is_rounded_to_the_nearest_and_read_back(half):
     array = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     array[0] = [0.0, -1.5, 2.0**-10]  # held by both
-    bits = {"bfloat16": 8, "float16": 11}[precision]  # of the mantissa, the hidden one included
-    found = weights.read_back(weights.kept(array, precision))
+    bits = {"bfloat16": 8, "float16": 11}[half]  # of the mantissa, the hidden one included
+    found = weights.read_back(weights.kept(array, half))
     assert found.dtype == np.float32 and (found[0] == array[0]).all()
     np.testing.assert_allclose(found, array, rtol=2.0**-bits)
     assert np.abs(found[1:] / array[1:] - 1).max() > 2.0**-bits / 2  # and no more bits are kept
 
 
-@pytest.mark.parametrize(("precision", "large"), [("bfloat16", 3.4e38), ("float16", 1e6)])
-def test_values_that_a_half_cannot_hold_stay_whole(precision, large):
+@pytest.mark.parametrize(("half", "large"), [("bfloat16", 3.4e38), ("float16", 1e6)])
+def test_values_that_a_half_cannot_hold_stay_whole(half, large):
     array = np.array([[1.0, large]], np.float32)
-    assert weights.kept(array, precision) is array
-    assert weights.kept(np.ones([2, 2], np.float32), precision).dtype != np.float32
+    assert weights.kept(array, half) is array
+    assert weights.kept(np.ones([2, 2], np.float32), half).dtype != np.float32
 
 
 SPOILT = {

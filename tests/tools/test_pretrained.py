@@ -1,6 +1,7 @@
 """The tools on pretrained models, and the tool that publishes one."""
 
 import dataclasses
+import hashlib
 import json
 
 import common
@@ -14,8 +15,9 @@ from pages import gallery
 
 from tests import helpers
 from tests.entries import a_run, an_entry
-from tests.published import NAME, published, run_dir, shelf  # noqa: F401 (fixtures)
+from tests.published import NAME, a_result, published, run_dir, shelf  # noqa: F401 (fixtures)
 from zoo import files, ledger, pretrained
+from zoo.pretrained import archives
 
 HASH = "0" * 64
 ENTRY = pretrained.Entry(
@@ -146,18 +148,67 @@ def test_names_and_addresses_that_nothing_loads_are_refused_before_tensorflow(
     assert not (in_tmp_path / "out").exists()
 
 
-def test_an_archive_is_the_next_version_unless_it_is_the_newest(tmp_path):
+@pytest.fixture
+def packed():
+    """Callable, (url, {member: other content}) -> (entry of a first version, its archive)."""
+
+    def build(url=None, changes=()):
+        content = dict.fromkeys(archives.MEMBERS, b"as before")
+        archive = archives.pack(content | dict(changes))
+        digest = hashlib.sha256(archive).hexdigest()
+        return dataclasses.replace(ENTRY, sha256=digest, url=url), archive
+
+    return build
+
+
+def test_versions_of_several_models_stand_beside_each_other(packed, tmp_path):
     write = lambda entry, content: publish.write(tmp_path, entry, content).name
-    assert write(ENTRY, b"one") == "vae-digits-1.zip"
-    assert write(ENTRY, b"one") == "vae-digits-1.zip"
-    other = dataclasses.replace(ENTRY, sha256="1" * 64)
-    assert write(other, b"two") == "vae-digits-2.zip"
-    assert write(dataclasses.replace(ENTRY, name="ali-digits"), b"x") == "ali-digits-1.zip"
+    entry, archive = packed()
+    assert write(entry, archive) == write(entry, archive) == "vae-digits-1.zip"
+    other, weights = packed(changes={"weights.npz": b"other"})
+    assert write(other, weights) == "vae-digits-2.zip"
+    assert write(dataclasses.replace(entry, name="ali-digits"), archive) == "ali-digits-1.zip"
     found = pretrained.read_registry(tmp_path / "registry.json")
     assert [(e.name, e.version) for e in found] == [
         ("ali-digits", 1), ("vae-digits", 1), ("vae-digits", 2),
     ]  # fmt: skip
-    assert (tmp_path / "vae-digits-2.zip").read_bytes() == b"two"
+    assert (tmp_path / "vae-digits-2.zip").read_bytes() == weights
+
+
+@pytest.mark.parametrize(
+    "member, url, name",
+    [
+        ("README.md", None, "vae-digits-1.zip"),  # another card of the same weights
+        ("weights.npz", None, "vae-digits-2.zip"),
+        ("README.md", "https://example.org/vae-digits-1.zip", "vae-digits-2.zip"),
+    ],
+)
+def test_only_other_weights_or_a_file_of_others_make_a_version(packed, tmp_path, member, url, name):
+    publish.write(tmp_path, *packed(url))
+    entry, archive = packed(url, {member: b"other"})
+    assert publish.write(tmp_path, entry, archive).name == name
+    assert (tmp_path / name).read_bytes() == archive
+    newest = pretrained.read_registry(tmp_path / "registry.json")[-1]
+    assert newest.sha256 == entry.sha256 and newest.file == name
+
+
+@pytest.mark.every
+def test_a_published_model_is_described_anew_with_its_weights(shelf, in_tmp_path, capsys):  # noqa: F811
+    metric = "reconstruction_ratio"
+    assert called(evaluate, f"--model={NAME}", f"--metrics={metric}") == 0
+    value = files.read_json(f"pretrained/{NAME}/evaluation.json")["metrics"][metric]["value"]
+    flags = {"method": "vae", "dataset": "digits", "latent_dim": 3, "network": "tiny_images"}
+    flags |= {"batch_size": 8, "metrics": [metric]}
+    ledger.write(in_tmp_path / "results" / "vae-digits.json", a_result(value, metric, flags=flags))
+    capsys.readouterr()
+    places = f"--results_dir={in_tmp_path / 'results'}", f"--out={shelf.folder}"
+    before = archives.read(shelf.folder / shelf.entry.file, archives.WEIGHTS)
+    assert called(publish, f"--model={NAME}", *places) == 0
+    assert capsys.readouterr().out.strip() == str(shelf.folder / shelf.entry.file)
+    (entry,) = pretrained.read_registry(shelf.folder / "registry.json")
+    assert entry.version == 1 and entry.metric == (metric, pytest.approx(value))
+    assert entry.sha256 != shelf.entry.sha256
+    assert archives.read(shelf.folder / entry.file, archives.WEIGHTS) == before
 
 
 # --- gallery ----------------------------------------------------------------------------------

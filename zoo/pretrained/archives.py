@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from zoo import files
 from zoo.errors import refusal
 
+WEIGHTS = "weights.npz"
 # What an archive holds, and how many bytes a member may have once it is unpacked.
 MEMBERS = {
     "flags.cfg": 2**16,
@@ -24,7 +25,7 @@ MEMBERS = {
     "evaluation.json": 2**20,
     "README.md": 2**20,
     "samples.png": 2**22,
-    "weights.npz": 2**33,
+    WEIGHTS: 2**33,
 }
 _COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # What the reader of a damaged archive raises, beside OSError for a place that a file cannot have.
@@ -55,7 +56,7 @@ def sha256(path: str | os.PathLike) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read(path: str | os.PathLike, member: str) -> bytes:
+def read(path: str | os.PathLike | io.BytesIO, member: str) -> bytes:
     """The content of one member of an archive that was checked."""
     with zipfile.ZipFile(path) as archive:
         return archive.read(member)

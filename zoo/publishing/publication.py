@@ -76,7 +76,7 @@ def publish(
     evaluate: Callable[["GenerativeModel"], Mapping[str, Any]],
     *,
     examples: np.ndarray | None = None,
-    precision: str = "bfloat16",
+    precision: str | None = None,
     url: str | None = None,
 ) -> tuple[Entry, bytes]:
     """The registry entry of a first version, and the archive; equal runs give equal bytes.
@@ -88,7 +88,8 @@ def publish(
         seed: of the run, one of the result's.
         evaluate: callable, model -> what evaluation.json holds of it.
         examples: [40, *image_shape], what the picture shows of a model without samples.
-        precision: one of PRECISIONS, in which matrices and kernels are stored.
+        precision: one of PRECISIONS, in which matrices and kernels are stored; None means that of
+            a published model whose directory `run_dir` is, else bfloat16.
         url: where the archive will be, or None if it comes with the package.
 
     Raises:
@@ -103,6 +104,9 @@ def publish(
         expected = f"a run whose result has one of {', '.join(names.HEADLINES)}"
         raise ValueError(refusal("run_dir", expected, sorted(result.metrics)))
     trained = training.restore(run_dir)
+    if precision is None:
+        stored = run_dir / FILE
+        precision = weights.precision(stored.read_bytes()) if stored.is_file() else "bfloat16"
     contents = {
         FLAGS: _flags(run_dir),
         IDENTITY: _json(training.read_identity(run_dir)),

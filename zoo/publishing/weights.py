@@ -42,6 +42,13 @@ def count(content: bytes) -> int:
         )
 
 
+def precision(content: bytes) -> str:
+    """The one of `zoo.pretrained.PRECISIONS` that `pack` was asked for, of a file that it made."""
+    with np.load(io.BytesIO(content)) as archive:
+        kinds = {archive[name].dtype.name for name in archive.files}
+    return "bfloat16" if "uint8" in kinds else "float16" if "float16" in kinds else "float32"
+
+
 def roles_in_use(model: "GenerativeModel") -> list[str]:
     """The networks that some verb of the model runs; the others only train it."""
     owner: dict[int, str] = {}
