@@ -211,6 +211,61 @@ def test_assign_sets_all_and_returns_the_rest():
         child.assign({"widths": (0,)})
 
 
+class Settings(Declared):
+    mode: Literal["plain", "sum", "clip"] = field("a mode", default="plain")
+    weight: float | None = field("a weight", default=None)
+    clip: float = field("of clip and sum", default=0.1, needs="mode=clip|sum")
+    steps: int = field("of a weight", default=1, needs="weight")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"clip": 0.1, "steps": 1},  # defaults may be said
+        {"clip": 0.2, "mode": "clip"},
+        {"clip": 0.2, "mode": "sum"},
+        {"steps": 2, "weight": 0.5},
+    ],
+)
+def test_values_with_effect_are_taken(values):
+    settings = Settings()
+    settings.assign(values)
+    assert {name: getattr(settings, name) for name in values} == values
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"clip": 0.2}, r"`clip`: expected 0.1, .* without mode=clip\|sum. Received: clip=0.2"),
+        ({"clip": 0.2, "mode": "plain"}, "`clip`: expected 0.1"),
+        ({"steps": 2}, "`steps`: expected 1, as it has no effect without weight"),
+        ({"steps": 2, "weight": 0.0}, "`steps`: expected 1"),
+    ],
+)
+def test_values_without_effect_are_refused_and_nothing_is_set(values, message):
+    settings = Settings()
+    with helpers.refused(ValueError, match=message):
+        settings.assign({**values})
+    assert "clip" not in vars(settings)
+
+
+def test_a_class_may_fix_what_a_field_needs():
+    class Clipped(Settings):
+        mode = fixed("clip")
+
+    clipped = Clipped()
+    clipped.assign({"clip": 0.2})
+    assert (clipped.mode, clipped.clip) == ("clip", 0.2)
+
+
+def needing(needs):
+    return {
+        "gamma": field("x", default=1.0, needs=needs),
+        "__annotations__": {"gamma": float},
+    }
+
+
 @pytest.mark.parametrize(
     "body, message",
     [
@@ -219,6 +274,8 @@ def test_assign_sets_all_and_returns_the_rest():
         ({"rate": -1.0}, "`rate`: expected a float > 0"),
         ({"rate": property(lambda self: 1.0)}, "`rate`: expected a default or fixed.*property"),
         ({"gamma": fixed(1.0)}, "an inherited field to fix"),
+        (needing("gammas"), "`gamma: needs`: expected the name of another field"),
+        (needing("rate=2"), "`gamma: needs`: expected .* of its choices"),
         ({"kind": fixed("c")}, "`kind`: expected one of a, b"),
         ({"rate": fixed("x")}, "`rate`: expected a float > 0"),
         ({"rate": lambda self: 1.0}, "`rate`: expected a default or fixed.*function"),

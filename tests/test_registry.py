@@ -54,6 +54,22 @@ def test_defaults_are_in_range_and_documented(method):
     assert registry.name_of(registry.get(method)) == method
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_value_without_effect_is_refused(method):
+    """Every field that needs a setting, with the settings that it needs and with another."""
+    declared = registry.hyper_parameters(method)
+    for name, item in declared.items():
+        if not item.needs:
+            continue
+        other = (7.0,) if item.kind == "tuple" else 7
+        setting, _, texts = item.needs.partition("=")
+        for needed in texts.split("|") if texts else (3, True):
+            fields.check_effects({name: item}, {name: other, setting: needed})
+        with helpers.refused(ValueError, match=f"`{name}`.*no effect without {setting}"):
+            fields.check_effects({name: item}, {name: other, setting: "another" if texts else 0})
+        fields.check_effects({name: item}, {name: item.default, setting: "another"})
+
+
 @pytest.mark.parametrize("ask", [registry.get, registry.hyper_parameters, registry.create])
 def test_unknown_methods_are_refused_with_the_nearest(ask):
     name = f"{METHODS[0]}x"

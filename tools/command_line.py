@@ -33,7 +33,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags as absl_flags  # noqa: E402
 
-from zoo import registry  # noqa: E402
+from zoo import fields, registry  # noqa: E402
 from zoo.errors import printable, refusal  # noqa: E402
 from zoo.fields import HyperParameter  # noqa: E402
 
@@ -156,6 +156,9 @@ def parse(
     namespace.given = {name for name in every if values[name].present}
     namespace.method_flags = list(hyper_parameters.values())
     namespace.hyper_parameters = {name: values[name].value for name in hyper_parameters}
+    if hyper_parameters:
+        fixed = registry.fixed_values(method)
+        fields.check_effects(hyper_parameters, fixed | namespace.hyper_parameters)
     return namespace
 
 

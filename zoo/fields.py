@@ -34,6 +34,7 @@ def field(
     above: float | None = None,
     at_most: float | None = None,
     below: float | None = None,
+    needs: str | None = None,
 ) -> Any:
     """Declares a hyper-parameter; its annotation says which values it takes.
 
@@ -44,9 +45,18 @@ def field(
         help: its meaning, in one line without a final stop.
         default: a literal.
         at_least, above, at_most, below: bounds of a number, or of each item of a tuple.
+        needs: the setting of another field without which this one has no effect, so that only its
+            default is taken: "penalty" (neither None, False nor 0), or "decoder_output=normal", or
+            "objective=wgan_gp|sum".
     """
     return HyperParameter(
-        default=default, help=help, at_least=at_least, above=above, at_most=at_most, below=below
+        default=default,
+        help=help,
+        at_least=at_least,
+        above=above,
+        at_most=at_most,
+        below=below,
+        needs=needs,
     )
 
 
@@ -92,7 +102,28 @@ def collect(lineage: Iterable[Declarations]) -> dict[str, HyperParameter]:
                     raise TypeError(refusal(name, expected, value))
                 default = found[name].check(value)
                 found[name] = dataclasses.replace(found[name], default=default)
+    for item in found.values():
+        name, equals, _ = (item.needs or item.name).partition("=")
+        if name not in found or (equals and not found[name].choices):
+            expected = "the name of another field, or name=one|another of its choices"
+            raise TypeError(refusal(f"{item.name}: needs", expected, item.needs))
     return found
+
+
+def check_effects(declared: Mapping[str, HyperParameter], values: Mapping[str, Any]) -> None:
+    """Refuses a value, other than the default, that nothing would make use of.
+
+    Args:
+        declared: {name: HyperParameter} of a method, those that it fixes included or not.
+        values: {name: value} of these at least.
+
+    Raises:
+        ValueError: what the field `needs` is set otherwise.
+    """
+    for name, item in declared.items():
+        if not item.fixed and values[name] != item.default and not item.has_effect(values):
+            expected = f"{item.default!r}, as it has no effect without {item.needs}"
+            raise ValueError(refusal(name, expected, values[name]))
 
 
 @typing.dataclass_transform(kw_only_default=True, field_specifiers=(field, fixed))
@@ -129,11 +160,15 @@ class Declared:
 
         Raises:
             TypeError: a value of another kind.
-            ValueError: a value out of range.
+            ValueError: a value out of range, or one without effect.
         """
-        for name, declared in self.HYPER_PARAMETERS.items():
-            given = name in arguments
-            setattr(self, name, declared.check(arguments[name]) if given else declared.default)
+        values = {
+            name: declared.check(arguments[name]) if name in arguments else declared.default
+            for name, declared in self.HYPER_PARAMETERS.items()
+        }
+        check_effects(self.HYPER_PARAMETERS, values)
+        for name, value in values.items():
+            setattr(self, name, value)
         return {k: v for k, v in arguments.items() if k not in self.HYPER_PARAMETERS}
 
 

@@ -6,6 +6,7 @@ Loads no TensorFlow.
 import dataclasses
 import math
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 from zoo.errors import refusal, unknown
@@ -30,6 +31,8 @@ class HyperParameter:
         help: its meaning, in one line.
         at_least, above, at_most, below: bounds of a number, or of each item of a tuple; `above` and
             `below` exclude the bound itself.
+        needs: the setting without which it has no effect: "name" of a value that is not None, False
+            or 0, or "name=one|another".
         fixed: whether the class fixes the value: then it is no argument.
     """
 
@@ -44,6 +47,7 @@ class HyperParameter:
     above: float | None = None
     at_most: float | None = None
     below: float | None = None
+    needs: str | None = None
     fixed: bool = False
 
     @property
@@ -77,6 +81,13 @@ class HyperParameter:
             return f" {'<' if self.at_most is None else '<='} {high}"
         left, right = "(["[self.at_least is not None], ")]"[self.at_most is not None]
         return f" in {left}{low}, {high}{right}"
+
+    def has_effect(self, values: Mapping[str, Any]) -> bool:
+        """Whether a model of these values, {name: value}, makes use of it."""
+        name, equals, texts = (self.needs or "").partition("=")
+        if equals:
+            return str(values[name]) in texts.split("|")
+        return not name or bool(values[name])
 
     @property
     def annotation(self) -> Any:

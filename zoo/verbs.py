@@ -270,7 +270,7 @@ class Verbs:
         sizes = [min(most, samples - done) for done in range(0, samples, most)]
         n = tensors.count(x)
         rows = tf.reshape(tensors.row_seeds(len(sizes) * n, seed), [len(sizes), n])
-        chunk = max(1, min(_CHUNK, _DRAWS // most))
+        chunk = max(1, min(_CHUNK, _DRAWS // (most * self.rows_a_draw)))
         weights = [
             self._by_rows("log_prob_rows", x, own, y=y, chunk=chunk, samples=size)
             for own, size in zip(tf.unstack(rows, num=len(sizes)), sizes)
@@ -287,7 +287,12 @@ class Verbs:
     @property
     def draws_a_call(self) -> int:
         """Most importance samples of a row that one call of `log_prob_rows` takes."""
-        return _DRAWS
+        return max(1, _DRAWS // self.rows_a_draw)
+
+    @property
+    def rows_a_draw(self) -> int:
+        """How many rows the networks compute for one importance sample of one row."""
+        return 1
 
     # --- what a back end defines ------------------------------------------------------------------
     #

@@ -135,7 +135,7 @@ def unrolled(w, b, x, x_p, steps, rate):
 
 def test_penalties_weigh_what_they_say():
     # By |w|: 10 (|w| - 1)^2, 0 or the same one-sided, 10 |w|^2 at data.
-    model, x = make(penalty_weight=2.0), batch(12)
+    model, x = make(penalty="r1", penalty_weight=2.0), batch(12)
     plain, kernel = played(model, x), model.discriminator.trainable_variables[0]
     for scale in (0.2, 3.0):
         size = scale * np.linalg.norm(plain.w)

@@ -134,7 +134,7 @@ def test_minibatch_discrimination_sees_data_and_samples_apart():
     with phase(model, training=True):
         found = model.judge(x, x_p)
     for logit, each in zip(found, (x, x_p), strict=True):
-        z = np.exp(model.discriminator(each)).sum(axis=1)
+        z = np.exp(model.discriminator(each, training=True)).sum(axis=1)
         np.testing.assert_allclose(logit, np.log(z), rtol=1e-4, atol=1e-5)
     model.train_step(few_labels())
 

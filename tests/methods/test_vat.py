@@ -46,7 +46,8 @@ def test_the_two_terms_by_hand():
     told = -log_p(vat(), data["x_labelled"])[np.arange(6), data["y_labelled"]].mean()
     logs = {}
     for weight in (0.0, 2.0):
-        model = sgd(vat(vat_weight=weight, vat_epsilon=1.5), rate=0.0)
+        radius = {"vat_epsilon": 1.5} if weight else {}
+        model = sgd(vat(vat_weight=weight, **radius), rate=0.0)
         logs[weight] = model.train_step(data)
         np.testing.assert_allclose(logs[weight]["label_loss"], told, rtol=1e-5)
     np.testing.assert_allclose(logs[0.0]["classifier_loss"], told, rtol=1e-5)

@@ -38,7 +38,7 @@ class Linear:
     """z ~ N(0, I), x = z + N(0, I); q(z|x) = N(x / 2, I / 2) is the true posterior."""
 
     image_shape, density, conditional = (2,), "lower_bound", False
-    num_attributes, dequantises = None, False
+    num_attributes, dequantises, INFERRED = None, False, "q(z|x)"
     levels, parts, has_discriminator_features, has_features = 1, ("z",), False, True
     code_dim, code_classes = 2, None
     clusters = property(lambda self: self.code_classes)

@@ -1,5 +1,7 @@
 """Spectral normalisation and the layers of minibatches, against NumPy."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -77,8 +79,9 @@ def test_minibatch_discrimination_by_hand():
     layer.kernel.assign([[1.0], [0.0]])
     near = np.exp(-np.array([1.0, 1.0, 2.0])) + np.exp(-np.array([3.0, 2.0, 3.0]))
     expected = np.column_stack([x, 99 / 2 * near])
-    np.testing.assert_allclose(layer(x), expected, rtol=1e-5)
-    np.testing.assert_allclose(layer(x[:1]), [[0.0, 5.0, 0.0]], atol=1e-5)  # it has no others
+    np.testing.assert_allclose(layer(x, training=True), expected, rtol=1e-5)
+    alone = layer(x[:1], training=True)
+    np.testing.assert_allclose(alone, [[0.0, 5.0, 0.0]], atol=1e-5)  # it has no others
 
 
 def test_minibatch_discrimination_means_the_same_in_batches_of_any_size():
@@ -86,7 +89,8 @@ def test_minibatch_discrimination_means_the_same_in_batches_of_any_size():
     layer = MinibatchDiscrimination(2, 2)
     x = np.random.default_rng(0).standard_normal((1500, 3)).astype(np.float32)
     layer.build((None, 3))
-    small, large = layer(x[:100])[:, 3:], [layer(part)[:, 3:] for part in np.split(x, 3)]
+    near_of = lambda part: layer(part, training=True)[:, 3:]
+    small, large = near_of(x[:100]), [near_of(part) for part in np.split(x, 3)]
     m = (x[:100] @ layer.kernel.numpy()).reshape(100, 2, 2)
     near = np.exp(-np.abs(m[:, None] - m[None]).sum(axis=-1)).sum(axis=1) - 1
     np.testing.assert_allclose(small, near, rtol=1e-4)
@@ -97,13 +101,26 @@ def test_minibatch_discrimination_means_the_same_in_batches_of_any_size():
 
 def test_minibatch_stddev():
     x = np.random.default_rng(0).standard_normal((6, 2, 3, 2)).astype(np.float32)
-    y = MinibatchStddev()(x).numpy()
+    y = MinibatchStddev()(x, training=True).numpy()
     np.testing.assert_array_equal(y[..., :2], x)
     np.testing.assert_allclose(y[..., 2], x.std(axis=0).mean(), rtol=1e-5)
     same = tf.Variable(np.repeat(x[:1], 6, axis=0))
     with tf.GradientTape() as tape:
-        value = tf.reduce_sum(MinibatchStddev()(same))
+        value = tf.reduce_sum(MinibatchStddev()(same, training=True))
     assert np.isfinite(tape.gradient(value, same)).all()
+
+
+@pytest.mark.parametrize("make", [MinibatchStddev, lambda: MinibatchDiscrimination(2, 2)])
+def test_where_nothing_trains_the_mean_of_the_batches_stands_in(make):
+    x = np.random.default_rng(0).standard_normal((2, 50, 3)).astype(np.float32)
+    layer = make()
+    means = [layer(part, training=True).numpy()[:, 3:].mean(axis=0) for part in x]
+    expected = 0.99 * 0.01 * means[0] + 0.01 * means[1]  # from 0
+    assert (expected > 0).all()
+    for rows in x[0], x[0][:1], x[0][::-1]:
+        y = layer(rows)
+        np.testing.assert_array_equal(y[:, :3], rows)
+        np.testing.assert_allclose(y[:, 3:], np.tile(expected, [len(rows), 1]), rtol=1e-5)
 
 
 def test_rows_of_a_table_have_them():
@@ -126,8 +143,12 @@ def test_what_couples_rows_and_what_is_a_function():
     plain = Stack((dense(3), dense(None)), ())
     kinds = {
         (False, True): [plain, keras.layers.Dense(1)],
-        (True, False): [BatchNorm(), Stack((dense(3, norm=True), dense(None)), ())],
-        (True, True): [MinibatchStddev(), MinibatchDiscrimination(2)],
+        (True, False): [
+            BatchNorm(),
+            Stack((dense(3, norm=True), dense(None)), ()),
+            MinibatchStddev(),
+            MinibatchDiscrimination(2),
+        ],
         (False, False): [Dropout(0.1), SpectralNorm(keras.layers.Dense(1))],
     }
     for (coupled, pure), layers in kinds.items():
@@ -141,7 +162,13 @@ def test_two_replicas_see_the_global_batch(two_replicas):
     x = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
     layer = MinibatchDiscrimination(2, 2)
     layer.build((None, 3))
-    joins = {"near": layer, "stddev": MinibatchStddev(), "moments": replicas.moments}
+    stddev = MinibatchStddev()
+    stddev.build((None, 3))
+    joins = {
+        "near": functools.partial(layer, training=True),
+        "stddev": functools.partial(stddev, training=True),
+        "moments": replicas.moments,
+    }
     weights = tf.constant(np.arange(1.0, 7.0), tf.float32)[:, None]
 
     def run(rows, weights):

@@ -105,6 +105,12 @@ CASES = {
         (*SMALL, "--implicit"),
         "--implicit",
     ),
+    "flag without effect": (
+        "train",
+        nothing,
+        ("--method=vae", "--dataset=digits", "--decoder_stddev=0.2"),
+        "expected 0.1, as it has no effect without decoder_output=normal",
+    ),
     "unknown table": ("train", nothing, (*SMALL, "--network=ali_cifar11"), "network='ali_cifar11'"),
     "stray word": ("train", nothing, (*SMALL, "steps=3"), "argument='steps=3'"),
     "flag without value": ("train", nothing, (*SMALL, "--steps"), "Received"),

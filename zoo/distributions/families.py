@@ -72,8 +72,7 @@ def _choice(p: tfd.Distribution, shape: list[int]) -> Noises:
 
 def _of_component(p: tfd.Distribution, uniform: tf.Tensor, normal: tf.Tensor) -> tf.Tensor:
     parts = p.components_distribution
-    k = parts.loc.shape[0]
-    index = tf.minimum(tf.cast(uniform[..., 0] * k, tf.int32), k - 1)  # equal parts
+    index = category(p.mixture_distribution.probs_parameter(), uniform)
     scale = tf.gather(parts.scale_tril, index)
     return tf.gather(parts.loc, index) + tf.linalg.matvec(scale, normal)
 

@@ -54,8 +54,12 @@ class AAE(AmortisedPosterior, FamilyLikelihood, GenerativeModel):
         'p(z): "mixture" is `prior_components` long Gaussians on a circle in the plane',
         default="normal",
     )
-    prior_stddev: float = field("standard deviation of a normal prior", default=1.0, above=0)
-    prior_components: int = field("Gaussians of a mixture prior", default=10, at_least=2)
+    prior_stddev: float = field(
+        "standard deviation of a normal prior", default=1.0, above=0, needs="prior_family=normal"
+    )
+    prior_components: int = field(
+        "Gaussians of a mixture prior", default=10, at_least=2, needs="prior_family=mixture"
+    )
     num_clusters: int | None = field(
         "width of a categorical code without labels; None for none", default=None, at_least=2
     )

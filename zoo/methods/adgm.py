@@ -34,6 +34,8 @@ class ADGM(M2):
         section 2.
     """
 
+    INFERRED = "q(a|x), and of q(z|a, x, y) of every y, whose p(x, y) are summed,"
+    OF_EVERY_CLASS = "log p(x, a|y, z)"  # what `class_likelihood_rows` gives
     PLAYERS = {
         "model": ("classifier", "encoder", "decoder", "auxiliary_encoder", "auxiliary_decoder")
     }

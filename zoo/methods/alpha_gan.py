@@ -57,8 +57,15 @@ class AlphaGAN(AmortisedPosterior, GenerativeModel):
         "standard deviation `decoder_stddev`), or none",
         default="l1",
     )
-    decoder_stddev: float = field("standard deviation of a normal p(x|z)", default=0.1, above=0)
-    reconstruction_weight: float = field("lambda", default=40.0, at_least=0)
+    decoder_stddev: float = field(
+        "standard deviation of a normal p(x|z)",
+        default=0.1,
+        above=0,
+        needs="reconstruction=normal",
+    )
+    reconstruction_weight: float = field(
+        "lambda", default=40.0, at_least=0, needs="reconstruction=l1|bernoulli|normal"
+    )
     synthetic_likelihood: bool = field("whether a discriminator of data plays", default=True)
     code_term: Literal["ratio", "kl", "none"] = field(
         'KL: R_C; in closed form, for "normal" encoders; or none', default="ratio"
@@ -66,6 +73,7 @@ class AlphaGAN(AmortisedPosterior, GenerativeModel):
     code_generator_loss: Literal["ratio", "non_saturating"] = field(
         "what the encoder descends of a ratio: -log C + log(1 - C), or -log C, as AAE",
         default="ratio",
+        needs="code_term=ratio",
     )
 
     @property

@@ -43,7 +43,9 @@ class AVB(FamilyLikelihood, GenerativeModel):
         "taken from draws",
         default="basis",
     )
-    basis_size: int = field("number of functions v_i", default=8, at_least=1)
+    basis_size: int = field(
+        "number of functions v_i", default=8, at_least=1, needs="encoder_output=basis"
+    )
     noise_dim: int | None = field(
         "width of e_i, or of an implicit encoder's noise, None for `latent_dim`",
         default=None,
@@ -55,6 +57,7 @@ class AVB(FamilyLikelihood, GenerativeModel):
         "unlike q, which T then tells apart by that)",
         default=256,
         at_least=2,
+        needs="adaptive_contrast",
     )
 
     @property

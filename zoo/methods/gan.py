@@ -91,6 +91,7 @@ class GAN(Unrolling, TwoPlayerGAN):
         default=(0.0, 1.0, 1.0),
         at_least=-10.0,
         at_most=10.0,
+        needs="discriminator_loss=least_squares",
     )
     discriminator_steps: int = field(
         "updates of the discriminator to one of the generator", default=1, at_least=1
@@ -100,7 +101,7 @@ class GAN(Unrolling, TwoPlayerGAN):
         "over 1; dragan: as two_sided, around data; r1: |grad D|^2 at data",
         default=None,
     )
-    penalty_weight: float = field("of `penalty`", default=10.0, at_least=0)
+    penalty_weight: float = field("of `penalty`", default=10.0, at_least=0, needs="penalty")
     clip_value: float | None = field(
         "largest size of D's weights, clipped after each of its updates", default=None, above=0
     )
@@ -111,7 +112,10 @@ class GAN(Unrolling, TwoPlayerGAN):
         "standard deviation of noise on all that D sees", default=0.0, at_least=0
     )
     instance_noise_steps: int = field(
-        "over which `instance_noise` falls to 0, linearly; 0 if it stays", default=0, at_least=0
+        "over which `instance_noise` falls to 0, linearly; 0 if it stays",
+        default=0,
+        at_least=0,
+        needs="instance_noise",
     )
 
     def make_networks(self) -> None:

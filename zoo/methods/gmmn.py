@@ -46,7 +46,9 @@ class GMMN(Pretrained, GenerativeModel):
         'what is compared: pixels, or "codes" of an autoencoder that is trained first',
         default="data",
     )
-    feature_dim: int = field("dimensions of an autoencoder's codes", default=32, at_least=1)
+    feature_dim: int = field(
+        "dimensions of an autoencoder's codes", default=32, at_least=1, needs="space=codes"
+    )
     kernel: Literal["rbf", "rational_quadratic"] = field(
         "exp(-d^2 / (2 b)), or (1 + d^2 / (2 b))^-b, summed over `bandwidths` b, d a distance",
         default="rbf",

@@ -41,7 +41,12 @@ class InfoGAN(GAN):
         "categories of the categorical code; None for none", default=10, at_least=2
     )
     continuous_codes: int = field("number of continuous codes", default=2, at_least=0)
-    code_stddev: float = field("standard deviation of Q of a continuous code", default=1.0, above=0)
+    code_stddev: float = field(
+        "standard deviation of Q of a continuous code",
+        default=1.0,
+        above=0,
+        needs="continuous_codes",
+    )
     information_weight: float = field(
         "lambda: of L_I in both players' losses", default=1.0, at_least=0
     )

@@ -36,6 +36,8 @@ class M1M2(Pretrained, M2):
         of x; here all stay.
     """
 
+    INFERRED = "q(f|x), and of q(z|f, y) of every y, whose p(x, y) are summed,"
+    OF_EVERY_CLASS = "log p(f|y, z)"  # what `class_likelihood_rows` gives
     PLAYERS = {
         "features": ("encoder", "decoder"),
         "model": ("classifier", "code_encoder", "code_decoder"),

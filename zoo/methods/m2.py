@@ -40,6 +40,8 @@ class M2(Smoothing, FamilyLikelihood, GenerativeModel):
         `weight_decay` of 1 / N.
     """
 
+    INFERRED = "q(z|x, y) of every y, whose p(x, y) are summed,"
+    OF_EVERY_CLASS = "log p(x|y, z)"  # what `class_likelihood_rows` gives
     PLAYERS = {"model": ("classifier", "encoder", "decoder")}
     LOGS = ("elbo", "labelled_elbo", "cross_entropy")
     DENSITY = "lower_bound"
@@ -175,6 +177,10 @@ class M2(Smoothing, FamilyLikelihood, GenerativeModel):
     @property
     def code_dim(self) -> int:
         return self.classes + self.latent_dim
+
+    @property
+    def rows_a_draw(self) -> int:
+        return self.classes
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from zoo import distributions, seeds
+from zoo import distributions, networks, seeds
 from zoo.distributions import flows
 from zoo.fields import field, fixed
 from zoo.losses import adversarial, likelihood, penalty
@@ -60,13 +60,24 @@ class RealNVP(GenerativeModel):
         'of "wgan_gp" and of `likelihood_weight` times the negative log-likelihood in nats',
         default="likelihood",
     )
-    likelihood_weight: float = field('of "sum"', default=1.0, at_least=0)
-    critic_steps: int = field("updates of the critic to one of the flow", default=5, at_least=1)
+    likelihood_weight: float = field('of "sum"', default=1.0, at_least=0, needs="objective=sum")
+    critic_steps: int = field(
+        "updates of the critic to one of the flow",
+        default=5,
+        at_least=1,
+        needs="objective=wgan|wgan_gp|sum",
+    )
     clip_value: float = field(
-        'largest size of the critic\'s weights with "wgan"', default=0.01, above=0
+        'largest size of the critic\'s weights with "wgan"',
+        default=0.01,
+        above=0,
+        needs="objective=wgan",
     )
     penalty_weight: float = field(
-        'of the critic\'s slope with "wgan_gp" and "sum"', default=10.0, at_least=0
+        'of the critic\'s slope with "wgan_gp" and "sum"',
+        default=10.0,
+        at_least=0,
+        needs="objective=wgan_gp|sum",
     )
     scales: int = field(
         "of images; each but the first halves height and width, so fewer where these get odd",
@@ -117,8 +128,10 @@ class RealNVP(GenerativeModel):
         self.add_network("flow", flow)
         if self.adversarial:
             self.make("critic", self.image_shape, like="discriminator")
-            plain = not self.penalised or not self.critic.non_trainable_weights
-            expected = f"a critic without batch normalisation for {self.objective!r}"
+            plain = not self.penalised or not networks.couples_rows(self.critic)
+            expected = (
+                f"a critic whose rows do not mix (no batch normalisation) for {self.objective!r}"
+            )
             self.require(plain, "network", expected)
 
     # --- objectives -------------------------------------------------------------------------------

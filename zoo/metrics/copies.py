@@ -88,18 +88,21 @@ def copy_scores(of_samples: np.ndarray, of_held_out: np.ndarray) -> dict[str, Me
         raise ValueError(refusal("of_held_out", "at least four distances", np.shape(of_held_out)))
     known, others = of_held_out[0::2], of_held_out[1::2]
     threshold, median = near(known), float(np.median(known))
+    if not median:
+        expected = "distances of which most are above 0: half of these examples are in train too"
+        raise ValueError(refusal("of_held_out", expected, median))
     share = mean_of(
         of_samples <= threshold,
         f"share of samples that are nearer to a training example, in the L2 norm of x, than all "
         f"but {QUANTILE:g} of {len(known)} held-out examples are, {threshold:.4g}",
     )
     ratio = Measure(
-        float(np.median(of_samples)) / median if median else 0.0,
+        float(np.median(of_samples)) / median,
         len(of_samples),
         f"median distance of samples from the nearest training example, in the L2 norm of x, over "
         f"that of {len(known)} held-out examples, {median:.4g}",
     )
-    floors = float(np.mean(others <= threshold)), float(np.median(others)) / (median or 1.0)
+    floors = float(np.mean(others <= threshold)), float(np.median(others)) / median
     note = f"floor: {len(others)} other held-out examples in the samples' place"
     return {
         name: found._replace(floor=floor).noted(note)

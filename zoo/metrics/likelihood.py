@@ -50,19 +50,24 @@ def log_prob(
     return np.concatenate([np.asarray(part, np.float64) for part in parts])
 
 
-def elbo(log_probs: np.ndarray, of: str = MASS) -> Measure:
+def elbo(log_probs: np.ndarray, of: str = MASS, inferred: str = "q(z|x)") -> Measure:
     """The evidence lower bound as the mean of one-sample estimates, nats an example.
 
     Args:
         log_probs: [N], from `log_prob(..., samples=1)`.
         of: what p(x) is, as `nll`.
+        inferred: what was drawn of, in words.
     """
-    protocol = f"mean evidence lower bound in nats, p(x) {of}, one draw of q(z|x) an example"
+    protocol = f"mean evidence lower bound in nats, p(x) {of}, one draw of {inferred} an example"
     return mean_of(log_probs, protocol)
 
 
 def nll(
-    log_probs: np.ndarray, samples: int | None = None, dequantised: bool = False, of: str = MASS
+    log_probs: np.ndarray,
+    samples: int | None = None,
+    dequantised: bool = False,
+    of: str = MASS,
+    inferred: str = "q(z|x)",
 ) -> Measure:
     """-mean log p(x) in nats, or an upper bound on it.
 
@@ -73,11 +78,12 @@ def nll(
             most that of the levels' log-probabilities.
         of: what p(x) is: `MASS`, `IMAGE_DENSITY` or `DENSITY`; those of two kinds cannot be
             compared, and a density may exceed 1.
+        inferred: what the importance samples are draws of, in words.
 
     Reference: Burda et al., Importance Weighted Autoencoders, arXiv 1509.00519, equation 8; Theis
         et al., A note on the evaluation of generative models, arXiv 1511.01844, section 3.1.
     """
-    protocol = f"mean of -log p(x) in nats, p(x) {of}, {_exactness(samples, dequantised)}"
+    protocol = f"mean of -log p(x) in nats, p(x) {of}, {_exactness(samples, dequantised, inferred)}"
     return mean_of(-np.asarray(log_probs), protocol)
 
 
@@ -86,6 +92,7 @@ def bits_per_dim(
     dimensions: int,
     samples: int | None = None,
     dequantised: bool = False,
+    inferred: str = "q(z|x)",
 ) -> Measure:
     """-log p(x) / (D ln 2), of log-probabilities of levels of grey.
 
@@ -93,36 +100,37 @@ def bits_per_dim(
         log_probs: [N], the log of a probability mass, nats: a density has no bits.
         dimensions: D, pixels times channels.
         samples: as in `nll`.
-        dequantised: as in `nll`.
+        dequantised, inferred: as in `nll`.
     """
-    exactness = _exactness(samples, dequantised)
+    exactness = _exactness(samples, dequantised, inferred)
     protocol = f"mean of -log p(x) / ({dimensions} ln 2), {exactness}"
     return mean_of(-np.asarray(log_probs) / (dimensions * math.log(2.0)), protocol)
 
 
-def _exactness(samples: int | None, dequantised: bool) -> str:
+def _exactness(samples: int | None, dequantised: bool, inferred: str) -> str:
     if samples is not None:
-        return f"an upper bound from {samples} importance samples of q(z|x) an example"
+        return f"an upper bound from {samples} importance samples of {inferred} an example"
     if dequantised:
         return "exact for grey levels plus uniform noise, one draw an example"
     return "exact"
 
 
-def class_gap(log_likelihoods: np.ndarray, y: np.ndarray) -> Measure:
+def class_gap(log_likelihoods: np.ndarray, y: np.ndarray, of: str = "log p(x|y, z)") -> Measure:
     """By how much log p(x|y, z) at the true y exceeds its mean over all y, nats.
 
-    0 of a decoder that ignores y. It is no information: its mean over all y falls without bound
-    the surer the decoder is.
+    0 of a model that ignores y where it generates. It is no information: its mean over all y falls
+    without bound the surer the decoder is.
 
     Args:
         log_likelihoods: [N, K], log p(x|y, z) of every y.
         y: int [N], the true ones.
+        of: what they are, in words.
     """
     values = np.asarray(log_likelihoods, np.float64)
     gaps = values[np.arange(len(values)), y] - values.mean(axis=1)
     protocol = (
-        "mean of log p(x|y, z) at the true y less its mean over all y, nats, each y with the mean "
-        "of its own q(z|x, y)"
+        f"mean of {of} at the true y less its mean over all y, nats, each y with the mean of its "
+        "own q(z|x, y)"
     )
     return mean_of(gaps, protocol)
 
@@ -207,11 +215,12 @@ def _of_learned(s: Subject) -> np.ndarray:
 
 
 def _nll(s: Subject, log_probs: Callable[[Subject], np.ndarray] = _of_measured) -> Measure:
-    return nll(s.once(log_probs), _bound(s), s.model.dequantises, kind(s))
+    return nll(s.once(log_probs), _bound(s), s.model.dequantises, kind(s), s.model.INFERRED)
 
 
 def _bits_per_dim(s: Subject, log_probs: Callable[[Subject], np.ndarray] = _of_measured) -> Measure:
-    return bits_per_dim(s.once(log_probs), _dimensions(s), _bound(s), s.model.dequantises)
+    model, of = s.model, s.once(log_probs)
+    return bits_per_dim(of, _dimensions(s), _bound(s), model.dequantises, model.INFERRED)
 
 
 def _dimensions(s: Subject) -> int:
@@ -253,7 +262,7 @@ def _bits_of_pixels(s: Subject) -> Measure:
 def _class_gap(s: Subject) -> Measure:
     of_every_class = s.model.row_function("class_likelihood_rows")
     found = s.over(s.split, lambda x, y, index: {"log_likelihoods": np.asarray(of_every_class(x))})
-    return class_gap(found["log_likelihoods"], found["y"])
+    return class_gap(found["log_likelihoods"], found["y"], s.model.OF_EVERY_CLASS)
 
 
 def _of_train_data(measure: Callable[..., Measure]) -> Callable[[Subject], Measure]:
@@ -288,7 +297,7 @@ def _has_bits(model: GenerativeModel, dataset: Dataset) -> bool:
 METRICS = {
     "elbo": Metric(
         _has_bound,
-        lambda s: elbo(_log_probs(s, s.arrays, 1), kind(s)),
+        lambda s: elbo(_log_probs(s, s.arrays, 1), kind(s), s.model.INFERRED),
         help="evidence lower bound of log p(x), nats an example",
         better="higher",
     ),
@@ -307,7 +316,7 @@ METRICS = {
     "class_gap": Metric(
         _has_class_likelihoods,
         _class_gap,
-        help="nats by which log p(x|y, z) at the true y exceeds its mean over all y",
+        help="nats by which log p(x|y, z), or its like, at the true y exceeds its mean over y",
         better="higher",
     ),
     "nll_independent_pixels": Metric(

@@ -22,8 +22,8 @@ class Measure(NamedTuple):
         n: int, examples or samples that were measured.
         protocol: one sentence.
         std: standard deviation over repeated draws, None without draws.
-        standard_error: of the value over other sets of n examples, of one trained model; None of
-            counts.
+        standard_error: of the value over other sets of n examples, of one trained model; of a
+            mean over subsets of samples and of data, over other sets of both; None of counts.
         floor: the value of other real data in place of the samples: of a perfect model, if the data
             are as many. None where that says nothing.
         confused: of labels that are compared, as `confusions`.

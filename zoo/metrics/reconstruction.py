@@ -45,6 +45,8 @@ def reconstruction_ratio(x: np.ndarray, x_hat: np.ndarray, seed: int = 0) -> Mea
     other[cycle] = np.roll(cycle, 1)
     own, others = (np.linalg.norm(x - of, axis=1) for of in (x_hat, x_hat[other]))
     mean = others.mean(dtype=np.float64)
+    if not mean:
+        raise ValueError(refusal("x", "examples that differ", "equal ones"))
     ratio = float(own.mean(dtype=np.float64)) / float(mean)
     protocol = (
         "mean L2 norm of x - x_hat over that of x - x_hat of another example, paired by one random "

@@ -15,7 +15,7 @@ from zoo.metrics.subject import Rows, Subject, flat
 from zoo.model import GenerativeModel
 
 CANDIDATES = np.exp(np.linspace(-20.0, 20.0, 50))  # of C, as the paper
-POOL = 20_000  # rows that labelled draws come from: wide features of all of train need not fit
+POOL = 20_000  # rows that labelled draws come from
 LABELS_PER_CLASS = 100  # ALI's protocol; fewer where a class is smaller
 Pair = tuple[np.ndarray, np.ndarray]  # features [N, ...], labels int [N]
 

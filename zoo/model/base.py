@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from zoo import checks, distributions, fields, precision, registry
+from zoo import checks, distributions, fields, networks, precision, registry
 from zoo.errors import refusal, unknown
 from zoo.fields import HyperParameter, field
 from zoo.model.batches import Batches
@@ -88,9 +88,12 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
     lr_schedule: Literal["constant", "linear", "exponential"] = field(
         "how learning rates fall, from step `decay_from` over `decay_steps`", default="constant"
     )
-    decay_from: int = field("first step of the decay", default=0, at_least=0)
+    decay_from: int = field("first step of the decay", default=0, at_least=0, needs="decay_steps")
     decay_steps: int = field(
-        "length of the decay, which ends at 1 % of the learning rate", default=0, at_least=0
+        "length of the decay, which ends at 1 % of the learning rate",
+        default=0,
+        at_least=0,
+        needs="lr_schedule=linear|exponential",
     )
     init_stddev: float | None = field(
         "of Gaussian initial weights; None leaves it to the network's table", default=None, above=0
@@ -149,7 +152,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
         for argument in self._given.keys() - roles:
             valid = [*registry.hyper_parameters(type(self)), *roles, *self.ARGUMENTS]
             raise unknown("argument", argument, valid)
-        self._encoder_noise = 0  # width of the noise that the encoder takes beside x
+        networks.check(self.network, self.image_shape)
         for argument in ("num_classes", "num_attributes"):
             fits = getattr(self, argument) is None or argument in self.LABELS
             self.require(fits, argument, f"None, as {self.method} has no use for it")

@@ -21,7 +21,10 @@ class AmortisedPosterior(Model):
         'q(z|x): a Gaussian, a point, or "implicit", a function of x and noise', default="normal"
     )
     noise_dim: int | None = field(
-        "width of the noise of an implicit encoder, None for `latent_dim`", default=None, at_least=1
+        "width of the noise of an implicit encoder, None for `latent_dim`",
+        default=None,
+        at_least=1,
+        needs="encoder_output=implicit",
     )
 
     def make_posterior(self) -> None:
@@ -41,7 +44,12 @@ class FamilyLikelihood(Model):
         "with standard deviation `decoder_stddev`, a density",
         default="bernoulli",
     )
-    decoder_stddev: float = field("standard deviation of a normal p(x|z)", default=0.1, above=0)
+    decoder_stddev: float = field(
+        "standard deviation of a normal p(x|z)",
+        default=0.1,
+        above=0,
+        needs="decoder_output=normal",
+    )
 
     def make_likelihood(self, code_dim: int) -> None:
         """Makes the decoder; the labels of a conditional model join its codes."""

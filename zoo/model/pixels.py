@@ -30,8 +30,11 @@ class PixelDecoder(Model):
         default=256,
         at_least=2,
         at_most=256,
+        needs="decoder_output=categorical|logistic_mixture",
     )
-    mixture_components: int = field("of a logistic mixture", default=10, at_least=1)
+    mixture_components: int = field(
+        "of a logistic mixture", default=10, at_least=1, needs="decoder_output=logistic_mixture"
+    )
     pixel_layers: int = field("layers of the masked network", default=6, at_least=1)
     pixel_maps: int = field("maps of each of its two stacks", default=32, at_least=1)
     pixel_kernel: int = field("height and width of a layer's window, odd", default=5, at_least=3)
@@ -45,7 +48,9 @@ class PixelDecoder(Model):
         'at all pixels; "dependent" one of maps that a decoder makes of them',
         default="invariant",
     )
-    condition_maps: int = field("maps that this decoder makes", default=16, at_least=1)
+    condition_maps: int = field(
+        "maps that this decoder makes", default=16, at_least=1, needs="conditioning=dependent"
+    )
 
     @property
     def pixel_roles(self) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ class Rows(Verbs):
 
     Attributes:
         DENSITY: what `log_prob` returns, "exact" or "lower_bound"; None without that verb.
+        INFERRED: what `log_prob` draws of, where it is a bound, in words.
         prior: p(z), batch shape [].
         likelihood: `(z[, y])` -> p(x|z); models without one cannot decode.
         posterior: `(x[, y])` -> q(z|x); models without one cannot encode.
@@ -56,6 +57,7 @@ class Rows(Verbs):
     """
 
     DENSITY: ClassVar[str | None]
+    INFERRED: ClassVar[str] = "q(z|x)"
     prior: tfd.Distribution
     likelihood: Callable[..., tfd.Distribution]
     posterior: Callable[..., tfd.Distribution]
@@ -69,7 +71,7 @@ class Rows(Verbs):
     inference: Callable[[], Any]  # a context manager, which `Game` defines
     trace: Callable[..., list[tf.Tensor]]
     label_vector: Callable[[tf.Tensor], tf.Tensor]
-    _encoder_noise: int
+    _encoder_noise = 0  # width of the noise that the encoder takes beside x
     _functions: dict[tuple, Callable[..., Any]]
 
     # --- what the model says about itself ---------------------------------------------------------

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # what it is mixed into
 else:
     from zoo.fields import Declared as Model
 
+_COARSE_XI = 0.1  # the least in 16 bits: of smaller steps too few digits are left
+
 
 class Smoothing(Model):
     """Virtual adversarial training of p(y|x) = softmax of `class_logits(x)`, beside other losses.
@@ -29,14 +31,19 @@ class Smoothing(Model):
         default=0.0,
         at_least=0,
     )
-    vat_epsilon: float = field("length of r, L2 over all numbers of x", default=0.3, above=0)
+    vat_epsilon: float = field(
+        "length of r, L2 over all numbers of x", default=0.3, above=0, needs="vat_weight"
+    )
     vat_xi: float = field(
-        "distance from x at which the search for r takes its slopes; in bfloat16 and float16 0.1 "
-        "at least, as smaller ones are rounded away",
+        "distance from x at which the search for r takes its slopes; with bfloat16 and float16 0.1 "
+        "is taken for smaller ones, which would be rounded away",
         default=0.01,
         above=0,
+        needs="vat_weight",
     )
-    vat_iterations: int = field("steps of the search for r", default=1, at_least=1)
+    vat_iterations: int = field(
+        "steps of the search for r", default=1, at_least=1, needs="vat_weight"
+    )
 
     @property
     def phase_logs(self) -> tuple[str, ...]:
@@ -69,7 +76,9 @@ class Smoothing(Model):
         noise = tf.reshape(self.draw(standard, "vat", batch_of=x), tf.shape(x))
         target = classify(x)
         with self.statistics_kept():
-            search = self.vat_epsilon, self.vat_xi, self.vat_iterations
+            coarse = self.compute_dtype in ("bfloat16", "float16")
+            xi = max(self.vat_xi, _COARSE_XI) if coarse else self.vat_xi
+            search = self.vat_epsilon, xi, self.vat_iterations
             cost = tf.reduce_mean(penalty(classify, target, x, noise, *search))
         self.log(smoothness_loss=cost)
         return loss + self.vat_weight * cost

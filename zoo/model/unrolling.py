@@ -91,6 +91,7 @@ class Unrolling(Model):
     unrolled_update: Literal["descent", "adam"] = field(
         "of these steps: gradient descent, or Adam, going on from the discriminator's moments",
         default="adam",
+        needs="unrolled_steps",
     )
 
     def ahead(

@@ -22,6 +22,7 @@ __all__ = [
     "Pair",
     "PixelStack",
     "Stack",
+    "check",
     "couples_rows",
     "is_function",
     "list_tables",
@@ -61,6 +62,12 @@ def is_function(network: keras.Layer) -> bool:
 
 def _has(network: keras.Layer, kinds: tuple[type, ...]) -> bool:
     return any(isinstance(layer, kinds) for layer in network._flatten_layers())
+
+
+def check(network: str, image_shape: Sequence[int]) -> None:
+    """Refuses the name of no table, or of one that is made for other data."""
+    if network != "auto":
+        _table(network, tuple(image_shape))
 
 
 def list_tables() -> list[str]:

@@ -119,7 +119,7 @@ class Block(keras.layers.Layer):
             for k, noise in enumerate(self.noises):
                 x = noise(x, training=training, seed=None if seed is None else seeds.fold(seed, k))
             for join in self.joins:
-                x = join(x)
+                x = join(x, training=training)
             takes_mode = isinstance(self.linear, (SpectralNorm, Aside))
             x = self.linear(x, **({"training": training} if takes_mode else {}))
         if self.row.size is not None:
@@ -161,6 +161,10 @@ def _linear(
             expected = "none, fixed or learned, of a row with a tied bias and no other norm"
             raise ValueError(refusal("weight_norm", expected, row.weight_norm))
         wrap = lambda layer: WeightNorm(layer, row.weight_norm == "learned")
+    if row.op == "deconv" and (row.spectral or row.weight_norm != "none"):  # other axes
+        argument = "spectral" if row.spectral else "weight_norm"
+        expected = "no norm of weights of a deconvolution"
+        raise ValueError(refusal(argument, expected, getattr(row, argument)))
     units = row.units
     if units is None:
         result = stack.example_shape

@@ -37,13 +37,18 @@ class SpectralNorm(Normalised):
             self.layer.build(shape)
         self.u = self.add_weight(
             shape=(self.layer.kernel.shape[-1],),
-            initializer=keras.initializers.RandomNormal(0.0, 1.0, seed=self.init_seed),
+            initializer=self._direction,
             trainable=False,
             dtype="float32",
             autocast=False,
             aggregation="mean",
             name="u",
         )
+
+    def _direction(self, shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
+        """A first u, of length 1, as those that follow."""
+        normal = keras.initializers.RandomNormal(0.0, 1.0, seed=self.init_seed)
+        return tf.math.l2_normalize(normal(shape, dtype=dtype))
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         kernel, u = tf.convert_to_tensor(self.layer.kernel), tf.convert_to_tensor(self.u)
