@@ -151,6 +151,9 @@ def existing_run(flags: types.SimpleNamespace) -> pathlib.Path:
     """
     if flags.model and flags.run_dir:
         raise ValueError(refusal("model", "None, as --run_dir is given too", flags.model))
+    if flags.version is not None and not flags.model:
+        expected = "None with --run_dir: versions are of pretrained models"
+        raise ValueError(refusal("version", expected, flags.version))
     given = flags.model or flags.run_dir
     if not given:
         expected = "the directory of a run (or --model=NAME of a pretrained one)"

@@ -9,6 +9,7 @@ them is started with: models.config and batching.config. What models.config says
 stays. BUILD.md has the server's command line.
 """
 
+import os
 import pathlib
 import sys
 import types
@@ -64,12 +65,12 @@ def run(flags: types.SimpleNamespace) -> None:
     own = common.output_folder(flags, run_dir)
     export_dir = pathlib.Path(flags.export_dir or pathlib.Path("exported", own.resolve().name))
     evaluation = run_dir / "evaluation.json"
-    metrics = ledger.read_evaluation(evaluation)["metrics"] if evaluation.is_file() else None
+    measured = ledger.read_evaluation(evaluation) if evaluation.is_file() else None
     common.load()
     from zoo import serving
     from zoo.serving import config, warm_up
 
-    base = export_dir.absolute().parent
+    base = pathlib.Path(os.path.abspath(export_dir)).parent
     configured = flags.serving_config and (
         config.available() or bool(flags.given.intersection(_ASK))
     )
@@ -81,12 +82,16 @@ def run(flags: types.SimpleNamespace) -> None:
         raise ValueError(refusal("serving_config", "true with a label or a base", False))
     sizes = warm_up.checked_sizes(sizes or warm_up.BATCH_SIZES)
     model = training.restore(run_dir, flags.which, flags.allow)
+    metrics = measured["metrics"] if measured else None
+    if measured and measured.get("step") != int(model.step):
+        there, metrics = measured.get("step"), None
+        print(f"Left out: the metrics, which are of step {there}: run evaluate.", file=sys.stderr)
     name = public_name(common.recorded(run_dir, flags.allow).dataset)
     more = {"batch_sizes": sizes, "quantise": flags.quantise, "tflite": flags.tflite}
     version = serving.export(model, export_dir, data=name, metrics=metrics, **more)
     if configured:
         config.add(version, flags.version_labels, flags.served_base)
-        if flags.batch_sizes or config.batch_sizes(base) is None:
+        if flags.batch_sizes or not (base / config.BATCHING).is_file():
             config.write_batching(base, sizes)
     print(version)
 

@@ -132,17 +132,22 @@ def result_of(
 
 
 def write(folder: pathlib.Path, entry: pretrained.Entry, archive: bytes) -> pathlib.Path:
-    """Writes an archive and registers it: as the newest version where that has its weights.
+    """Writes an archive and registers it: as the version that has its weights, or as the next.
 
     Returns:
         The path of the archive.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    with files.locked(folder, wait=True):
+        return _write(folder, entry, archive)
+
+
+def _write(folder: pathlib.Path, entry: pretrained.Entry, archive: bytes) -> pathlib.Path:
     path = folder / pretrained.REGISTRY.name
     found = pretrained.read_registry(path) if path.is_file() else []
     versions = {other.version: other for other in found if other.name == entry.name}
-    newest = max(versions, default=0)
-    again = newest and _replaces(entry, archive, versions[newest], folder)
-    entry = dataclasses.replace(entry, version=newest if again else newest + 1)
+    same = [n for n, old in versions.items() if _replaces(entry, archive, old, folder)]
+    entry = dataclasses.replace(entry, version=max(same or [max(versions, default=0) + 1]))
     key = lambda each: (each.name, each.version)
     kept = sorted([*(each for each in found if key(each) != key(entry)), entry], key=key)
     files.write_bytes(folder / entry.file, archive)
@@ -154,7 +159,7 @@ def write(folder: pathlib.Path, entry: pretrained.Entry, archive: bytes) -> path
 def _replaces(
     entry: pretrained.Entry, archive: bytes, old: pretrained.Entry, folder: pathlib.Path
 ) -> bool:
-    """Whether an archive may take the place of the newest one: it has the same weights."""
+    """Whether an archive may take the place of another one: it has the same weights."""
     if entry.sha256 == old.sha256 or old.url or entry.url:
         return entry.sha256 == old.sha256
     weights = archives.read(io.BytesIO(archive), archives.WEIGHTS)

@@ -13,6 +13,7 @@ import common
 from pages import comparisons, gallery, methods, protocols, readme, sources, strip
 
 from zoo import files
+from zoo.errors import refusal
 
 FLAGS = (
     common.flag("check", "bool", False, "write nothing; exit 1 if a generated file is outdated"),
@@ -23,6 +24,8 @@ FLAGS = (
 def run(flags):
     """The ledger to the pages."""
     root = pathlib.Path(flags.root)
+    if not (root / "results").is_dir():
+        raise FileNotFoundError(refusal("root", "a folder with results/", flags.root))
     pages = {path: text.encode() for path, text in texts(root).items()} | gallery.pages(root)
     picture = strip.compose(root / "results")
     found = stale(root, pages)

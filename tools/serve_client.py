@@ -14,6 +14,7 @@ the C++ loader that the server uses, and the messages go over real connections.
 """
 
 import http.client
+import io
 import json
 import pathlib
 import sys
@@ -42,11 +43,13 @@ FLAGS = (
     ),
     common.flag("signature", "str", "sample", "what is asked"),
     common.flag("rows", "int", 1, "of inputs that are made up", at_least=1, at_most=4096),
-    common.flag("seed", "int", 0, "of the seeds of the rows", at_least=0),
+    common.flag("seed", "int", 0, "of the seeds of the rows", at_least=0, at_most=2**62),
     common.flag("inputs", "str", None, "an .npz file with an array for each input to be given"),
     common.flag("protocol", "str", "rest", "how to ask", choices=("rest", "grpc")),
     common.flag("host", "str", "localhost", "where the server is"),
-    common.flag("port", "int", None, "8501 for rest, 8500 for grpc if None", at_most=65535),
+    common.flag(
+        "port", "int", None, "8501 for rest, 8500 for grpc if None", at_least=1, at_most=65535
+    ),
     common.flag(
         "served_model",
         "str",
@@ -55,7 +58,9 @@ FLAGS = (
     ),
     common.flag("version", "int", None, "of the model; None lets the server choose", at_least=1),
     common.flag("version_label", "str", None, "such as stable, in place of a version"),
-    common.flag("timeout", "float", 60.0, "seconds to wait for the answer", above=0),
+    common.flag(
+        "timeout", "float", 60.0, "seconds to wait for the answer", above=0, at_most=86_400
+    ),
     common.flag("out", "str", None, "an .npz file for the outputs"),
     common.flag("show", "bool", False, "print the request and send nothing"),
 )
@@ -71,6 +76,8 @@ class NoAnswer(ConnectionError):
 
 def run(flags: types.SimpleNamespace) -> None:
     """A request, its answer, and what to show of it."""
+    if flags.out and flags.show:
+        raise ValueError(refusal("out", "None with --show, which gets no answer", flags.out))
     signatures = described(flags)
     inputs = arrays(signatures[flags.signature]["inputs"], flags.rows, flags.seed, flags.inputs)
     address = f"{flags.host}:{flags.port or _PORTS[flags.protocol]}"
@@ -95,7 +102,9 @@ def run(flags: types.SimpleNamespace) -> None:
         edges = f", {value.min():.4g} to {value.max():.4g}" if value.size else ""
         print(f"{name}: {value.dtype} {list(value.shape)}{edges}")
     if flags.out:
-        np.savez(flags.out, **answer)
+        content = io.BytesIO()
+        np.savez(content, **answer)
+        files.write_bytes(flags.out, content.getvalue())
 
 
 def described(flags: types.SimpleNamespace) -> dict[str, Any]:

@@ -210,7 +210,11 @@ def test_no_address_is_said_in_one_line(tmp_path, url):
 
 
 def test_messages_hold_no_password(tmp_path):
-    for url in ("http://me:secret@127.0.0.1:9/m.zip", "ftp://me:secret@host/m.zip"):
+    for url in (
+        "http://me:secret@127.0.0.1:9/m.zip",
+        "http://me:a@secret@127.0.0.1:9/m.zip",
+        "ftp://me:secret@host/m.zip",
+    ):
         with pytest.raises((download.Unreachable, ValueError), match="//(127|host)") as found:
             download.fetch(url, tmp_path / "m.zip", 1, DIGEST)
         assert "secret" not in str(found.value)

@@ -78,6 +78,24 @@ def test_encode_rebuilds_the_posterior(pair):
             np.testing.assert_allclose(q.log_prob(z), expected.log_prob(z), rtol=1e-5)
 
 
+def test_distributions_work_in_graphs_of_any_number_of_rows(pair):
+    model, served = pair
+    fed = inputs(model)
+    verbs = {"decode": lambda z: served.decode(z).mean()}
+    if "encode" in served.capabilities:
+        implicit = isinstance(served.encode(fed["x"]), Sampled)
+        verbs["encode"] = lambda x: (
+            served.encode(x).sample(seed=(0, 1)) if implicit else served.encode(x).mean()
+        )
+    for verb, run in verbs.items():
+        rows = fed["z" if verb == "decode" else "x"]
+        unknown = tf.TensorSpec([None, *rows.shape[1:]], tf.float32)
+        found = tf.function(run, input_signature=[unknown], autograph=False)(rows)
+        close(found, run(rows), model)
+        mapped = tf.data.Dataset.from_tensors(rows).map(run)
+        close(next(iter(mapped)), run(rows), model)
+
+
 def test_decode_rebuilds_the_likelihood(pair):
     model, served = pair
     z = inputs(model)["z"]

@@ -35,6 +35,14 @@ def test_a_file_in_the_way_is_refused(tmp_path):
             zoo.export(make("no_encoder"), target)
 
 
+def test_a_file_by_the_name_of_a_version_is_refused(tmp_path):
+    (tmp_path / "1").write_text("mine")
+    for version in (None, 1):
+        with pytest.raises(ValueError, match="export_dir" if version is None else "version"):
+            zoo.export(make("no_encoder"), tmp_path, version=version)
+    assert os.listdir(tmp_path) == ["1"] and (tmp_path / "1").read_text() == "mine"
+
+
 @pytest.mark.parametrize("place", ["zoo.serving.manifest.write", "os.rename"])
 def test_a_failure_leaves_no_version(tmp_path, monkeypatch, place):
     def fail(*_):

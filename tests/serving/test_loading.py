@@ -90,6 +90,30 @@ def resign(directory):
     manifest.write(directory, {k: v for k, v in facts.items() if k not in ("format", "files")})
 
 
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        (
+            {
+                "distributions": {
+                    "foo": {"family": "normal", "signature": "sample", "parameters": {}}
+                }
+            },
+            "an unknown distribution 'foo'",
+        ),
+        ({"conditional": True, "num_classes": None}, "of neither classes nor attributes"),
+    ],
+)
+def test_a_manifest_that_cannot_be_is_refused(copy, changes, words):
+    facts = json.loads((copy / "zoo_manifest.json").read_text())
+    facts["distributions"] = {**facts["distributions"], **changes.get("distributions", {})}
+    facts |= {name: value for name, value in changes.items() if name != "distributions"}
+    (copy / "zoo_manifest.json").write_text(json.dumps(facts))
+    with pytest.raises(ValueError, match=words) as error:
+        zoo.load(copy)
+    assert "\n" not in str(error.value)
+
+
 def forge(directory, change):
     path = directory / "saved_model.pb"
     saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())

@@ -52,6 +52,7 @@ def test_evaluate_export_and_compare_take_a_name(shelf, in_tmp_path, capsys):  #
         (["--model=runs/none"], "Invalid `model`: expected the directory of a run"),
         ([f"--model={NAME}", "--version=7"], "one of [1] of vae-digits"),
         ([f"--model={NAME}", "--run_dir=x"], "None, as --run_dir is given too"),
+        (["--run_dir=x", "--version=1"], "Invalid `version`: expected None with --run_dir"),
         ([], "--model=NAME of a pretrained one"),
     ],
 )
@@ -167,6 +168,7 @@ def test_versions_of_several_models_stand_beside_each_other(packed, tmp_path):
     assert write(entry, archive) == write(entry, archive) == "vae-digits-1.zip"
     other, weights = packed(changes={"weights.npz": b"other"})
     assert write(other, weights) == "vae-digits-2.zip"
+    assert write(entry, archive) == "vae-digits-1.zip"  # an older version stays an older one
     assert write(dataclasses.replace(entry, name="ali-digits"), archive) == "ali-digits-1.zip"
     found = pretrained.read_registry(tmp_path / "registry.json")
     assert [(e.name, e.version) for e in found] == [

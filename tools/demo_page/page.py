@@ -235,14 +235,19 @@ class Page:
 
     async def open(self, choice: str) -> None:
         """Loads a model and lays out what it can show."""
+        self.choice = choice
         self.spinner.set_visibility(True)
         self.body.clear()
         try:
             model = await run.io_bound(models.opened, choice)
             found = await run.io_bound(abilities.abilities_of, model)
             sampled = functools.partial(abilities.sampled_image, model)
-            needed = range(max(ability.images for ability in found))
+            needed = range(max((ability.images for ability in found), default=0))
             images = [await run.io_bound(sampled, seed) for seed in needed]
+            if choice != self.choice:  # another one was picked meanwhile
+                return
+            if not found:
+                raise ValueError(f"{choice} has no verb that this page can show.")
         except Exception as error:  # a damaged export or a run without a checkpoint: pick another
             with self.body:
                 ui.label(" ".join(f"{error}".split())).classes("text-red-700")

@@ -92,7 +92,7 @@ def _whole(url: str, part: pathlib.Path, size: int, digest: str) -> bool:
 
 def shown(url: str) -> str:
     """An address for messages: without the name and password that it may hold."""
-    return re.sub(r"//[^/@]*@", "//", url)
+    return re.sub(r"//[^/]*@", "//", url)
 
 
 def _receive(url: str, part: pathlib.Path, size: int, last: bool) -> None:

@@ -66,8 +66,8 @@ def export(
         pathlib.Path of the version directory.
 
     Raises:
-        ValueError: the version exists or is below 1; `tflite` of a model that TFLite cannot run;
-            another argument is out of its bounds.
+        ValueError: the version exists or is below 1, or a file has its name; `tflite` of a model
+            that TFLite cannot run; another argument is out of its bounds.
         TypeError: an argument of another type, or the model is none of the zoo's.
         NotADirectoryError: `export_dir` (or a parent) is a file.
     """
@@ -154,5 +154,8 @@ def _publish(folder: pathlib.Path, export_dir: pathlib.Path, version: int | None
                 raise
             if version is not None:
                 _check_new(version, export_dir)
+            elif number not in versions(export_dir):  # a file, which the next try would meet again
+                expected = f"a folder without a file called {number}"
+                raise ValueError(refusal("export_dir", expected, str(export_dir))) from None
     files.sync_folder(export_dir)
     return target

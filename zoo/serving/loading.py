@@ -62,6 +62,8 @@ def _contradiction(facts: dict[str, Any]) -> str | None:
         return f"has data of shape {facts['image_shape']}"
     if not 1 <= facts["levels"] <= len(found):
         return f"has {facts['levels']} levels"
+    if facts["conditional"] and facts["num_classes"] is facts["num_attributes"] is None:
+        return "is conditional, of neither classes nor attributes"
     family = recipes.get("decode", {}).get("family")
     parameters = {known.name: set(known.parameters) for known in FAMILIES}
     model = types.SimpleNamespace(**facts)
@@ -92,7 +94,12 @@ def _contradiction(facts: dict[str, Any]) -> str | None:
     except ValueError:
         return f"has batches of {model.batch_sizes}"
     for name, recipe in recipes.items():
-        if recipe["family"] not in parameters or recipe["signature"] not in found:
+        read = "decode_parameters" if name == "decode" else name
+        known = read in found or recipe["family"] in (
+            signatures.IMPLICIT,
+            signatures.AUTOREGRESSIVE,
+        )
+        if recipe["family"] not in parameters or recipe["signature"] not in found or not known:
             return f"has an unknown distribution {name!r}"
         if recipe != signatures.recipe(name, recipe["family"], found):
             return f"has a distribution {name!r} of other signatures or outputs"

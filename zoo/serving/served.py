@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from zoo import checks, seeds
+from zoo import checks, seeds, tensors
 from zoo.distributions import rebuild
 from zoo.errors import refusal
 from zoo.serving import manifest
@@ -123,11 +123,11 @@ class Served(Verbs):
         """The distribution of a verb, as the manifest says, or known by samples in `output`."""
         recipe = self.manifest["distributions"][verb]
         inputs = {name: value for name, value in inputs.items() if value is not None}
-        rows = len(next(iter(inputs.values())))
+        rows = tensors.count(next(iter(inputs.values())))
 
-        def call(signature: str, times: int = 1, **more: tf.Tensor) -> dict[str, tf.Tensor]:
+        def call(signature: str, times: Any = 1, **more: tf.Tensor) -> dict[str, tf.Tensor]:
             """The outputs at the inputs, repeated, and at more of as many rows."""
-            fed = {name: tf.concat([value] * times, axis=0) for name, value in inputs.items()}
+            fed = {name: _tiled(value, times) for name, value in inputs.items()}
             fed |= more
             run = lambda *values: self._run(signature, **dict(zip(fed, values, strict=True)))
             return in_chunks(run, *fed.values())
@@ -135,10 +135,10 @@ class Served(Verbs):
         if recipe["family"] in (IMPLICIT, AUTOREGRESSIVE):
 
             def draw(row_seeds: tf.Tensor) -> tf.Tensor:
-                return call(verb, len(row_seeds) // rows, seed=row_seeds)[output]
+                return call(verb, tensors.count(row_seeds) // rows, seed=row_seeds)[output]
 
             def score(x: tf.Tensor) -> tf.Tensor:
-                return call("decode_log_prob", len(x) // rows, x=x)["log_prob"]
+                return call("decode_log_prob", tensors.count(x) // rows, x=x)["log_prob"]
 
             event_shape = self.manifest["signatures"][verb]["outputs"][output]["shape"][1:]
             if recipe["family"] == AUTOREGRESSIVE:
@@ -155,14 +155,14 @@ class Sampled(tfd.Distribution):
 
     Args:
         draw: callable, int64 row seeds [n B] -> samples [n B, *event_shape] of the batch, n times.
-        rows: B.
+        rows: B, an int or, in a graph that does not know it, a scalar tensor.
         event_shape: of one sample.
     """
 
     def __init__(
         self,
         draw: Callable[[tf.Tensor], tf.Tensor],
-        rows: int,
+        rows: int | tf.Tensor,
         event_shape: Sequence[int],
         name: str = "Sampled",
     ) -> None:
@@ -178,7 +178,7 @@ class Sampled(tfd.Distribution):
         )
 
     def _batch_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([self._rows])
+        return tf.TensorShape([self._rows if isinstance(self._rows, int) else None])
 
     def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape(self._event)
@@ -202,7 +202,7 @@ class Scored(Sampled):
     def __init__(
         self,
         draw: Callable[[tf.Tensor], tf.Tensor],
-        rows: int,
+        rows: int | tf.Tensor,
         event_shape: Sequence[int],
         score: Callable[[tf.Tensor], tf.Tensor],
         name: str = "Scored",
@@ -248,3 +248,8 @@ def load(path: str | os.PathLike, version: int | None = None) -> Served:
     if version is not None and version not in found:
         raise ValueError(refusal("version", f"one of {sorted(found)} in {path}", version))
     return Served(found[max(found) if version is None else version])
+
+
+def _tiled(rows: tf.Tensor, times: Any) -> tf.Tensor:
+    """All rows, so many times one after another."""
+    return tf.tile(rows, [times, *[1] * (len(rows.shape) - 1)])
