@@ -7,6 +7,7 @@ import demo
 import numpy as np
 import pytest
 from demo_page import abilities, ability, controls, models
+from tensorflow_probability import distributions as tfd
 
 import zoo
 from tests import helpers
@@ -217,6 +218,17 @@ def test_without_an_encoder_codes_are_standard_normal_draws_of_a_seed():
     many = np.concatenate([ability.code(model, None, None, seed) for seed in range(400)])
     # 9,600 draws: 5 standard errors of the mean, 1/98, and of the variance, sqrt(2)/98.
     assert abs(many.mean()) < 5 / 98 and abs(many.var() - 1) < 5 * 2**0.5 / 98
+
+
+def test_codes_without_an_encoder_are_of_the_prior_or_one_hot_and_normal():
+    served = types.SimpleNamespace(capabilities=frozenset({"decode"}), code_dim=5, code_classes=3)
+    codes = np.concatenate([ability.code(served, None, None, seed) for seed in range(60)])
+    assert set(map(tuple, codes[:, :3])) == set(map(tuple, np.eye(3)))
+    assert np.abs(codes[:, 3:]).max() > 1.5
+    uniform = tfd.Independent(tfd.Uniform(-np.ones(5, np.float32), np.ones(5, np.float32)), 1)
+    served.prior = uniform
+    codes = np.concatenate([ability.code(served, None, None, seed) for seed in range(60)])
+    assert codes.shape == (60, 5) and 0.9 < np.abs(codes).max() <= 1.0
 
 
 def test_reconstructions_and_levels_stand_by_their_images():

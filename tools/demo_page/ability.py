@@ -106,14 +106,19 @@ def as_label(model: "Verbs", chosen: int | Sequence[int] | None) -> np.ndarray:
 
 
 def code(model: "Verbs", x: np.ndarray, y: np.ndarray | None, seed: int) -> np.ndarray:
-    """The mean code of an image, [1, code_dim]; without an encoder a draw of N(0, I).
+    """The mean code of an image, [1, code_dim]; without an encoder a draw of the prior.
 
-    That is the prior of all methods that have none; an export does not hold its prior.
+    An export does not hold its prior: there it is a class, where codes have one, and N(0, I).
     """
     if "encode" in model.capabilities:
         return np.array(drawing.start_codes(model, x, y, seed))
+    if hasattr(model, "prior"):
+        return np.array(model.prior.sample(1, seed=(0, seed)), np.float32)
     generator = np.random.default_rng(seed)
-    return generator.standard_normal((1, model.code_dim)).astype(np.float32)
+    drawn = generator.standard_normal((1, model.code_dim)).astype(np.float32)
+    if classes := model.code_classes:
+        drawn[:, :classes] = np.eye(classes)[generator.integers(classes)]
+    return drawn
 
 
 def known_part(image_shape: tuple[int, ...], hidden: str) -> np.ndarray:
