@@ -38,9 +38,11 @@ def test_killed_in_another_process_a_run_ends_with_the_same_bits(trained, method
 # Two devices sum in another order than one: a sum of n terms is then off by about sqrt(n) u of
 # their size, with u = 2^-24 = 6e-8; n is at most 8 rows x 64 pixels here, which makes 1.4e-6. A
 # gradient is behind a chain of some ten sums and clipped to norm 1, so it is off by 1.4e-5, a step
-# at rate 0.05 by 7e-7, and ten steps by 7e-6, as smooth networks of two rows amplify nothing.
-# Measured over all methods: 1.2e-7, as with AVX2. Statistics per replica give 1e-2.
-TOLERANCE = 7e-6
+# at rate 0.05 by 7e-7, and ten steps by 7e-6, if smooth networks of two rows amplify nothing; the
+# games of two players may, so four times that is taken. Measured over all methods: 1.2e-7, as with
+# AVX2, and on a processor of AVX-512 without AMX 1.2e-5, of gan_posthoc alone. Statistics per
+# replica give 1e-2.
+TOLERANCE = 3e-5
 
 
 @pytest.fixture(scope="session")
