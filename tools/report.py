@@ -24,8 +24,8 @@ FLAGS = (
 def run(flags):
     """The ledger to the pages."""
     root = pathlib.Path(flags.root)
-    if not (root / "results").is_dir():
-        raise FileNotFoundError(refusal("root", "a folder with results/", flags.root))
+    if not root.is_dir():
+        raise FileNotFoundError(refusal("root", "a folder, the repository", flags.root))
     pages = {path: text.encode() for path, text in texts(root).items()} | gallery.pages(root)
     picture = strip.compose(root / "results")
     found = stale(root, pages)
