@@ -83,9 +83,9 @@ def run(flags: types.SimpleNamespace) -> None:
     sizes = warm_up.checked_sizes(sizes or warm_up.BATCH_SIZES)
     model = training.restore(run_dir, flags.which, flags.allow)
     metrics = measured["metrics"] if measured else None
-    if measured and measured.get("step") != int(model.step):
-        there, metrics = measured.get("step"), None
-        print(f"Left out: the metrics, which are of step {there}: run evaluate.", file=sys.stderr)
+    if measured and measured["step"] != int(model.step):
+        metrics, of = None, f"step {measured['step']}, not {int(model.step)}"
+        print(f"Left out of the card: metrics of {of}; run tools/evaluate.py", file=sys.stderr)
     name = public_name(common.recorded(run_dir, flags.allow).dataset)
     more = {"batch_sizes": sizes, "quantise": flags.quantise, "tflite": flags.tflite}
     version = serving.export(model, export_dir, data=name, metrics=metrics, **more)

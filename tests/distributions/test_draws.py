@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tests.distributions.examples import GRID, NAMES, ROWS, families, masses
 from zoo import distributions, seeds
@@ -90,3 +91,13 @@ def test_draw_is_reparameterised():
     gradient = tape.gradient(z, outputs)
     # z = loc + exp(s) eps: dz/dloc = 1, dz/ds = z - loc.
     np.testing.assert_allclose(gradient[0], [1.0, 1.0, *(z - outputs[:, :2])[0]], rtol=1e-5)
+
+
+def test_components_are_drawn_by_their_weights():
+    loc, tril = np.float32([[-9.0, 0.0], [9.0, 0.0]]), np.stack([np.eye(2, dtype=np.float32)] * 2)
+    p = tfd.MixtureSameFamily(
+        tfd.Categorical(probs=[0.9, 0.1]), tfd.MultivariateNormalTriL(loc, tril)
+    )
+    drawn = distributions.drawer(seeds.row_seeds(4000, 3))(p, "z").numpy()
+    # A share of 0.1 of 4,000: 5 standard errors are 0.024.
+    assert abs((drawn[:, 0] > 0).mean() - 0.1) < 0.024

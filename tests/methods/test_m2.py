@@ -237,6 +237,22 @@ def test_the_gap_between_the_true_class_and_all():
     np.testing.assert_allclose(found["value"], 0.0, atol=1e-5)
 
 
+@pytest.mark.parametrize("samples", [1, 300, 4000])
+def test_log_prob_decodes_a_bounded_number_of_rows_a_call(monkeypatch, samples):
+    calls, by_rows = [], M2._by_rows
+
+    def counting(self, name, x, *inputs, chunk, samples, **options):
+        calls.append((chunk, samples))
+        return by_rows(self, name, x, *inputs, chunk=chunk, samples=samples, **options)
+
+    monkeypatch.setattr(M2, "_by_rows", counting)
+    assert toy().log_prob(X, samples=samples, seed=0).shape == (6,)
+    assert sum(drawn for _, drawn in calls) == samples
+    # Rows of x, draws of each and every class.
+    assert all(chunk * drawn * K <= 5000 for chunk, drawn in calls)
+    assert max(chunk * drawn * K for chunk, drawn in calls) > 1000  # and not one by one
+
+
 def test_samples_are_of_all_classes():
     n = 2000
     x = toy().sample(n, seed=0).numpy()[:, 0]  # W z + M_y

@@ -82,6 +82,7 @@ def test_grey_pixels_have_no_bernoulli_likelihood():
         ({"image_shape": (2,)}, "image_shape"),
         ({"pixel_kernel": 4}, "pixel_kernel"),
         ({"pixel_first_kernel": 4}, "pixel_first_kernel"),
+        ({"network": "nonsense"}, "network"),  # whose rows it does not use
     ],
 )
 def test_what_has_no_order_is_refused(bad, named):

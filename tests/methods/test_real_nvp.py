@@ -335,6 +335,11 @@ def test_a_penalty_refuses_batch_normalisation():
     assert nvp(objective="wgan", critic=critic()).adversarial
     with helpers.refused(ValueError, match="`network`.*batch normalisation"):
         nvp(objective="wgan_gp", critic=critic())
+    near = Stack((dense(4, minibatch_stddev=True), dense(None, activation="linear")), ())
+    with helpers.refused(ValueError, match="`network`.*rows do not mix"):
+        nvp(objective="sum", critic=near)
+    spectral = Stack((dense(4, spectral=True), dense(None, activation="linear")), ())
+    assert nvp(objective="wgan_gp", critic=spectral).penalised
 
 
 def test_verbs():

@@ -117,6 +117,22 @@ def test_other_classifiers_can_be_smoothed(kind):
     np.testing.assert_allclose(extra, 3.0 * with_it["smoothness_loss"], rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "dtype, given, taken",
+    [("float32", 0.02, 0.02), ("mixed_bfloat16", 0.02, 0.1), ("mixed_bfloat16", 0.3, 0.3)],
+)
+def test_the_search_takes_no_smaller_steps_than_its_precision_tells(dtype, given, taken):
+    model, asked = sgd(vat(vat_xi=given, dtype=dtype)), []
+
+    def penalty(classify, target, x, noise, epsilon, xi, iterations):
+        asked.append((epsilon, xi, iterations))
+        return tf.zeros(8)
+
+    with phase(model):
+        model.smoothed(tf.zeros([]), penalty, tf.constant(batch(8)))
+    assert asked == [(0.3, taken, 1)]
+
+
 def test_verbs():
     model, x = vat(), batch(5)
     assert model.capabilities == {"classify"}

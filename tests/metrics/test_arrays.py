@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
+from tests import helpers
 from zoo.metrics import latents, likelihood, modes, neighbours, reconstruction, svm
 from zoo.metrics.measure import Measure, agreement, confusions, mean_of
 
@@ -348,4 +349,23 @@ def test_a_share_of_none_or_all_has_an_error(value):
     # 6 of 24: sqrt(1/4 * 3/4 / 23)
     assert mean_of([value] * 6 + [not value] * 18, "share").standard_error == pytest.approx(
         (3 / 16 / 23) ** 0.5
+    )
+
+
+def test_equal_examples_have_no_reconstruction_ratio():
+    x = np.ones([4, 3], np.float32)
+    with helpers.refused(ValueError, match="`x`: expected examples that differ"):
+        reconstruction.reconstruction_ratio(x, x)
+
+
+def test_protocols_say_what_was_inferred():
+    values, inferred = np.zeros(3), "q(a|x)"
+    for found in (
+        likelihood.elbo(values, inferred=inferred),
+        likelihood.nll(values, 5, inferred=inferred),
+        likelihood.bits_per_dim(values, 2, 5, inferred=inferred),
+    ):
+        assert inferred in found.protocol and "q(z|x)" not in found.protocol
+    assert "log p(f|y, z) at the true y" in (
+        likelihood.class_gap(np.zeros([3, 2]), [0, 1, 1], "log p(f|y, z)").protocol
     )

@@ -236,3 +236,8 @@ def test_pairs_at_the_threshold_are_counted_by_their_exact_distance():
     # 0 - 1 at 0.25, 1 - 2 at 0.28125, 0 - 2 at 0.53125.
     for threshold, pairs in ((0.25, 1), (0.28, 1), (0.2813, 2), (0.54, 3)):
         assert copies.birthday_support(far, threshold).value == 6 / pairs, threshold
+
+
+def test_held_out_copies_of_the_training_data_tell_nothing():
+    with refused(ValueError, match="`of_held_out`"):
+        copies.copy_scores(np.ones(10), np.zeros(8))

@@ -71,6 +71,12 @@ def test_sigma_is_float32_in_a_bfloat16_network():
     np.testing.assert_allclose(tf.cast(rounded(x), tf.float32), exact(x), rtol=2**-8, atol=2**-10)
 
 
+def test_the_first_direction_has_length_1():
+    layer = SpectralNorm(keras.layers.Dense(256))
+    layer.build((None, 6))
+    np.testing.assert_allclose(np.linalg.norm(layer.u.numpy()), 1.0, rtol=1e-5)
+
+
 def test_minibatch_discrimination_by_hand():
     # One kernel of one dimension, T = (1, 0): M = 0, 1, 3; exp(-1) + exp(-3), ... of 2 others.
     layer = MinibatchDiscrimination(1, 1)
@@ -121,6 +127,14 @@ def test_where_nothing_trains_the_mean_of_the_batches_stands_in(make):
         y = layer(rows)
         np.testing.assert_array_equal(y[:, :3], rows)
         np.testing.assert_allclose(y[:, 3:], np.tile(expected, [len(rows), 1]), rtol=1e-5)
+
+
+def test_a_frozen_layer_keeps_its_mean():
+    layer = MinibatchStddev()
+    layer.trainable = False
+    x = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
+    np.testing.assert_array_equal(layer(x, training=True)[:, 3:], 0.0)
+    np.testing.assert_array_equal(layer.moving_mean, 0.0)
 
 
 def test_rows_of_a_table_have_them():

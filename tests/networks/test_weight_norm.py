@@ -7,13 +7,20 @@ import tensorflow as tf
 
 from tests import helpers
 from zoo.networks import own
-from zoo.networks.stack import Stack, conv, dense
+from zoo.networks.stack import Stack, conv, deconv, dense
 from zoo.networks.weight_norm import WeightNorm, initialise
 
 MADE = [
     (lambda: keras.layers.Dense(4), (300, 6)),
     (lambda: keras.layers.Conv2D(4, 3, data_format="channels_last"), (60, 6, 6, 2)),
 ]
+
+
+@pytest.mark.parametrize("norm", [{"weight_norm": "learned"}, {"spectral": True}])
+def test_deconvolutions_have_no_norm_of_weights(norm):
+    network = Stack((deconv(4, 3, 2, **norm), dense(None)), ())
+    with helpers.refused(ValueError, match=f"`{min(norm)}`.*deconvolution"):
+        network.build((None, 5, 5, 2))
 
 
 @pytest.mark.parametrize("made, shape", MADE)

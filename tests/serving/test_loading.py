@@ -99,7 +99,7 @@ def resign(directory):
                     "foo": {"family": "normal", "signature": "sample", "parameters": {}}
                 }
             },
-            "an unknown distribution 'foo'",
+            "a distribution 'foo' of other",
         ),
         ({"conditional": True, "num_classes": None}, "of neither classes nor attributes"),
     ],

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 
 import common
 import compare
@@ -15,7 +16,7 @@ from pages import gallery
 
 from tests import helpers
 from tests.entries import a_run, an_entry
-from tests.published import NAME, a_result, published, run_dir, shelf  # noqa: F401 (fixtures)
+from tests.published import MEASURED, NAME, a_result, published, run_dir, shelf  # noqa: F401 (fixtures)
 from zoo import files, ledger, pretrained
 from zoo.pretrained import archives
 
@@ -43,6 +44,26 @@ def test_evaluate_export_and_compare_take_a_name(shelf, in_tmp_path, capsys):  #
     line = ["compare.py", f"--run={NAME}"]
     assert common.main(compare.run, compare.FLAGS, line, repeated=("run",)) == 0
     assert NAME in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("step, told", [(5, True), (1, False)])
+def test_a_card_tells_what_was_measured_of_this_checkpoint(
+    run_dir,  # noqa: F811
+    in_tmp_path,
+    capsys,
+    step,
+    told,
+):
+    shutil.copytree(run_dir, "run")
+    evaluation = {"step": step, "settings": None, "metrics": {"nll": MEASURED}}
+    files.write_text("run/evaluation.json", json.dumps(evaluation))
+    batching = "num_batch_threads { value: 8 }\n"  # a person's own
+    files.write_text("out/batching.config", batching)
+    assert called(export, "--run_dir=run", "--export_dir=out/vae") == 0
+    card = (in_tmp_path / "out" / "vae" / "1" / "model_card.md").read_text()
+    assert ("by hand" in card) == told
+    assert ("metrics of step 1, not 5" in capsys.readouterr().err) != told
+    assert (in_tmp_path / "out" / "batching.config").read_text() == batching
 
 
 @pytest.mark.parametrize(

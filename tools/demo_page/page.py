@@ -228,6 +228,7 @@ class Page:
             ).classes("w-96")
             self.spinner = ui.spinner(color="white")
         self.body = ui.row().classes("w-full no-wrap gap-8")
+        self.picks = 0
         ui.timer(0, functools.partial(self.open, first), once=True)
 
     async def picked(self, event: events.ValueChangeEventArguments) -> None:
@@ -235,7 +236,8 @@ class Page:
 
     async def open(self, choice: str) -> None:
         """Loads a model and lays out what it can show."""
-        self.choice = choice
+        self.picks += 1
+        newest = self.picks
         self.spinner.set_visibility(True)
         self.body.clear()
         try:
@@ -244,17 +246,16 @@ class Page:
             sampled = functools.partial(abilities.sampled_image, model)
             needed = range(max((ability.images for ability in found), default=0))
             images = [await run.io_bound(sampled, seed) for seed in needed]
-            if choice != self.choice:  # another one was picked meanwhile
-                return
-            if not found:
-                raise ValueError(f"{choice} has no verb that this page can show.")
+            problem = "" if found else f"{choice} has no verb that this page can show."
         except Exception as error:  # a damaged export or a run without a checkpoint: pick another
-            with self.body:
-                ui.label(" ".join(f"{error}".split())).classes("text-red-700")
+            problem = " ".join(f"{error}".split())
+        if newest != self.picks:  # another one was picked meanwhile
             return
-        finally:
-            self.spinner.set_visibility(False)
+        self.spinner.set_visibility(False)
         with self.body:
+            if problem:
+                ui.label(problem).classes("text-red-700")
+                return
             self.lay_out(model, found, sampled, images)
         await self.panels[found[0].title].refresh()
 

@@ -18,6 +18,14 @@ def known_statistic(layer: keras.layers.Layer, value: tf.Tensor, kept: keras.Var
     return tf.where(tf.math.is_finite(value), value, tf.convert_to_tensor(kept))
 
 
+def remember(
+    layer: keras.layers.Layer, kept: keras.Variable, value: tf.Tensor, momentum: float
+) -> None:
+    """Moves the moving average of a layer by a batch's statistic."""
+    value = known_statistic(layer, value, kept)
+    kept.assign(kept * momentum + value * (1.0 - momentum))
+
+
 @keras.saving.register_keras_serializable("zoo")
 class Maxout(keras.layers.Layer):
     """Maximum over groups of `pieces` channels: [..., C pieces] -> [..., C].
@@ -109,8 +117,7 @@ class BatchNorm(keras.layers.Layer):
         normalise = self._fused if seeds.replica()[0] == 1 else self._synchronised
         y, mean, variance = normalise(x, gamma, beta)
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            value = known_statistic(self, value, moving)
-            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+            remember(self, moving, value, self.momentum)
         return y
 
     def _fused(self, x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, ...]:

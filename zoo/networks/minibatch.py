@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from zoo import replicas
-from zoo.networks.layers import BatchShape, known_statistic
+from zoo.networks.layers import BatchShape, remember
 
 
 class _OfBatch(keras.layers.Layer):
@@ -32,14 +32,13 @@ class _OfBatch(keras.layers.Layer):
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         shape = [*tf.unstack(tf.shape(x)[:-1]), self.moving_mean.shape[0]]
-        if not training:
+        if not (training and self.trainable):  # as BatchNorm
             numbers = tf.convert_to_tensor(self.moving_mean)
         else:
             numbers = self.of_batch(x)
             mean = tf.reduce_mean(tf.reshape(numbers, [-1, shape[-1]]), axis=0)
-            mean = known_statistic(self, replicas.mean(tf.stop_gradient(mean)), self.moving_mean)
-            momentum = self.MOMENTUM
-            self.moving_mean.assign(self.moving_mean * momentum + mean * (1.0 - momentum))
+            mean = replicas.mean(tf.stop_gradient(mean))
+            remember(self, self.moving_mean, mean, self.MOMENTUM)
         return tf.concat([x, tf.broadcast_to(tf.cast(numbers, x.dtype), shape)], axis=-1)
 
     def compute_output_shape(self, shape: tuple) -> tuple:

@@ -94,12 +94,7 @@ def _contradiction(facts: dict[str, Any]) -> str | None:
     except ValueError:
         return f"has batches of {model.batch_sizes}"
     for name, recipe in recipes.items():
-        read = "decode_parameters" if name == "decode" else name
-        known = read in found or recipe["family"] in (
-            signatures.IMPLICIT,
-            signatures.AUTOREGRESSIVE,
-        )
-        if recipe["family"] not in parameters or recipe["signature"] not in found or not known:
+        if recipe["family"] not in parameters or recipe["signature"] not in found:
             return f"has an unknown distribution {name!r}"
         if recipe != signatures.recipe(name, recipe["family"], found):
             return f"has a distribution {name!r} of other signatures or outputs"

@@ -170,7 +170,7 @@ def recipe(name: str, family: str, shapes: dict[str, Any]) -> dict[str, Any]:
     if family in (IMPLICIT, AUTOREGRESSIVE):
         return {"family": family, "signature": name, "parameters": {}}
     signature = "decode_parameters" if name == "decode" else name
-    outputs = sorted(shapes[signature]["outputs"])
+    outputs = sorted(shapes[signature]["outputs"]) if signature in shapes else []
     # A code without noise is its own value.
     parameters = {"loc": "value"} if outputs == ["value"] else {name: name for name in outputs}
     return {"family": family, "signature": signature, "parameters": parameters}
