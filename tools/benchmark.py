@@ -4,6 +4,7 @@
     python tools/benchmark.py --methods=ali --precisions=float32 --rounds=9
     python tools/benchmark.py --sampling
     python tools/benchmark.py --against=torch
+    python tools/benchmark.py --against=torch --device=gpu --precisions=float32,mixed_bfloat16
     python tools/benchmark.py --growth --methods=vae,ali,real_nvp
 
 For each method and precision, in a process of its own: the bare training step, the step inside
@@ -51,7 +52,7 @@ from zoo.errors import refusal, unknown
 
 FLAGS = (
     common.flag("methods", "tuple", ("vae", "gan", "ali"), "which methods"),
-    common.flag("precisions", "tuple", ("float32", "mixed_bfloat16"), "which precisions"),
+    common.flag("precisions", "tuple", None, "which precisions; None: those of BUILD.md"),
     common.flag("network", "str", "ali_mnist", "table of networks, for 28x28 images"),
     common.flag("batch_size", "int", 100, "examples a step", at_least=1),
     common.flag("latent_dim", "int", 64, "dimensions of z", at_least=1),
@@ -63,6 +64,7 @@ FLAGS = (
     common.flag("sampling", "bool", False, "autoregressive sampling instead of training"),
     common.flag("growth", "bool", False, "cost against image side, batch and width"),
     common.flag("against", "str", None, "another library, beside the zoo", choices=("torch",)),
+    common.flag("device", "str", "cpu", "where `--against` computes", choices=duel.cases.DEVICES),
     common.flag("peer_python", "str", ".venv-peers/bin/python", "interpreter of that library"),
     common.flag("duels", "tuple", tuple(duel.cases.CASES), "which cases of `--against`"),
     common.flag("write", "bool", False, "also write the table to BUILD.md"),
@@ -105,7 +107,8 @@ def run(flags: types.SimpleNamespace) -> None:
         _publish(duels(flags), PEERS_MARKS, flags.write)
     else:
         options = [f"--{n}={getattr(flags, n)}" for n in ("batch_size", "network", "latent_dim")]
-        cases = [(method, precision) for precision in flags.precisions for method in flags.methods]
+        precisions = flags.precisions or ("float32", "mixed_bfloat16")
+        cases = [(method, precision) for precision in precisions for method in flags.methods]
         found = [_apart(flags, *options, case=case) for case in cases]
         _publish(table(found, flags), MARKS, flags.write and not flags.images)
 
@@ -130,14 +133,18 @@ def duels(flags: types.SimpleNamespace) -> str:
     for name in flags.duels:
         if name not in duel.cases.CASES:
             raise unknown("duels", name, duel.cases.CASES)
+    for name in flags.precisions or ():
+        if name not in duel.cases.PRECISIONS:
+            raise unknown("precisions", name, duel.cases.PRECISIONS)
     if not os.access(flags.peer_python, os.X_OK):
         expected = "a Python with PyTorch (`make bench-peers` makes it)"
         raise ValueError(refusal("peer_python", expected, flags.peer_python))
     found = []
     for name in flags.duels:
-        measured = duel.duel(name, flags.peer_python, _cores(flags), flags.rounds, flags.seconds)
-        found.append(measured)
-        print(f"measured {name}", file=sys.stderr)
+        for precision in flags.precisions or ("float32",):
+            how = (_cores(flags), flags.rounds, flags.seconds, flags.device, precision)
+            found.append(duel.duel(name, flags.peer_python, *how))
+            print(f"measured {name}, {precision}", file=sys.stderr)
     return duel.table(found, duel.starts(flags.peer_python), _cores(flags))
 
 

@@ -203,14 +203,26 @@ def provenance() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """{"cpu", "cores", "ram_gb"} of this computer."""
+    """{"cpu", "cores", "ram_gb"} of this computer, and "gpus" where TensorFlow may see any."""
     cpu = platform.processor() or platform.machine()
     information = pathlib.Path("/proc/cpuinfo")
     if information.is_file():
         names = [x for x in information.read_text().splitlines() if x.startswith("model name")]
         cpu = names[0].partition(":")[2].strip() if names else cpu
     ram = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {"cpu": cpu, "cores": os.cpu_count(), "ram_gb": round(ram / 2**30, 1)}
+    found: dict[str, Any] = {"cpu": cpu, "cores": os.cpu_count(), "ram_gb": round(ram / 2**30, 1)}
+    return found | ({"gpus": names} if (names := gpus()) else {})
+
+
+def gpus() -> list[str]:
+    """Names of NVIDIA's GPUs of this computer, none where CUDA_VISIBLE_DEVICES hides all."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return []
+    try:
+        listed = _output(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"])
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return [name.strip() for name in listed.splitlines() if name.strip()]
 
 
 def _output(command):

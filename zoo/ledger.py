@@ -98,7 +98,7 @@ class Entry:
         measured_at: the commit of the measurement, None where it is not known.
         dirty: whether any of them had uncommitted changes.
         versions: {package: version}.
-        machine: {"cpu", "cores", "ram_gb"}.
+        machine: {"cpu", "cores", "ram_gb"[, "gpus"]}.
         seconds: of training.
     """
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 
 import benchmark
 import common
@@ -14,7 +15,7 @@ sys.path.insert(0, {peers!r})
 from peers import loop
 losses = lambda: {losses!r}
 step = lambda: sum(range(1000))
-told = {{"parameters": {parameters!r}, "import_seconds": 1.5, "library": {library!r}}}
+told = {{"parameters": {parameters!r}, "import_seconds": 1.5, "library": {library!r}, "device": "a CPU"}}
 loop.serve(told, {{"step": step, "critic": step, "losses": losses}})
 """
 CASE = "wgan_gp"
@@ -91,10 +92,17 @@ def test_calls_are_counted_and_timed():
     assert 0 < found["core_seconds"] <= 2.0 * found["seconds"]
 
 
+def test_work_that_goes_on_after_a_call_is_waited_for():
+    found = loop.timed(lambda: None, 0.0, settle=lambda: time.sleep(0.02))
+    assert found["seconds"] >= 0.02
+
+
 def test_other_names_and_environments_are_refused(tmp_path, capsys):
     refused = lambda *flags: common.main(
         benchmark.run, benchmark.FLAGS, ["benchmark.py", "--against=torch", *flags]
     )
+    assert refused("--precisions=bfloat16") == 2
+    assert "Did you mean 'mixed_bfloat16'?" in capsys.readouterr().err
     assert refused("--duels=gen") == 2
     assert "Did you mean 'gan'?" in capsys.readouterr().err
     assert refused(f"--peer_python={tmp_path / 'python'}") == 2

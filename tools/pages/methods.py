@@ -70,6 +70,7 @@ def _provenance(entry: Entry) -> list[str]:
     machine = entry.machine
     versions = ", ".join(f"{name} {version}" for name, version in sorted(entry.versions.items()))
     computer = f"{machine.get('cpu')}, {machine.get('cores')} cores, {machine.get('ram_gb')} GB"
+    computer = ", ".join([*dict.fromkeys(machine.get("gpus", ())), computer])
     seeds = f"{markdown.plural(len(entry.seeds), 'seed')} ({', '.join(map(str, entry.seeds))})"
     lines = [
         f"{seeds}, {commits(entry)}.",

@@ -28,6 +28,8 @@ class Case:
     latent_dim: int = 64
 
 
+DEVICES = ("cpu", "gpu")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 BATCH = 100
 DRAWN = 16  # images that "sample" of a pixel_cnn draws; of a flow it draws a batch
 IMAGE = (28, 28, 1)

@@ -19,7 +19,8 @@ from peers import cases
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SIDES = {"zoo": "zoo_side.py", "torch": "torch_twins.py"}
-_HEADS = ("case", "part", "zoo", "PyTorch", "PyTorch / zoo", "rounds", "core time", "first step")
+_HEADS = ("case", "part", "precision", "zoo", "PyTorch", "PyTorch / zoo", "rounds", "core time")
+_HEADS += ("first step", "peak memory")
 _STARTS = {
     "python": ("-c", "pass"),
     "import zoo": ("-c", "import zoo"),
@@ -34,14 +35,13 @@ class Side:
     Args:
         python: its interpreter.
         script: a name in this folder.
-        case: name of the case.
-        threads: int.
+        case: name of the case, and how it is computed: what the script's `main` takes.
     """
 
-    def __init__(self, python: str, script: str, case: str, threads: int) -> None:
+    def __init__(self, python: str, script: str, *case: Any) -> None:
         began = time.perf_counter()
         self._process = subprocess.Popen(
-            [python, HERE / script, case, str(threads)],
+            [python, HERE / script, *map(str, case)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -70,7 +70,15 @@ class Side:
         self._process.wait(60)
 
 
-def duel(case: str, python: str, threads: int, rounds: int, seconds: float) -> dict[str, Any]:
+def duel(
+    case: str,
+    python: str,
+    threads: int,
+    rounds: int,
+    seconds: float,
+    device: str = "cpu",
+    precision: str = "float32",
+) -> dict[str, Any]:
     """Times a case on both sides.
 
     Args:
@@ -79,20 +87,23 @@ def duel(case: str, python: str, threads: int, rounds: int, seconds: float) -> d
         threads: of each side.
         rounds: each of them times both sides, the one or the other first.
         seconds: of each timing.
+        device: "cpu" or "gpu".
+        precision: one of `cases.PRECISIONS`.
 
     Returns:
-        {"case", "parts": {part: {side: [timings of the rounds]}}, "first_step", "import_seconds",
-        "peak_mb", "library": by side}.
+        {"case", "precision", "parts": {part: {side: [timings of the rounds]}}, "first_step", "import_seconds",
+        "peak_mb", "library", "device": by side}.
 
     Raises:
         SystemExit: the sides do not train as many numbers, or do not have the same losses.
     """
+    how = (case, threads, device, precision)
     made = {
-        side: Side(sys.executable if side == "zoo" else python, script, case, threads)
+        side: Side(sys.executable if side == "zoo" else python, script, *how)
         for side, script in SIDES.items()
     }
     try:
-        _check(case, made)
+        _check(case, made, 1e-4 if precision == "float32" else 1e-2)
         parts: dict[str, dict[str, list]] = {}
         for part in cases.CASES[case].parts:
             times = parts[part] = {side: [] for side in made}
@@ -104,18 +115,20 @@ def duel(case: str, python: str, threads: int, rounds: int, seconds: float) -> d
         each = lambda what: {name: what(side) for name, side in made.items()}
         return {
             "case": case,
+            "precision": precision,
             "parts": parts,
             "first_step": each(lambda side: side.first_step),
             "import_seconds": each(lambda side: side.described["import_seconds"]),
             "peak_mb": each(lambda side: side.peak_mb),
             "library": each(lambda side: side.described["library"]),
+            "device": each(lambda side: side.described["device"]),
         }
     finally:
         for side in made.values():
             side.close()
 
 
-def _check(case: str, sides: dict[str, Side]) -> None:
+def _check(case: str, sides: dict[str, Side], tolerance: float) -> None:
     """Both sides train as many numbers as the case says, and have the same losses at zero."""
     stated = cases.CASES[case].parameters
     losses = {name: side.ask("losses") for name, side in sides.items()}
@@ -123,7 +136,7 @@ def _check(case: str, sides: dict[str, Side]) -> None:
         if side.described["parameters"] != stated:
             raise SystemExit(f"{case}: {name} trains {side.described['parameters']}, not {stated}")
         for player, loss in losses["zoo"].items():
-            if abs(losses[name][player] - loss) > 1e-4 * abs(loss):
+            if abs(losses[name][player] - loss) > tolerance * abs(loss):
                 raise SystemExit(f"{case}: losses with all weights zero differ: {losses}")
 
 
@@ -151,7 +164,7 @@ def summary(times: dict[str, list[dict[str, float]]], key: str = "seconds") -> d
 
 def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: int) -> str:
     """The duels as a Markdown table, and what a start takes."""
-    lines = markdown.header(*_HEADS, "peak memory")
+    lines = markdown.header(*_HEADS)
     for each in found:
         for part, times in each["parts"].items():
             wall, cores = summary(times), summary(times, "core_seconds")
@@ -159,6 +172,7 @@ def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: 
             cells = (
                 each["case"],
                 part,
+                each["precision"].removeprefix("mixed_"),
                 _milliseconds(wall["zoo"]),
                 _milliseconds(wall["torch"]),
                 f"**{wall['ratio']:.2f}**",
@@ -170,11 +184,12 @@ def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: 
             lines.append(markdown.row(*cells))
     libraries = " against ".join(found[0]["library"].values())
     start = ", ".join(f"`{name}` {seconds:.2f} s" for name, seconds in starting.items())
-    notes = "; ".join(f"{each['case']}: {cases.CASES[each['case']].note}" for each in found)
+    named = dict.fromkeys(each["case"] for each in found)
+    notes = "; ".join(f"{name}: {cases.CASES[name].note}" for name in named)
     imports = found[0]["import_seconds"]
     lines += [
         "",
-        f"{libraries}, float32, batch {cases.BATCH}, {threads} threads. Of the first step "
+        f"{libraries}, on {found[0]['device']['zoo']}, batch {cases.BATCH}, {threads} threads. Of the first step "
         f"{imports['zoo']:.1f} s are the import of TensorFlow, {imports['torch']:.1f} s that of "
         f"PyTorch. Start and end of a process: {start}. {notes}.",
     ]

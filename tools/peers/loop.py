@@ -12,30 +12,39 @@ from collections.abc import Callable
 from typing import Any
 
 
-def serve(described: dict[str, Any], calls: dict[str, Callable[[], Any]]) -> None:
+def serve(
+    described: dict[str, Any],
+    calls: dict[str, Callable[[], Any]],
+    settle: Callable[[], Any] = lambda: None,
+) -> None:
     """Describes itself, after a first training step, and answers until stdin ends.
 
     Args:
         described: of the side: numbers of parameters, seconds of imports.
-        calls: {name: a function that returns when its work is done}; the answer to a name without
-            seconds is what it returns, where that is a dict.
+        calls: {name: a function}; the answer to a name without seconds is what it returns, where
+            that is a dict.
+        settle: returns when all work is done that calls have started.
     """
     say(described)
     for line in sys.stdin:
         name, *seconds = json.loads(line)
         if seconds:
-            say(timed(calls[name], *seconds))
+            say(timed(calls[name], *seconds, settle))
         else:
             found = calls[name]()
+            settle()
             say(found if isinstance(found, dict) else {})
 
 
-def timed(call: Callable[[], Any], at_least: float) -> dict[str, float]:
+def timed(
+    call: Callable[[], Any], at_least: float, settle: Callable[[], Any] = lambda: None
+) -> dict[str, float]:
     """Wall and core seconds a call, over as many calls as take `at_least` seconds."""
     count, began, cores = 0, time.perf_counter(), time.process_time()
     while count == 0 or time.perf_counter() - began < at_least:
         call()
         count += 1
+    settle()
     wall = time.perf_counter() - began
     return {
         "seconds": wall / count,

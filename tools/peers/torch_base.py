@@ -1,5 +1,6 @@
 """What twins in PyTorch share: layers as the zoo's rows name them, players, steps."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 
@@ -64,14 +65,20 @@ class Twin:
     Args:
         name: of the case.
         layout: of images in memory.
+        precision: one of `cases.PRECISIONS`; TF32 counts as float32 on GPUs, as in TensorFlow.
     """
 
     betas = (0.5, 0.999)
     image = True
 
-    def __init__(self, name: str, layout: torch.memory_format) -> None:
+    def __init__(self, name: str, layout: torch.memory_format, precision: str) -> None:
         torch.manual_seed(0)
         self.d = cases.CASES[name].latent_dim
+        self.cast = lambda: contextlib.nullcontext()
+        if precision != "float32":
+            low = getattr(torch, precision.removeprefix("mixed_"))
+            self.cast = lambda: torch.autocast(torch.get_default_device().type, low)
+        self.scaler = torch.amp.GradScaler(enabled=precision == "mixed_float16")
         shape = (cases.BATCH, 1, 28, 28) if self.image else (cases.BATCH, *cases.VECTOR)
         self.x = torch.tensor(cases.grey(cases.BATCH * cases.VECTOR[0])).reshape(shape)
         self.players: dict[str, nn.Module] = self.make()
@@ -93,21 +100,25 @@ class Twin:
         """The losses of a step, phase by phase: each is applied before the next is computed."""
         raise NotImplementedError
 
-    def step(self) -> float:
-        """One training step."""
-        for losses in self.phases():
-            self.apply(losses)
-        return float(next(iter(losses.values())))
+    def step(self) -> torch.Tensor:
+        """One training step; a loss of it, [], on its device."""
+        with self.cast():
+            for losses in self.phases():
+                self.apply(losses)
+        return next(iter(losses.values())).detach()
 
     def apply(self, losses: Losses) -> None:
         """Moves the players, all at once."""
         last = len(losses) - 1
         for index, (player, loss) in enumerate(losses.items()):
+            loss = self.scaler.scale(loss)
             found = torch.autograd.grad(loss, self.weights[player], retain_graph=index < last)
             for weight, gradient in zip(self.weights[player], found):
                 weight.grad = gradient
         for player in losses:
-            self.adam[player].step()
+            self.scaler.step(self.adam[player])
+        if self.scaler.is_enabled():
+            self.scaler.update()
 
     def losses_at_zero(self) -> dict[str, float]:
         """{player: its loss} with all weights zero, which are put back."""
@@ -117,8 +128,9 @@ class Twin:
             for weight in weights:
                 weight.zero_()
         found: dict[str, float] = {}
-        for losses in self.phases():
-            found |= {player: float(loss) for player, loss in losses.items()}
+        with self.cast():
+            for losses in self.phases():
+                found |= {player: float(loss) for player, loss in losses.items()}
         with torch.no_grad():
             for weight, value in zip(weights, kept):
                 weight.copy_(value)

@@ -1,4 +1,6 @@
-"""A case as one would write it in PyTorch: `python tools/peers/torch_twins.py CASE THREADS`.
+"""A case as one would write it in PyTorch.
+
+    python tools/peers/torch_twins.py CASE THREADS [cpu|gpu] [PRECISION]
 
 Layers and losses are those of the zoo's networks, eager, with fused Adam. Of the two layouts of
 images the faster one is used, part by part.
@@ -155,7 +157,8 @@ class WGANGP(GAN):
 
     def critic(self) -> None:
         """One update of the critic."""
-        self.apply(self.discriminator_losses())
+        with self.cast():
+            self.apply(self.discriminator_losses())
 
 
 class ALI(Twin):
@@ -342,7 +345,7 @@ TWINS = {
 }
 
 
-def faster(name: str, part: str, first: Twin) -> Callable[[], Any]:
+def faster(name: str, part: str, first: Twin, other: Callable[[], Twin]) -> Callable[[], Any]:
     """A part in the layout of images that a few calls find faster, chosen when it is first run."""
     chosen: list[Callable[[], Any]] = []
 
@@ -350,26 +353,41 @@ def faster(name: str, part: str, first: Twin) -> Callable[[], Any]:
         if not chosen:
             tried = [getattr(first, part)]
             if first.image and part != "sample":
-                tried.append(getattr(TWINS[name](name, torch.contiguous_format), part))
+                tried.append(getattr(other(), part))
                 for each in tried:
                     each()
             trial = 0.0 if len(tried) == 1 else 1.0
-            chosen.append(min(tried, key=lambda c: trial and loop.timed(c, trial)["seconds"]))
+            chosen.append(min(tried, key=lambda c: trial and loop.timed(c, trial, settle)["seconds"]))
         return chosen[0]()
 
     return call
 
 
-def main(name: str, threads: str) -> None:
+def settle() -> None:
+    """Returns when the GPU, if that is where it computes, has done what it was given."""
+    if torch.get_default_device().type == "cuda":
+        torch.cuda.synchronize()
+
+
+def main(name: str, threads: str, device: str = "cpu", precision: str = "float32") -> None:
     """Serves a case."""
     torch.set_num_threads(int(threads))
-    twin = TWINS[name](name, torch.channels_last)
+    where = "a CPU"
+    if device == "gpu":
+        torch.set_default_device("cuda")
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        where = torch.cuda.get_device_name()
+    make = lambda layout: TWINS[name](name, layout, precision)
+    twin = make(torch.channels_last)
     count = {player: sum(w.numel() for w in each) for player, each in twin.weights.items()}
     twin.step()
-    described = {"parameters": count, "import_seconds": IMPORTED}
+    settle()
+    described = {"parameters": count, "import_seconds": IMPORTED, "device": where}
     described["library"] = f"PyTorch {torch.__version__}"
-    parts = {part: faster(name, part, twin) for part in cases.CASES[name].parts}
-    loop.serve(described, parts | {"losses": twin.losses_at_zero})
+    other = lambda: make(torch.contiguous_format)
+    parts = {part: faster(name, part, twin, other) for part in cases.CASES[name].parts}
+    loop.serve(described, parts | {"losses": twin.losses_at_zero}, settle)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,9 @@
-"""A case as the zoo computes it: `python tools/peers/zoo_side.py CASE THREADS`."""
+"""A case as the zoo computes it.
 
+    python tools/peers/zoo_side.py CASE THREADS [cpu|gpu] [PRECISION]
+"""
+
+import functools
 import os
 import pathlib
 import sys
@@ -60,11 +64,12 @@ def parts(model: Any, x: Any) -> dict[str, Callable[[], Any]]:
     import tensorflow as tf
 
     x = tf.constant(x)
-    step = tf.function(lambda: model.train_step({"x": x}), autograph=False)
-    critic = tf.function(lambda: model.play(model.discriminator_phase, x), autograph=False)
+    traced = functools.partial(tf.function, autograph=False, jit_compile=model.jit_compile)
+    step = traced(lambda: model.train_step({"x": x}))
+    critic = traced(lambda: model.play(model.discriminator_phase, x))
     drawn = cases.DRAWN if model.method == "pixel_cnn" else cases.BATCH
     return {
-        "step": lambda: step()["loss"].numpy(),
+        "step": step,
         "critic": critic,
         "sample": lambda: model.sample(drawn, seed=0),
     }
@@ -106,22 +111,30 @@ def phase_losses(model: Any, phase: str, x: Any) -> dict[str, Any]:
     return found
 
 
-def main(name: str, threads: str) -> None:
+def main(name: str, threads: str, device: str = "cpu", precision: str = "float32") -> None:
     """Serves a case."""
     began = time.perf_counter()
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     import common  # the way all tools start
 
     tf = common.load()
     imported = time.perf_counter() - began
     tf.config.threading.set_intra_op_parallelism_threads(int(threads))
     tf.config.threading.set_inter_op_parallelism_threads(int(threads))
+    where = "a CPU"
+    if device == "gpu":
+        (gpu, *_) = tf.config.list_physical_devices("GPU")
+        where = tf.config.experimental.get_device_details(gpu)["device_name"]
+    tf.keras.config.set_dtype_policy(precision)
     model, x = make(name), data(name)
     count = {p: sum(v.numpy().size for v in moved) for p, moved in model.player_variables.items()}
-    described = {"parameters": count, "import_seconds": imported}
+    described = {"parameters": count, "import_seconds": imported, "device": where}
     timed = parts(model, x)
-    timed["step"]()
+    timed["step"]()["loss"].numpy()
     described["library"] = f"TensorFlow {tf.__version__}"
-    loop.serve(described, timed | {"losses": lambda: losses_at_zero(model, x)})
+    losses = lambda: losses_at_zero(model, x)
+    loop.serve(described, timed | {"losses": losses}, tf.test.experimental.sync_devices)
 
 
 if __name__ == "__main__":
