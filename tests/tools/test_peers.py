@@ -15,7 +15,8 @@ sys.path.insert(0, {peers!r})
 from peers import loop
 losses = lambda: {losses!r}
 step = lambda: sum(range(1000))
-told = {{"parameters": {parameters!r}, "import_seconds": 1.5, "library": {library!r}, "device": "a CPU"}}
+told = {{"parameters": {parameters!r}, "import_seconds": 1.5, "library": {library!r}}}
+told["device"] = "a CPU"
 loop.serve(told, {{"step": step, "critic": step, "losses": losses}})
 """
 CASE = "wgan_gp"

@@ -91,8 +91,8 @@ def duel(
         precision: one of `cases.PRECISIONS`.
 
     Returns:
-        {"case", "precision", "parts": {part: {side: [timings of the rounds]}}, "first_step", "import_seconds",
-        "peak_mb", "library", "device": by side}.
+        {"case", "precision", "parts": {part: {side: [timings of the rounds]}}, "first_step",
+        "import_seconds", "peak_mb", "library", "device": by side}.
 
     Raises:
         SystemExit: the sides do not train as many numbers, or do not have the same losses.
@@ -189,9 +189,9 @@ def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: 
     imports = found[0]["import_seconds"]
     lines += [
         "",
-        f"{libraries}, on {found[0]['device']['zoo']}, batch {cases.BATCH}, {threads} threads. Of the first step "
-        f"{imports['zoo']:.1f} s are the import of TensorFlow, {imports['torch']:.1f} s that of "
-        f"PyTorch. Start and end of a process: {start}. {notes}.",
+        f"{libraries}, on {found[0]['device']['zoo']}, batch {cases.BATCH}, {threads} threads. Of "
+        f"the first step {imports['zoo']:.1f} s are the import of TensorFlow, "
+        f"{imports['torch']:.1f} s that of PyTorch. Start and end of a process: {start}. {notes}.",
     ]
     return "\n".join(lines)
 

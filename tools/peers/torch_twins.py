@@ -356,8 +356,8 @@ def faster(name: str, part: str, first: Twin, other: Callable[[], Twin]) -> Call
                 tried.append(getattr(other(), part))
                 for each in tried:
                     each()
-            trial = 0.0 if len(tried) == 1 else 1.0
-            chosen.append(min(tried, key=lambda c: trial and loop.timed(c, trial, settle)["seconds"]))
+            took = lambda each: len(tried) > 1 and loop.timed(each, 1.0, settle)["seconds"]
+            chosen.append(min(tried, key=took))
         return chosen[0]()
 
     return call

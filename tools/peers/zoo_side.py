@@ -1,7 +1,4 @@
-"""A case as the zoo computes it.
-
-    python tools/peers/zoo_side.py CASE THREADS [cpu|gpu] [PRECISION]
-"""
+"""A case as the zoo computes it: `zoo_side.py CASE THREADS [cpu|gpu] [PRECISION]`."""
 
 import functools
 import os
@@ -69,7 +66,7 @@ def parts(model: Any, x: Any) -> dict[str, Callable[[], Any]]:
     critic = traced(lambda: model.play(model.discriminator_phase, x))
     drawn = cases.DRAWN if model.method == "pixel_cnn" else cases.BATCH
     return {
-        "step": step,
+        "step": lambda: step()["loss"],
         "critic": critic,
         "sample": lambda: model.sample(drawn, seed=0),
     }
@@ -131,7 +128,7 @@ def main(name: str, threads: str, device: str = "cpu", precision: str = "float32
     count = {p: sum(v.numpy().size for v in moved) for p, moved in model.player_variables.items()}
     described = {"parameters": count, "import_seconds": imported, "device": where}
     timed = parts(model, x)
-    timed["step"]()["loss"].numpy()
+    timed["step"]().numpy()
     described["library"] = f"TensorFlow {tf.__version__}"
     losses = lambda: losses_at_zero(model, x)
     loop.serve(described, timed | {"losses": losses}, tf.test.experimental.sync_devices)
