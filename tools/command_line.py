@@ -57,6 +57,9 @@ def flag(name: str, kind: str, default: Any, help: str, **bounds: Any) -> HyperP
     return HyperParameter(name, kind, default, optional=optional, items=items, help=help, **bounds)
 
 
+# Flags whose values are paths; of "init_from" and "model" also names.
+_PATHS = {"run_dir", "export_dir", "data_dir", "results_dir", "runs_dir", "root", "out"}
+_PATHS |= {"init_from", "model"}
 _SHARED = (
     flag("flagfile", "str", None, "file with one --flag=value a line; later flags win"),
     flag("debug", "bool", False, "show the traceback of an error"),
@@ -152,6 +155,9 @@ def parse(
     every = known | hyper_parameters
     values = _read(argv, every, repeated, known_only=asks)
     namespace = types.SimpleNamespace(**{name: values[name].value for name in known})
+    for name in _PATHS & known.keys():
+        if isinstance(values[name].value, str):  # a shell leaves the ~ of --run_dir=~/run alone
+            setattr(namespace, name, os.path.expanduser(values[name].value))
     namespace.flagfile = configs[-1] if configs else None
     namespace.given = {name for name in every if values[name].present}
     namespace.method_flags = list(hyper_parameters.values())
@@ -295,7 +301,9 @@ def _read(argv, known, repeated, known_only):
         expected, received = "a flag that --help lists", f"--{error.flagname}"
         raise ValueError(refusal("flag", expected, received, hint)) from None
     except absl_flags.IllegalFlagValueError as error:
-        raise error.__context__ or error from None
+        if error.__context__ is None:  # absl's own: a --flagfile without a name
+            raise ValueError(refusal("flag", "--name=value", printable(error))) from None
+        raise error.__context__ from None
     except absl_flags.CantOpenFlagFileError:
         raise FileNotFoundError(refusal("flagfile", "a readable file", paths[-1])) from None
     except UnicodeDecodeError:

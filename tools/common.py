@@ -31,6 +31,7 @@ ALLOW = flag(
     " their code",
 )
 SPLITS = ("train", "validation", "test")
+_THREADS = {"at_least": 1, "at_most": 4096}
 _PATHS = ("npz", "folder")  # prefixes of data sets that lie at a path
 SPLIT_DEFAULT = "None means test, or what else was not trained on"
 _STRATEGIES = ("none", "mirrored", "multi_worker", "tpu")
@@ -75,7 +76,7 @@ RUN_FLAGS = (
         False,
         "make GPU kernels deterministic (slower); CPUs are deterministic without it",
     ),
-    flag("threads", "int", None, "threads of TensorFlow; None means one a core", at_least=1),
+    flag("threads", "int", None, "threads of TensorFlow; None means one a core", **_THREADS),
     flag(
         "checkpoint_every",
         "int",

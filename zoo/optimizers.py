@@ -1,5 +1,6 @@
 """The players' optimizers: what `compile` takes, all of them as one, and Adam in one kernel."""
 
+import copy
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -56,6 +57,65 @@ def _optimizer(player: str, value: Any) -> keras.optimizers.Optimizer:
         raise ValueError(refusal(argument, "the name of a Keras optimizer", value)) from None
     named.name = f"{player}_{named.name}"
     return named
+
+
+def record(given: Mapping[str, keras.optimizers.Optimizer]) -> dict[str, Any]:
+    """{player: configuration}, JSON-able, of what `by_player` returned.
+
+    Without names, which Keras numbers in each process anew.
+    """
+    found = {}
+    for player, optimizer in given.items():
+        found[player] = keras.optimizers.serialize(optimizer)
+        found[player]["config"].pop("name", None)
+    return found
+
+
+def revive(configs: Any) -> dict[str, keras.optimizers.Optimizer]:
+    """The optimizers that `record` described; those of Keras and this module alone.
+
+    Raises:
+        ValueError: no description, or one that names another class.
+    """
+    expected = "configurations of Keras' optimizers, by player"
+    if not isinstance(configs, Mapping):
+        raise ValueError(refusal("optimizers", expected, configs))
+    found = {}
+    for player, config in configs.items():
+        _check_classes(player, config)
+        own = {"FusedAdam": FusedAdam}
+        try:
+            made = keras.optimizers.deserialize(copy.deepcopy(config), custom_objects=own)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ValueError(refusal(f"optimizers[{player!r}]", expected, reason)) from error
+        found[player] = made
+    return found
+
+
+def _check_classes(player: str, tree: Any, outermost: bool = True) -> None:
+    """Refuses, before Keras sees it, a configuration that names a class which is not allowed."""
+    if isinstance(tree, Mapping) and (outermost or "class_name" in tree):
+        module, name = str(tree.get("module")), str(tree.get("class_name"))
+        kinds: dict[str, tuple[types.ModuleType, type]] = {
+            "keras.optimizers": (keras.optimizers, keras.optimizers.Optimizer),
+            "keras.optimizers.schedules": (
+                keras.optimizers.schedules,
+                keras.optimizers.schedules.LearningRateSchedule,
+            ),
+        }
+        room, kind = kinds.get(module, (None, object))
+        listed = vars(room).get(name) if room else None
+        own = (module, name) == (FusedAdam.__module__, "FusedAdam")
+        if not own and not (isinstance(listed, type) and issubclass(listed, kind)):
+            expected = "an optimizer of Keras"
+            raise ValueError(refusal(f"optimizers[{player!r}]", expected, f"{module}.{name}"))
+    elif outermost:
+        raise ValueError(refusal(f"optimizers[{player!r}]", "a configuration", tree))
+    values = tree.values() if isinstance(tree, Mapping) else tree
+    if isinstance(tree, (Mapping, list, tuple)):
+        for value in values:
+            _check_classes(player, value, outermost=False)
 
 
 def check(

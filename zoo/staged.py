@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from zoo.errors import refusal
+
 
 class Staged:
     """A function that is made anew for each stage of a model, when its first step comes.
@@ -18,18 +20,27 @@ class Staged:
     Args:
         model: has `step`, `stage_at(step)`, and `stage`, which is set before each call.
         make: callable without arguments that returns the function of the model's present stage.
+        steps: of a call; 1 also of one that its caller ends where a stage begins.
     """
 
-    def __init__(self, model: keras.Model, make: Callable[[], Callable]) -> None:
-        self._model, self._make = model, make
+    def __init__(self, model: keras.Model, make: Callable[[], Callable], steps: int = 1) -> None:
+        self._model, self._make, self._steps = model, make, steps
         self._made: dict[int, Callable] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         model = self._model
+        self._check_reach(int(model.step.value.numpy()))
         model.stage = model.stage_at(int(model.step.value.numpy()))
         if model.stage not in self._made:
             self._made[model.stage] = self._make()
         return self._made[model.stage](*arguments)
+
+    def _check_reach(self, step: int) -> None:
+        """Refuses calls of several steps that would pass the beginning of a stage."""
+        for start in self._model.stage_starts:
+            if start > step and (start - step) % self._steps:
+                expected = f"a divisor of the {start - step} steps to where a stage begins"
+                raise ValueError(refusal("steps_per_execution", expected, self._steps))
 
 
 def keras_step(model: keras.Model) -> Callable:

@@ -97,6 +97,20 @@ def test_an_image_that_was_changed_is_prepared_again(tmp_path):
     assert load(tmp_path, image_size=1).description != load(tmp_path).description
 
 
+def test_pictures_of_one_size_that_change_places_are_other_data(tmp_path):
+    for name, level in (("a", 0), ("b", 250)):
+        grey(tmp_path / "two" / name, *[level + i % 5 for i in range(20)])
+    means = lambda x, y: [round(x[y == label].mean()) for label in (0, 1)]
+    found = []
+    for _ in range(2):
+        two = load(tmp_path / "two", cache_dir=tmp_path / "cache", memory_limit=0)
+        found.append((two.description, means(**two.arrays("train"))))
+        for old, new in (("a", "c"), ("b", "a"), ("c", "b")):
+            os.rename(tmp_path / "two" / old, tmp_path / "two" / new)
+    assert found[0][0] != found[1][0]
+    assert [mean for _, mean in found] == [[0, 1], [1, 0]]
+
+
 # --- image files ----------------------------------------------------------------------------------
 
 

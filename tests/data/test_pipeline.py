@@ -214,6 +214,11 @@ def test_labelled_arrays_are_the_labelled_rows_of_the_batches(numbered):
         (12, {"labelled_batch_size": 13}, r"`labelled_batch_size`: expected an int in \[1, 12\]"),
         (
             12,
+            {"workers": 8},  # 12, which they cannot share: no other number is chosen silently
+            "`labelled_batch_size`: expected a multiple",
+        ),
+        (
+            12,
             {"labelled_batch_size": 5, "workers": 2},
             "`labelled_batch_size`: expected a multiple",
         ),
@@ -234,7 +239,7 @@ def test_what_training_refuses_is_refused_without_building(numbered, labels, cha
         (12, {}, 12),  # all there are, as they are fewer than the batch
         (40, {}, 24),  # as many as the batch
         (40, {"workers": 8}, 24),
-        (12, {"workers": 8}, 8),  # the largest number that eight workers share
+        (12, {"workers": 4}, 12),
         (12, {"labelled_batch_size": 6}, 6),
     ],
 )
@@ -290,3 +295,16 @@ def test_the_description_names_the_content_and_no_directory(numbered, tmp_path):
     assert zoo.data.load(numbered, binarise="static").description != plain
     np.savez(tmp_path / "numbered.npz", x=np.zeros((120, 1, 1, 1), np.uint8), y=np.arange(120) % 4)
     assert zoo.data.load(numbered).description != plain
+
+
+def test_all_labels_of_a_compared_data_set_leave_its_reference(numbered):
+    both = zoo.data.load(numbered, labels=12, reference=numbered)
+    assert (
+        both.with_all_labels().description
+        == zoo.data.load(numbered, reference=numbered).description
+    )
+
+
+def test_a_seed_of_labels_needs_labels(numbered):
+    with helpers.refused(ValueError, match="`label_seed`: expected 0 without labels"):
+        zoo.data.load(numbered, label_seed=7)

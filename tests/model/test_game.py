@@ -261,9 +261,17 @@ def noisy_decoder():
     return Stack(rows, init_seed=2, init_stddev=0.5)
 
 
-def staged():
+class Later(Staged):
+    """One stage more, later."""
+
+    @property
+    def stage_starts(self):
+        return (4,)
+
+
+def staged(kind=Staged):
     networks = {"encoder": stack(2 * D, 1), "decoder": noisy_decoder()}
-    model = Staged(image_shape=(D,), latent_dim=D, **networks)
+    model = kind(image_shape=(D,), latent_dim=D, **networks)
     model.compile()
     return model
 
@@ -287,9 +295,14 @@ def test_stages_are_those_of_the_steps():
 def test_stages_begin_with_a_call_of_the_step():
     model = staged()
     model.compile(steps_per_execution=2)
-    words = r"`steps_per_execution`: expected a divisor of the steps \(2, 3\) where stages begin"
+    words = "`steps_per_execution`: expected a divisor of the 3 steps to where a stage begins"
     with helpers.refused(ValueError, match=words):
         model.fit(batch(8), batch_size=8, verbose=0)
+    model = staged(Later)
+    model.compile(steps_per_execution=2)
+    model.fit(batch(24), batch_size=8, verbose=0)  # three steps: a call of two, and one of one
+    with helpers.refused(ValueError, match="divisor of the 1 steps to where a stage begins"):
+        model.fit(batch(24), batch_size=8, verbose=0)
 
 
 def test_frozen_networks_are_in_inference_mode():

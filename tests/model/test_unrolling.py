@@ -1,5 +1,7 @@
 """Gradients through updates, against finite differences in double precision."""
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -88,3 +90,14 @@ def test_a_weight_without_gradient_gives_no_nan():
         ahead = unrolling.unroll(loss, weights, 2, update)
         value = tf.reduce_sum(ahead[0] * theta)
     assert np.isfinite(tape.gradient(value, theta))
+
+
+@pytest.mark.parametrize("clip_norm, scale", [(None, 1.0), (10.0, 1.0), (0.5, 0.5 / 2.6)])
+def test_updates_ahead_are_decayed_and_clipped_as_real_ones(clip_norm, scale):
+    """By hand: of g = (0.5, 2) and decay w = 0.5 (1, 0.8) the sum is (1, 2.4), of length 2.6."""
+    model = types.SimpleNamespace(weight_decay=0.5, clip_norm=clip_norm)
+    moved = unrolling.Unrolling._as_moved(model, unrolling.descent(0.1))
+    weights, gradients = [tf.constant([1.0]), tf.constant([0.8])], [tf.constant([0.5])]
+    found = moved(weights, [*gradients, tf.constant([2.0])])
+    expected = [[1.0 - 0.1 * scale], [0.8 - 0.24 * scale]]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

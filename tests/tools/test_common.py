@@ -175,3 +175,20 @@ def test_what_a_quick_import_leaves_out_is_there_afterwards(monkeypatch):
             importlib.import_module("matplotlib")
     assert gc.isenabled()
     assert importlib.import_module("matplotlib").__name__ == "matplotlib"
+
+
+def test_a_flagfile_without_a_name_is_a_mistake_of_who_typed_it(capsys):
+    assert common.main(quiet, common.RUN_FLAGS, ["tool.py", "--flagfile"]) == 2
+    assert "`flag`: expected --name=value" in capsys.readouterr().err
+
+
+def test_the_home_folder_is_one_in_paths(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    flags = parsed("--run_dir=~/a", "--data_dir=~/b", "--init_from=vae-digits")
+    assert (flags.run_dir, flags.data_dir) == (str(tmp_path / "a"), str(tmp_path / "b"))
+    assert flags.init_from == "vae-digits"
+
+
+def test_threads_are_as_many_as_a_machine_may_have(capsys):
+    assert common.main(quiet, common.RUN_FLAGS, ["tool.py", "--threads=100000000"]) == 2
+    assert "`threads`" in capsys.readouterr().err

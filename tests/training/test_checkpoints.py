@@ -355,3 +355,16 @@ def test_a_manifest_nested_without_end_is_damage(tmp_path):
     (path / "manifest.json").write_text('{"step": ' + "[" * 100_000)
     with helpers.refused(checkpoints.Damaged):
         checkpoints.restore(a_model(), path)
+
+
+def test_a_checkpoint_that_a_running_run_has_replaced_is_followed(tmp_path, monkeypatch):
+    checkpoints.save(a_model(1.0, step=7), tmp_path, 7, 1)
+    read = checkpoints.read
+
+    def late(path, state=None):
+        monkeypatch.setattr(checkpoints, "read", read)
+        checkpoints.save(a_model(2.0, step=9), tmp_path, 9, 1)  # and step 7 is gone
+        return read(path, state)
+
+    monkeypatch.setattr(checkpoints, "read", late)
+    assert checkpoints.restore_newest(a_model(), tmp_path)["step"] == 9

@@ -1,5 +1,6 @@
 """The run loop: exact resume and cadence, and every way a run can stop."""
 
+import contextlib
 import io
 import itertools
 import json
@@ -54,6 +55,12 @@ def run(data, run_dir, steps=30, model=None, **changes):
 
 def state(model):
     return {name: variable.value.numpy().tobytes() for name, variable in model.state.items()}
+
+
+def best(run_dir):
+    """{name of the best checkpoint: what it reached}."""
+    found = (run_dir / "checkpoints").glob("best-*")
+    return {p.name: json.loads((p / "manifest.json").read_text())["extra"] for p in found}
 
 
 def lines(run_dir):
@@ -238,6 +245,8 @@ def test_the_best_checkpoint_is_the_one_with_the_lowest_loss(data, tmp_path):
         ({"seed": -1}, "`seed`"),
         ({"best_metric": "mode_loss"}, "Did you mean 'model_loss'"),
         ({"best_metric": "model_loss", "best_mode": "most"}, "`best_mode`"),
+        ({"best_mode": "max"}, "`best_mode`: expected auto without a best_metric"),
+        ({"best_metric": "val_model_gradient_norm"}, "`best_metric`"),
     ],
 )
 def test_bad_arguments_are_refused_before_the_directory_is_made(data, tmp_path, changes, words):
@@ -255,6 +264,44 @@ def test_a_validation_metric_is_chosen_on_rows_held_out_of_training(data, tmp_pa
     kept = checkpoints.read(checkpoints.newest(tmp_path / "checkpoints", "best"))[0]["extra"]
     assert score == pytest.approx(kept["val_model_loss"], rel=1e-5)
     assert len(lines(tmp_path)) == 6
+
+
+def test_best_is_that_of_a_run_that_was_never_stopped(data, tmp_path):
+    """Scored between log lines, so that a resumed run must know how its interval began."""
+    own = {"best_metric": "loss", "log_every": 20, "checkpoint_every": 6, "steps_per_execution": 1}
+    run(data, tmp_path / "whole", **own)
+    for steps in (6, 11, 18, 30):  # 11: where a signal came
+        cut = [At(11, lambda m: os.kill(os.getpid(), signal.SIGTERM))] if steps == 11 else []
+        with pytest.raises(stops.Terminated) if cut else contextlib.nullcontext():
+            run(data, tmp_path / "cut", steps=18 if cut else steps, callbacks=cut, **own)
+    assert best(tmp_path / "whole") == best(tmp_path / "cut")
+
+
+def test_killed_between_best_and_newest_a_run_scores_again(data, tmp_path, monkeypatch):
+    own = {"best_metric": "loss", "checkpoint_every": 10}
+    run(data, tmp_path / "whole", **own)
+    saved = checkpoints.save
+
+    def dying(model, directory, step, *arguments, prefix="step", **options):
+        saved(model, directory, step, *arguments, prefix=prefix, **options)
+        if (step, prefix) == (30, "best"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "save", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run(data, tmp_path / "cut", **own)
+    monkeypatch.setattr(checkpoints, "save", saved)
+    run(data, tmp_path / "cut", **own)
+    assert best(tmp_path / "whole") == best(tmp_path / "cut")
+
+
+def test_a_callback_that_stops_a_run_loses_nothing(data, tmp_path):
+    stop = At(12, lambda model: setattr(model, "stop_training", True))
+    own = {"steps_per_execution": 1, "checkpoint_every": 100}
+    run(data, tmp_path / "run", callbacks=[stop], **own)
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-00000012"]
+    model, _ = run(data, tmp_path / "run", **own)
+    assert state(model) == state(run(data, tmp_path / "whole", **own)[0])
 
 
 def test_a_validation_metric_needs_a_validation_split():

@@ -4,13 +4,15 @@ import json
 import os
 import sys
 
+import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
 import zoo
 import zoo.data
 from tests import helpers, small
-from zoo import registry
+from zoo import registry, training
 from zoo.training import allowance, checkpoints, loop, run
 
 EVIL = """
@@ -169,3 +171,61 @@ def test_what_a_run_names_moves_no_cursor(tmp_path):
 def test_a_run_directory_is_a_path(run_dir):
     with helpers.refused(TypeError, match="Received: run_dir="):
         zoo.restore(run_dir)
+
+
+def trained_with(optimizers, folder, **changes):
+    """A run of digits in two dimensions whose optimizer is the caller's."""
+    model = zoo.create("vae", image_shape=(2,), latent_dim=2, decoder_output="normal")
+    model.compile(optimizers)
+    settings = {"steps": 2, "batch_size": 8, "sample_every": 0, "progress": False} | changes
+    training.train(model, zoo.data.load("gaussian_ring"), folder, **settings)
+    return model
+
+
+@pytest.mark.parametrize(
+    "optimizers",
+    [
+        lambda: "sgd",
+        lambda: keras.optimizers.RMSprop(keras.optimizers.schedules.CosineDecay(0.1, 10)),
+    ],
+)
+def test_a_run_with_optimizers_of_its_own_is_restored(tmp_path, optimizers):
+    model = trained_with(optimizers(), tmp_path)
+    again = zoo.restore(tmp_path)
+    for name, variable in model.state.items():
+        np.testing.assert_array_equal(again.state[name].numpy(), variable.numpy(), err_msg=name)
+    configs = [o.get_config() | {"name": ""} for m in (model, again) for o in m.optimizers.values()]
+    assert configs[0] == configs[1]
+
+
+def test_a_run_is_not_continued_with_other_optimizers(tmp_path):
+    trained_with(keras.optimizers.SGD(1e-4), tmp_path)
+    with helpers.refused(ValueError, match="`run_dir`: .*differs in optimizers"):
+        trained_with(keras.optimizers.SGD(2e-4), tmp_path, steps=3)
+    trained_with(keras.optimizers.SGD(1e-4), tmp_path, steps=3)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"module": "subprocess", "class_name": "Popen", "config": {"args": "true"}},
+        {"module": "keras.optimizers", "class_name": "get", "config": {}},
+        {
+            "module": "keras.optimizers",
+            "class_name": "SGD",
+            "config": {
+                "learning_rate": {"module": "builtins", "class_name": "function", "config": "exec"}
+            },
+        },
+        {"class_name": "SGD"},
+        "sgd",
+        None,
+    ],
+)
+def test_optimizers_that_are_not_keras_are_not_made(tmp_path, config):
+    trained_with("sgd", tmp_path)
+    path = tmp_path / "identity.json"
+    identity = json.loads(path.read_text())
+    path.write_text(json.dumps(identity | {"optimizers": {"model": config}}))
+    with helpers.refused(ValueError, match="optimizers can be made again"):
+        zoo.restore(tmp_path)

@@ -211,3 +211,11 @@ def test_flags_and_identity_must_agree(tmp_path, line):
     (tmp_path / "flags.cfg").write_text(agreeing + line + "\n")
     with helpers.refused(ValueError, match=line[2:].partition("=")[0]):
         run.check_flags(tmp_path, identity, described)
+
+
+def test_flags_of_a_run_that_never_began_are_not_those_of_the_next(tmp_path):
+    with run.Run(tmp_path, changed(), "--latent_dim=64\n"):
+        pass
+    with run.Run(tmp_path, changed()):
+        pass
+    assert not (tmp_path / run.FLAGS).exists()

@@ -7,6 +7,7 @@ import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests import helpers
 from zoo.training import checkpoints, strategies
@@ -49,7 +50,17 @@ def test_malformed_tf_config_is_refused_in_one_line(text, monkeypatch):
 def test_a_batch_that_the_replicas_cannot_share_is_refused(batch_size, fits):
     strategy = types.SimpleNamespace(num_replicas_in_sync=2)
     with contextlib.nullcontext() if fits else helpers.refused(match="number of replicas, 2"):
-        strategies.check_batch_size(strategy, batch_size)
+        strategies.check_batch_size(strategy, batch_size=batch_size, labelled_batch_size=None)
+    with contextlib.nullcontext() if fits else helpers.refused(match="`labelled_batch_size`"):
+        strategies.check_batch_size(strategy, batch_size=2, labelled_batch_size=batch_size)
+
+
+def test_each_device_of_a_worker_gets_its_rows_of_every_part():
+    batches = {"x": tf.reshape(tf.range(16), [2, 8]), "x_labelled": tf.reshape(tf.range(8), [2, 4])}
+    found = list(strategies.by_device(tf.data.Dataset.from_tensor_slices(batches), 2))
+    assert [part["x"].numpy().tolist() for part in found] == np.arange(16).reshape(4, 4).tolist()
+    few = [part["x_labelled"].numpy().tolist() for part in found]
+    assert few == np.arange(8).reshape(4, 2).tolist()
 
 
 def test_one_process_trains_without_a_cluster():

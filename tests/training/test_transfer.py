@@ -133,3 +133,13 @@ def test_no_run_to_begin_with_is_refused(source, data, tmp_path, what):
     with helpers.refused(FileNotFoundError, match="Invalid `init_from`.*with a checkpoint"):
         trained(data, tmp_path / "new", small.Bound, 1, init_from)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_model_that_has_trained_begins_with_no_other_weights(source, data, tmp_path):
+    model = small.Bound(image_shape=(2,), latent_dim=2, decoder_output="normal")
+    model.compile()
+    model.fit(data.train(8), steps_per_epoch=1, verbose=0)
+    source, _ = source
+    with helpers.refused(ValueError, match="`init_from`: expected None for a model that has"):
+        loop.train(model, data, tmp_path / "run", steps=2, batch_size=8, init_from=source)
+    assert not (tmp_path / "run").exists()

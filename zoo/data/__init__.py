@@ -116,6 +116,8 @@ def load(
             if value is not None:
                 raise ValueError(refusal(argument, f"None: {name} holds vectors", value))
     checks.whole(label_seed, "label_seed", 0, 2**31 - 1)
+    if label_seed and labels is None:
+        raise ValueError(refusal("label_seed", "0 without labels, as none are drawn", label_seed))
     checks.whole(memory_limit, "memory_limit", 0)
     if labels is not None:
         checks.whole(labels, "labels")

@@ -28,7 +28,8 @@ class Compared(Dataset):
             raise ValueError(refusal("reference", expected, received))
         vars(self).update(vars(dataset))
         self.reference = reference
-        self.description += f", reference={reference.description}"
+        both = f", reference={reference.description}"
+        self.description, self._content = self.description + both, self._content + both
 
     def check_training(self, batch_size: int, seed: int = 0, **options: Any) -> int | None:
         """As of `Dataset`, for both."""

@@ -209,8 +209,7 @@ class Dataset:
                 raise ValueError(refusal("labelled_batch_size", expected, labelled_batch_size))
             return None
         if labelled_batch_size is None:
-            fewer = min(batch_size, self.labels)
-            labelled_batch_size = fewer - fewer % workers or workers
+            labelled_batch_size = min(batch_size, self.labels)
         checks.whole(labelled_batch_size, "labelled_batch_size", 1, self.labels)
         _divisible("labelled_batch_size", labelled_batch_size, workers)
         return labelled_batch_size
@@ -333,12 +332,7 @@ class Dataset:
         if split not in self._source.splits:
             return self._rows("train", binarise)
         source = self._source
-        key = {
-            "source": source.identity,
-            "stamp": source.stamp,
-            "split": split,
-            "binarise": binarise,
-        }
+        key = {"source": source.identity, "split": split, "binarise": binarise}
         transform = None
         if binarise is not None:
             seed = [_STATIC_SEED, zlib.crc32(f"{source.name}/{split}".encode())]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from zoo import files as disk
 from zoo.data import image_files, resize
 from zoo.data.source import Chunk, Source, Split, bad, tail, with_test
 
@@ -18,6 +19,7 @@ _OTHERS = (".tif", ".tiff", ".webp", ".heic", ".avif", ".jp2")  # which TensorFl
 _SPLITS = ("train", "validation", "test")
 _SHUFFLE_SEED = 8
 _ROWS, _BYTES = 256, 2**28  # decoded at a time, at most
+_PIECE = 2**20  # bytes read at a time
 
 
 def open_folder(name: str, path: str | os.PathLike, image_size: int | None, largest: int) -> Source:
@@ -86,7 +88,7 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None, larg
         files = [files[i] for i in order]
         splits[split] = Split(len(files), functools.partial(chunks, files))
     splits, drawn = with_test(splits)
-    names = sorted(f"{p.relative_to(root).as_posix()}:{p.stat().st_size}" for p in headers)
+    names = sorted(f"{p.relative_to(root).as_posix()}:{_crc32(p):08x}" for p in headers)
     digest = zlib.crc32("\n".join(names).encode())
     resized = "" if image_size is None else f", image_size={image_size}"
     content = f"{len(names)} files crc32={digest:08x}{resized}{drawn}"
@@ -96,12 +98,20 @@ def open_folder(name: str, path: str | os.PathLike, image_size: int | None, larg
         dtype="uint8",
         splits=splits,
         identity=f"folder:{root.resolve().name} {content}",
-        stamp=str(max(p.stat().st_mtime_ns for p in headers)),
         verify=True,
         validation=0 if "validation" in splits else tail(splits["train"].size),
         num_classes=len(classes) or None,
         class_names=classes or None,
     )
+
+
+def _crc32(file: pathlib.Path) -> int:
+    """Of a file's content: pictures of one size may have taken each other's names."""
+    digest = 0
+    with disk.open_regular(file) as opened:
+        while piece := opened.read(_PIECE):
+            digest = zlib.crc32(piece, digest)
+    return digest
 
 
 def _listed(

@@ -36,7 +36,6 @@ class Source:
         dtype: "uint8" (means value / 255) or "float32".
         splits: {split name: Split}; always "train".
         identity: str that changes whenever the content does; it holds no directory.
-        stamp: what else tells a prepared file from a stale one: times of files.
         verify: whether the content may be refused, so that every split is read by `load` already.
         validation: rows at the end of train that are the validation split, if none is stored.
         num_classes: K, or None.
@@ -53,7 +52,6 @@ class Source:
     dtype: str
     splits: dict[str, Split]
     identity: str
-    stamp: str = ""
     verify: bool = False
     validation: int = 0
     num_classes: int | None = None

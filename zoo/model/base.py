@@ -19,7 +19,7 @@ from zoo.model.game import Game, ending_in_report
 from zoo.model.logs import Logs
 from zoo.model.rows import DISTRIBUTIONS, Rows, giving_distribution
 from zoo.model.saving import Saving
-from zoo.optimizers import FusedAdam, Players, by_player, check, check_variables
+from zoo.optimizers import FusedAdam, Players, by_player, check, check_variables, record
 from zoo.staged import Staged, keras_step
 
 _REQUIRED: Any = inspect.Parameter.empty  # no default, refused in words of our own
@@ -277,6 +277,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
             raise TypeError(refusal("optimizer", "None with optimizers", optimizer))
         given = by_player(optimizers if optimizer is None else optimizer, self.players)
         check(given, self.optimizers, self.lr_schedule, self._loss_scale is not None)
+        self.own_optimizers = record(given)
         moved = self.player_variables
         self.optimizers = {
             player: given.get(player) or self._adam(player) for player in self.players
@@ -365,15 +366,10 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
     def make_train_function(self, force: bool = False) -> Any:
         """Keras' traced step, one for each stage, chosen before each call."""
         check_variables(self.optimizers, self.player_variables)
-        for start in self.stage_starts:
-            if start % self.steps_per_execution:
-                expected = f"a divisor of the steps {self.stage_starts} where stages begin"
-                received = self.steps_per_execution
-                raise ValueError(refusal("steps_per_execution", expected, received))
         made = getattr(self, "train_function", None)
         if not self.stage_starts or (made and not force):
             return super().make_train_function(force)
-        staged = Staged(self, lambda: keras_step(self))
+        staged = Staged(self, lambda: keras_step(self), self.steps_per_execution)
         self.train_function = staged
         return staged
 

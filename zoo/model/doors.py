@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from zoo import checks, forms, tensors
 from zoo.errors import refusal
-from zoo.model import saving
+from zoo.model import saving, streams
 
 # What TensorFlow Datasets call x and y.
 _ALSO = {"image": "x", "label": "y"}
@@ -123,7 +123,7 @@ def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
         validated = found.get("validation_data") is not None
         for argument in ("x", "validation_data") if validated else ("x",):
             _check_kind(found.get(argument), argument, one_batch=name.endswith("on_batch"))
-            if _is_empty(found.get(argument)):
+            if streams.is_empty(found.get(argument)):
                 raise ValueError(refusal(argument, "a stream of at least one batch", "none"))
         # Keras' `fit` comes by `evaluate` with its own batch size, and an argument of its own.
         if not (_is_arrays(found["x"]) or found.get("kwargs")):
@@ -137,9 +137,13 @@ def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
             validation = found.get("validation_data")
             if isinstance(validation, (tuple, list)):
                 batch = named(tuple(validation))
-                found["validation_data"] = self.checked(batch.pop("x"), batch.pop("y", None))
+                plain = batch.keys() <= {"x", "y"}
+                pair = (batch["x"], batch.get("y")) if plain else (batch, None)
+                found["validation_data"] = self.checked(*pair)
             elif validation is not None:
                 found["validation_data"] = self.checked(validation, None)[0]
+            if not name.endswith("on_batch"):
+                self._check_shares(found)
         else:
             found["x"] = self.checked_input(found.get("x"))
         with in_one_line():
@@ -201,6 +205,25 @@ class Doors(keras.Model):
         checked = self.checked_input(inputs)
         with in_one_line():
             return super().__call__(checked, *arguments, **options)
+
+    def _check_shares(self, given: dict[str, Any]) -> None:
+        """Refuses arrays, as `fit` takes them, that the replicas cannot share evenly."""
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        x, validation = given.get("x"), given.get("validation_data")
+        if replicas == 1:
+            return
+        own = given.get("batch_size") or 32  # as Keras
+        if _is_arrays(x):
+            rows = len(named(x)["x"])
+            held = rows - int(rows * (1.0 - (given.get("validation_split") or 0.0)))
+            streams.check_shares("x", rows - held, own, replicas)
+            streams.check_shares("validation_split", held, own, replicas)
+        if isinstance(validation, tuple):  # of `checked`
+            validation = validation[0]
+        if validation is not None and _is_arrays(validation):
+            rows = len(named(validation)["x"])
+            size = given.get("validation_batch_size") or own
+            streams.check_shares("validation_data", rows, size, replicas)
 
     @property
     def labelled_kind(self) -> bool:
@@ -274,7 +297,8 @@ class Doors(keras.Model):
         generates = "decode" in self.capabilities and "reconstruct" not in self.capabilities
         shape, argument = ((self.code_dim,), "z") if generates else (self.image_shape, "x")
         if isinstance(inputs, _ON_HOST):
-            return _each(inputs, lambda batch: forms.images(named(batch)["x"], shape, argument))
+            checked = lambda batch: forms.images(named(batch)["x"], shape, argument)
+            return streams.each(inputs, checked)
         if not _is_arrays(inputs):
             if not isinstance(inputs, tf.data.Dataset):
                 return inputs
@@ -282,8 +306,8 @@ class Doors(keras.Model):
                 rank = named(inputs.element_spec)["x"].shape.rank
                 if rank is None or not forms.lacks_channel(rank, self.image_shape):
                     return inputs
-                channel = lambda *parts: named(_one(parts))["x"][..., None]
-                return inputs.map(_as_written(channel), deterministic=True)
+                channel = lambda *parts: named(streams.one(parts))["x"][..., None]
+                return inputs.map(streams.as_written(channel), deterministic=True)
         x = named(inputs)["x"]
         if tf.is_tensor(x):  # a tape may follow it
             return tensors.images(x, shape, argument)
@@ -297,13 +321,19 @@ class Doors(keras.Model):
         others are: else Keras' step would be traced for data of any rank.
         """
         if isinstance(stream, tf.data.Dataset):
+            replicas = self.distribute_strategy.num_replicas_in_sync
             with in_one_line():
-                as_batch = lambda *parts: self.as_batch(_one(parts))
-                read = stream.map(_as_written(as_batch), num_parallel_calls=2, deterministic=True)
-                ranks = _ranks(named(stream.element_spec)), _ranks(read.element_spec)
-            return read if getattr(self, "jit_compile", False) or ranks[0] != ranks[1] else stream
+                as_batch = lambda *parts: self.as_batch(streams.one(parts))
+                if replicas > 1:
+                    alone = as_batch
+                    as_batch = lambda *parts: streams.shared(alone(*parts), replicas)
+                how: dict[str, Any] = {"num_parallel_calls": 2, "deterministic": True}
+                read = stream.map(streams.as_written(as_batch), **how)
+                ranks = streams.ranks(named(stream.element_spec)), streams.ranks(read.element_spec)
+            mapped = getattr(self, "jit_compile", False) or replicas > 1
+            return read if mapped or ranks[0] != ranks[1] else stream
         if isinstance(stream, _ON_HOST):
-            return _each(stream, self._of_host)
+            return streams.each(stream, self._of_host)
         return stream
 
     def _of_host(self, batch: Any) -> Any:
@@ -319,43 +349,6 @@ class Doors(keras.Model):
         return arrays
 
 
-class _Checked(keras.utils.PyDataset):
-    """A `PyDataset` whose batches go through a function."""
-
-    def __init__(self, given: keras.utils.PyDataset, function: Callable[[Any], Any]) -> None:
-        super().__init__(given.workers, given.use_multiprocessing, given.max_queue_size)
-        self._given, self._function = given, function
-
-    def __getitem__(self, index: int) -> tuple[Any]:
-        return (self._function(self._given[index]),)
-
-    @property
-    def num_batches(self) -> int | None:
-        return self._given.num_batches
-
-    def on_epoch_begin(self) -> None:
-        self._given.on_epoch_begin()
-
-    def on_epoch_end(self) -> None:
-        self._given.on_epoch_end()
-
-
-def _each(stream: Any, function: Callable[[Any], Any]) -> Any:
-    """A generator, or a `PyDataset`, whose batches go through a function one by one."""
-    if isinstance(stream, keras.utils.PyDataset):
-        return _Checked(stream, function)
-    return ((function(batch),) for batch in stream)
-
-
-# Converting what we write to graph code takes a second a process, and changes nothing.
-_as_written = tf.autograph.experimental.do_not_convert
-
-
-def _one(parts: tuple[Any, ...]) -> Any:
-    """A batch as the stream gave it: `map` takes a tuple apart."""
-    return parts if parts[1:] else parts[0]
-
-
 def _check_kind(data: Any, argument: str, one_batch: bool) -> None:
     """Refuses what is neither arrays nor, where there may be many batches, a stream of them."""
     if _is_arrays(data):
@@ -365,19 +358,6 @@ def _check_kind(data: Any, argument: str, one_batch: bool) -> None:
     symbolic = isinstance(data, keras.KerasTensor)
     if one_batch or symbolic or not (iterable or isinstance(data, keras.utils.PyDataset)):
         raise TypeError(refusal(argument, expected, data))
-
-
-def _is_empty(stream: Any) -> bool:
-    """Whether a stream says that it has no batch; arrays without rows are refused elsewhere."""
-    if isinstance(stream, tf.data.Dataset):
-        return int(stream.cardinality()) == 0
-    return isinstance(stream, keras.utils.PyDataset) and stream.num_batches == 0
-
-
-def _ranks(batch: dict[str, Any]) -> dict[str, int | None]:
-    """{name: number of axes} of a batch's specifications."""
-    names = ("x", "y", "x_labelled", "y_labelled")
-    return {name: batch[name].shape.rank for name in names if name in batch}
 
 
 def _is_arrays(data: Any) -> bool:

@@ -119,7 +119,22 @@ class Unrolling(Model):
                 return cost()
 
         now = [tf.convert_to_tensor(variable) for variable in variables]
-        return having(unroll(loss, now, self.unrolled_steps, self._update_of(player, variables)))
+        update = self._as_moved(self._update_of(player, variables))
+        return having(unroll(loss, now, self.unrolled_steps, update))
+
+    def _as_moved(self, update: Update) -> Update:
+        """An update of gradients as `Moves` makes them: with weight decay, then clipped."""
+
+        def moved(weights: Tensors, gradients: Tensors) -> Tensors:
+            if self.weight_decay:
+                gradients = [g + self.weight_decay * w for g, w in zip(gradients, weights)]
+            if self.clip_norm is not None:
+                square = tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients])
+                scale = tf.minimum(1.0, self.clip_norm / tf.sqrt(tf.maximum(square, _TINY)))
+                gradients = [scale * g for g in gradients]
+            return update(weights, gradients)
+
+        return moved
 
     def _update_of(self, player: str, variables: list[keras.Variable]) -> Update:
         optimizer = self.optimizers.get(player)

@@ -176,6 +176,8 @@ def restore_newest(
         try:
             return restore(model, path)
         except Damaged as damage:
+            if not path.exists():  # a run that goes on has put a newer one in its place
+                return restore_newest(model, directory, prefix)
             message = f"Damaged checkpoint {path}: {damage}; trying the one before."
             print(printable(message), file=sys.stderr)
     if found:

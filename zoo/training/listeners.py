@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
+import tensorflow as tf
 
 from zoo.data.dataset import Dataset
 from zoo.errors import refusal, unknown
@@ -101,8 +102,8 @@ class Best:
     def __init__(self, metric: str, mode: str, model: "GenerativeModel", dataset: Dataset) -> None:
         self.held_out = metric.startswith("val_")
         self.metric, self._log = metric, metric.removeprefix("val_")
-        if self._log not in model.log_names:
-            names = [p + name for name in model.log_names for p in ("", "val_")]
+        names = [*model.log_names, *(f"val_{name}" for name in model.metrics_names)]
+        if metric not in names:
             raise unknown("best_metric", metric, names)
         if mode not in ("min", "max", "auto"):
             raise unknown("best_mode", mode, ("min", "max", "auto"))
@@ -137,11 +138,26 @@ class Best:
     def _validate(self) -> float:
         model = self._model
         kept = [(v, v.numpy()) for metric in model.metrics for v in metric.variables]
-        batches = self._dataset.batches("validation", _EVALUATED)
+        replicas = model.distribute_strategy.num_replicas_in_sync
+        batches = self._dataset.batches("validation", _EVALUATED - _EVALUATED % replicas)
+        if replicas > 1:
+            batches = shared(batches, replicas)
         value = model.evaluate(batches, verbose=0, return_dict=True)[self._log]
         for variable, before in kept:  # the training interval goes on where it was
             variable.assign(before)
         return float(np.ravel(value)[0])
+
+
+def shared(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
+    """Batches without the last rows of each that the replicas cannot share evenly."""
+
+    @tf.autograph.experimental.do_not_convert
+    def trimmed(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        rows = tf.shape(batch["x"])[0]
+        return {name: value[: rows - rows % replicas] for name, value in batch.items()}
+
+    found = batches.map(trimmed, deterministic=True)
+    return found.filter(lambda batch: tf.shape(batch["x"])[0] > 0)
 
 
 class Progress:

@@ -7,6 +7,7 @@ cadence nor the place where a run was cut changes the bits.
 
 import contextlib
 import functools
+import math
 import os
 import signal
 import time
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from zoo.model import GenerativeModel
 
 ADAPT_EXAMPLES = 500
+_INTERVAL = "interval"  # in a checkpoint's manifest
 
 
 def train(
@@ -73,13 +75,15 @@ def train(
         init_from: directory of a run, or name of a pretrained model, whose networks, where this
             model has them too, a new run begins with; None for none.
         allow: names of modules that may be imported for the model of `init_from`.
-        labelled_batch_size: of the labelled stream, for semi-supervised data.
+        labelled_batch_size: of the labelled stream, for semi-supervised data; a multiple of the
+            number of replicas too. None takes `batch_size`, or all labels where they are fewer.
         checkpoint_every: steps; 0 or None for the last step only.
         keep: how many checkpoints stay, >= 1.
         sample_every: steps between pictures; 0 or None for none.
         log_every: steps of which the logs are the mean.
         best_metric: a log; the checkpoint at which it was best is kept too. "val_<log>" is its mean
-            over the validation split, which is then held out of training.
+            over the validation split, which is then held out of training; without the last rows
+            of it where replicas cannot share them evenly.
         best_mode: "min", "max", or "auto": max for accuracies, `elbo` and `log_prob`, else min.
         steps_per_execution: most steps a graph call; None chooses about 0.3 s worth.
         jit_compile: for `compile` if the model is not compiled.
@@ -108,23 +112,30 @@ def train(
             model.compile(jit_compile=jit_compile)
     model.check_data(dataset)
     best = None
+    if best_metric is None and best_mode != "auto":
+        raise ValueError(refusal("best_mode", "auto without a best_metric", best_mode))
     if best_metric is not None:
         best = listeners.Best(best_metric, best_mode, model, dataset)
     feed: dict[str, Any] = {"labelled_batch_size": labelled_batch_size}
     feed["validation_held_out"] = best is not None and best.held_out
-    dataset.check_training(batch_size, seed, workers=strategies.workers(strategy), **feed)
-    strategies.check_batch_size(strategy, batch_size)
+    workers = strategies.workers(strategy)
+    labelled = dataset.check_training(batch_size, seed, workers=workers, **feed)
+    strategies.check_batch_size(strategy, batch_size=batch_size, labelled_batch_size=labelled)
     origin, weights = transfer.read(init_from, model, run_dir, allow)
     if identity is None:
         more = {name: value or None for name, value in feed.items()} | {"init_from": origin}
         identity = describe(model, dataset.description, batch_size, seed, **more)
     chief = strategies.is_chief(strategy)
     run = Run(run_dir, identity, flags_text)
+    trained = int(model.step.value.numpy())
+    if weights and trained and checkpoints.newest(run.checkpoints) is None:
+        expected = f"None for a model that has trained (for {trained} steps)"
+        raise ValueError(refusal("init_from", expected, str(init_from)))
     with contextlib.ExitStack() as stack:
         if chief:
             stack.enter_context(run)
         say = listeners.Progress(steps, enabled=progress and chief)
-        start = _begin(model, dataset, run, say, weights)
+        start, interval = _begin(model, dataset, run, say, weights)
         if best is not None:
             best.resume(run.checkpoints)
         _check_agreement(strategy, start, run.path)
@@ -132,7 +143,7 @@ def train(
             say.line(f"Already at step {start} of {steps}: nothing to do in {run.path}.")
             return {}
         batches = functools.partial(dataset.train, batch_size, seed, start_step=start, **feed)
-        data = strategies.distribute(strategy, batches, batch_size)
+        data = strategies.distribute(strategy, batches)
         watching = [listeners.Guard(run.checkpoints), listeners.Health(say)]
         if chief:
             events = stack.enter_context(writers.Events(run.events, start))
@@ -148,6 +159,7 @@ def train(
             save=_saver(model, run, keep) if chief else None,
             agree=strategies.agreement(strategy),
             signals=signals,
+            interval=interval,
         )
         stack.callback(say.close)
         stack.enter_context(signals.caught())
@@ -167,6 +179,7 @@ class Conductor(keras.callbacks.Callback):
         save: callable (step, prefix, extra) that writes a checkpoint; None but in the chief.
         agree: of `strategies.agreement`.
         signals: `Signals` that may ask for an end.
+        interval: sums of the logs' interval that had begun at the start.
 
     Attributes:
         logs: {log: mean since the last log line}.
@@ -182,16 +195,26 @@ class Conductor(keras.callbacks.Callback):
         save: Callable[..., None] | None,
         agree: Callable[[int, int | None], tuple[int, int | None]],
         signals: Signals,
+        interval: Sequence[float] = (),
     ) -> None:
         super().__init__()
         self.logs: dict[str, float] = {}
         self._pace, self._watching, self._batch_size = pace, watching, batch_size
         self._best, self._save, self._agree, self._signals = best, save, agree, signals
+        self._interval, self._saved = interval, pace.step
 
     def train_function(self, model: "GenerativeModel") -> Callable:
         """What `fit` calls with its iterator: the next n steps, and their logs."""
         many_steps = Staged(model, functools.partial(graph.many_steps, model))
         return lambda iterator: many_steps(iterator, self._pace.n)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        for variable, value in zip(_sums(self.model), self._interval):  # `fit` has reset them
+            variable.assign(value)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        if self._saved != self._pace.step:  # another callback has stopped the training
+            self._checkpoint(scored=False)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self._began = time.perf_counter()
@@ -205,7 +228,8 @@ class Conductor(keras.callbacks.Callback):
         pace.n, asked = self._agree(pace.next_call(), self._signals.asked)
         if asked is not None:
             self._terminate(asked)
-        self.model.stop_training = pace.ended
+        if pace.ended:
+            self.model.stop_training = True
 
     def _do_what_is_due(self) -> None:
         pace, log_due = self._pace, self._pace.due("log")
@@ -220,20 +244,25 @@ class Conductor(keras.callbacks.Callback):
             pace.new_interval()
             self.model.reset_metrics()
 
-    def _checkpoint(self) -> None:
-        step = self._pace.step
+    def _checkpoint(self, scored: bool = True) -> None:
+        """Writes a checkpoint, the best one before it: killed between, a run scores it again.
+
+        In every worker: what is measured for it may be collective.
+        """
+        step = self._saved = self._pace.step
         with stops.full_disk():
-            if self._save:
-                self._save(step)
-            if self._best is not None:  # in every worker: evaluation may be collective
+            if self._best is not None and scored:
                 score = self._best.score(step, self.logs)
                 if score is not None and self._save:
                     self._save(step, "best", {self._best.metric: score})
+            interval = [float(variable.numpy()) for variable in _sums(self.model)]
+            if self._save:
+                self._save(step, "step", {_INTERVAL: interval})
         self._tell("on_checkpoint", step)
 
     def _terminate(self, number: int) -> NoReturn:
-        if not self._pace.due("checkpoint"):
-            self._checkpoint()
+        if self._saved != self._pace.step:
+            self._checkpoint(scored=False)  # where a signal came is no part of the run
         step = self._pace.step
         message = f"{signal.Signals(number).name}: stopped at step {step}, checkpoint written."
         raise stops.Terminated(message, number)
@@ -251,11 +280,26 @@ class Conductor(keras.callbacks.Callback):
 def _saver(model: "GenerativeModel", run: Run, keep: int) -> Callable[..., None]:
     """Callable (step, prefix, extra) that writes a checkpoint of a run."""
 
-    def save(step: int, prefix: str = "step", extra: dict[str, float] | None = None) -> None:
+    def save(step: int, prefix: str, extra: dict[str, Any]) -> None:
         few = {"keep": keep if prefix == "step" else 1, "identity": run.identity}
         checkpoints.save(model, run.checkpoints, step, extra=extra, prefix=prefix, **few)
 
     return save
+
+
+def _sums(model: "GenerativeModel") -> list[keras.Variable]:
+    """What the logs are means of: sums and counts over the interval."""
+    return [variable for metric in model.metrics for variable in metric.variables]
+
+
+def _interval_of(manifest: dict[str, Any], model: "GenerativeModel") -> list[float]:
+    """What `_saver` kept of an interval that had begun; empty where it is none."""
+    extra = manifest.get("extra")
+    found = extra.get(_INTERVAL) if isinstance(extra, dict) else None
+    if not isinstance(found, list) or len(found) != len(_sums(model)):
+        return []
+    numbers = all(type(value) in (int, float) and math.isfinite(value) for value in found)
+    return found if numbers else []
 
 
 def _begin(
@@ -264,12 +308,16 @@ def _begin(
     run: Run,
     say: listeners.Progress,
     weights: dict[str, list[np.ndarray]],
-) -> int:
-    """Restores the newest checkpoint, or adapts a new model, sets `weights`; returns the step."""
+) -> tuple[int, list[float]]:
+    """Restores the newest checkpoint, or adapts a new model and sets `weights`.
+
+    Returns:
+        (The step, sums of the logs' interval that has begun).
+    """
     manifest = checkpoints.restore_newest(model, run.checkpoints)
     if manifest is not None:
         say.line(f"Continues {run.path} from step {manifest['step']}.")
-        return manifest["step"]
+        return manifest["step"], _interval_of(manifest, model)
     if int(model.step.value.numpy()) == 0:
         examples = dataset.arrays("train", limit=ADAPT_EXAMPLES)["x"]
         with model.distribute_strategy.scope():
@@ -277,7 +325,7 @@ def _begin(
             if weights:
                 transfer.assign(weights, model)
                 say.line(f"Begins with the weights of another run: {', '.join(weights)}.")
-    return int(model.step.value.numpy())
+    return int(model.step.value.numpy()), []
 
 
 def _check_agreement(

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from zoo import pretrained, registry
+from zoo import optimizers, pretrained, registry
 from zoo.errors import refusal, unknown
 from zoo.networks import own
 from zoo.training import checkpoints, run, weights
@@ -60,7 +60,11 @@ def restore(
         trouble = " ".join(f"{type(error).__name__}: {error}".split())
         expected = f"a run whose {run.IDENTITY} describes a model ({trouble})"
         raise ValueError(refusal("run_dir", expected, str(run_dir))) from error
-    model.compile()
+    try:
+        model.compile(optimizers=optimizers.revive(identity.get("optimizers") or {}))
+    except (TypeError, ValueError) as error:
+        expected = f"a run whose optimizers can be made again ({error})"
+        raise ValueError(refusal("run_dir", expected, str(run_dir))) from error
     published = pathlib.Path(run_dir) / weights.FILE
     if published.is_file() and which == "newest":
         weights.restore(model, published)

@@ -93,6 +93,8 @@ class Run:
                 files.write_text(self.path / IDENTITY, identity)
                 if self._flags_text is not None:
                     files.write_text(self.path / FLAGS, self._flags_text)
+                elif checkpoints.newest(self.checkpoints) is None:  # of a run that never began
+                    (self.path / FLAGS).unlink(missing_ok=True)
         except BaseException:
             self._lock.close()
             raise
@@ -115,6 +117,7 @@ def describe(
     """
     policy = getattr(model.dtype_policy, "name", model.dtype_policy)
     more["networks"] = getattr(model, "own_networks", None) or None
+    more["optimizers"] = getattr(model, "own_optimizers", None) or None
     return {
         "method": model.method,
         "hyper_parameters": dict(model.hyper_parameters),

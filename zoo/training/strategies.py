@@ -97,12 +97,13 @@ def workers(strategy: tf.distribute.Strategy) -> int:
     return sum(map(len, strategy.cluster_resolver.cluster_spec().as_dict().values()))
 
 
-def check_batch_size(strategy: tf.distribute.Strategy, batch_size: int) -> None:
-    """Refuses a global batch that the replicas cannot share evenly."""
+def check_batch_size(strategy: tf.distribute.Strategy, **rows: int | None) -> None:
+    """Refuses global batches, {argument: rows}, that the replicas cannot share evenly."""
     replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
-        expected = f"a multiple of the number of replicas, {replicas}"
-        raise ValueError(refusal("batch_size", expected, batch_size))
+    for argument, count in rows.items():
+        if count is not None and count % replicas:
+            expected = f"a multiple of the number of replicas, {replicas}"
+            raise ValueError(refusal(argument, expected, count))
 
 
 def agreement(
@@ -134,14 +135,13 @@ def agreement(
 def distribute(
     strategy: tf.distribute.Strategy,
     make_dataset: Callable[..., tf.data.Dataset],
-    batch_size: int,
 ) -> tf.distribute.DistributedDataset:
     """What `fit` reads: step s is the same global batch under every strategy.
 
     Args:
         strategy: of `make`.
-        make_dataset: callable (workers=, worker=) -> tf.data.Dataset of one worker's rows.
-        batch_size: rows of the global batch, as `check_batch_size` accepts it.
+        make_dataset: callable (workers=, worker=) -> tf.data.Dataset of one worker's rows, whose
+            global batches `check_batch_size` accepts.
     """
     if not is_multi_worker(strategy):
         dataset = _unsharded(make_dataset(workers=1, worker=0))
@@ -153,10 +153,21 @@ def distribute(
         pipelines = context.num_input_pipelines
         dataset = make_dataset(workers=pipelines, worker=context.input_pipeline_id)
         if replicas // pipelines > 1:  # several devices a worker
-            dataset = dataset.rebatch(batch_size // replicas, drop_remainder=True)
+            dataset = by_device(dataset, replicas // pipelines)
         return _unsharded(dataset)
 
     return strategy.distribute_datasets_from_function(of_worker)
+
+
+def by_device(dataset: tf.data.Dataset, devices: int) -> tf.data.Dataset:
+    """Each batch, {name: [B, ...]}, as one batch a device, {name: [B / devices, ...]}."""
+
+    @tf.autograph.experimental.do_not_convert
+    def shares(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        parts = lambda rows: tf.reshape(rows, [devices, rows.shape[0] // devices, *rows.shape[1:]])
+        return {name: parts(rows) for name, rows in batch.items()}
+
+    return dataset.map(shares, deterministic=True).unbatch()
 
 
 def set_threads(count: int) -> None:

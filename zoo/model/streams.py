@@ -1,0 +1,77 @@
+"""Streams of batches on their way to Keras: what a door maps them through."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from zoo.errors import refusal
+
+
+class Checked(keras.utils.PyDataset):
+    """A `PyDataset` whose batches go through a function."""
+
+    def __init__(self, given: keras.utils.PyDataset, function: Callable[[Any], Any]) -> None:
+        super().__init__(given.workers, given.use_multiprocessing, given.max_queue_size)
+        self._given, self._function = given, function
+
+    def __getitem__(self, index: int) -> tuple[Any]:
+        return (self._function(self._given[index]),)
+
+    @property
+    def num_batches(self) -> int | None:
+        return self._given.num_batches
+
+    def on_epoch_begin(self) -> None:
+        self._given.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        self._given.on_epoch_end()
+
+
+def each(stream: Any, function: Callable[[Any], Any]) -> Any:
+    """A generator, or a `PyDataset`, whose batches go through a function one by one."""
+    if isinstance(stream, keras.utils.PyDataset):
+        return Checked(stream, function)
+    return ((function(batch),) for batch in stream)
+
+
+# Converting what we write to graph code takes a second a process, and changes nothing.
+as_written = tf.autograph.experimental.do_not_convert
+
+
+def one(parts: tuple[Any, ...]) -> Any:
+    """A batch as the stream gave it: `map` takes a tuple apart."""
+    return parts if parts[1:] else parts[0]
+
+
+def is_empty(stream: Any) -> bool:
+    """Whether a stream says that it has no batch; arrays without rows are refused elsewhere."""
+    if isinstance(stream, tf.data.Dataset):
+        return int(stream.cardinality()) == 0
+    return isinstance(stream, keras.utils.PyDataset) and stream.num_batches == 0
+
+
+def ranks(batch: dict[str, Any]) -> dict[str, int | None]:
+    """{name: number of axes} of a batch's specifications."""
+    names = ("x", "y", "x_labelled", "y_labelled")
+    return {name: batch[name].shape.rank for name in names if name in batch}
+
+
+def check_shares(argument: str, rows: int, batch_size: int, replicas: int) -> None:
+    """Refuses arrays whose batches, or the last of them, the replicas cannot share evenly."""
+    for name, count in (("batch_size", batch_size), (argument, rows % batch_size)):
+        if count % replicas:
+            expected = f"batches whose rows {replicas} replicas share evenly"
+            received = count if name == "batch_size" else f"{count} rows in the last batch"
+            raise ValueError(refusal(name, expected, received))
+
+
+def shared(batch: dict[str, tf.Tensor], replicas: int) -> dict[str, tf.Tensor]:
+    """A batch of a stream, with an assertion that the replicas can share it evenly."""
+    expected = f"batches whose rows {replicas} replicas share evenly"
+    message = refusal("x", expected, "a batch that they cannot")
+    uneven = tf.shape(batch["x"])[0] % replicas
+    with tf.control_dependencies([tf.debugging.assert_equal(uneven, 0, message=message)]):
+        return {name: tf.identity(value) for name, value in batch.items()}
