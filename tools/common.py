@@ -103,7 +103,14 @@ RUN_FLAGS = (
 # How a run is measured: arguments of `zoo.metrics.evaluate`.
 MEASURE_FLAGS = (
     flag("split", "str", None, f"split that is measured; {SPLIT_DEFAULT}", choices=SPLITS),
-    flag("limit", "int", None, "measure on the first so many examples; None means all", at_least=1),
+    flag(
+        "limit",
+        "int",
+        None,
+        "measure on the first so many examples; None means all, but for bounds that sum over "
+        "classes, which are slow",
+        at_least=1,
+    ),
     flag(
         "metrics",
         "tuple",

@@ -230,3 +230,16 @@ def test_validation_rows_of_train_are_no_references_of_themselves(limit):
     )["one_nn_accuracy"]
     assert f"{limit or 60} training examples" in found["protocol"]
     assert found["n"] == (limit or 30)
+
+
+def test_bounds_that_sum_over_classes_are_of_a_part_of_many_examples(monkeypatch):
+    model, rows = Linear(), len(LABELLED.arrays("test")["x"])
+    n = lambda **given: metrics.evaluate(model, LABELLED, metrics=["nll"], **given)["nll"]["n"]
+    assert n() == rows
+    model.OF_EVERY_CLASS, model.num_classes = "log p(x|y, z)", 4
+    assert n() == rows < likelihood.FEWEST
+    monkeypatch.setattr(likelihood, "FEWEST", 5)
+    assert n() == rows // 4
+    assert n(limit=rows) == rows
+    monkeypatch.setattr(likelihood, "FEWEST", rows - 1)
+    assert n() == rows - 1

@@ -18,6 +18,7 @@ MASS = "a probability mass"
 IMAGE_DENSITY = "a density of pixels in [0, 1]"
 DENSITY = "a density"
 LEVELS = 256  # of 8-bit images
+FEWEST = 1_000  # examples of a bound that sums over classes, where no limit says how many
 
 
 def log_prob(
@@ -203,14 +204,24 @@ def _log_probs(s: Subject, rows: dict[str, np.ndarray], samples: int) -> np.ndar
     return log_prob(s.model, rows["x"], s.labels(rows), samples=samples, seed=s.seed)
 
 
+def _first(s: Subject) -> int:
+    """Of how many examples a bound is measured.
+
+    All, but of a model that sums over K classes: a K-th of them, since each costs K times as much.
+    """
+    summed = hasattr(s.model, "OF_EVERY_CLASS") and s.protocol.limit is None
+    return max(FEWEST, len(s.x) // (s.model.num_classes or 1)) if summed else len(s.x)
+
+
 def _of_measured(s: Subject) -> np.ndarray:
     """log p(x), or its tighter bound, of what is measured."""
-    return _log_probs(s, s.arrays, _bound(s) or 1)
+    rows = {name: value[: _first(s)] for name, value in s.arrays.items()}
+    return _log_probs(s, rows, _bound(s) or 1)
 
 
 def _of_learned(s: Subject) -> np.ndarray:
     """The same of as many examples that the model learned from, the first of train."""
-    rows = s.dataset.arrays("train", min(len(s.x), s.dataset.size("train")))
+    rows = s.dataset.arrays("train", min(len(s.x), _first(s), s.dataset.size("train")))
     return _log_probs(s, rows, _bound(s) or 1)
 
 
