@@ -1,5 +1,6 @@
 """The model card: what it says of a model, and what hubs read of it."""
 
+import ast
 import dataclasses
 import json
 
@@ -133,6 +134,22 @@ def test_the_card_of_an_export_names_its_folder_and_promises_nothing():
     assert 'zoo.load("exported/mine")' in card and "samples.png" not in card
     assert "It was not measured." in card and "| trained on | not stated |" in card
     assert "model-index" not in card and "init_from" not in card
+
+
+def code_of(card):
+    """The Python in the card, between its fences."""
+    return card.split("```python\n")[1].split("\n```\n")[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["a_*b*_[c]", "~<d>|#!&`e`", "\"quoted\" 'twice'", "back\\slash{0}", "```", "é\n# f"]
+)
+def test_code_holds_names_as_they_are(name):
+    loaded = ast.parse(code_of(cards.render(name, Model(), FACTS))).body[1].value
+    assert loaded.args[0].value == f"exported/{name}"
+    facts = FACTS | {"capabilities": ["classify"]}
+    code = code_of(cards.render("vae-digits", Model(), facts, name, METRICS, published()))
+    assert name in [n.value for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Constant)]
 
 
 def test_a_card_of_which_nothing_was_checked_says_so():
