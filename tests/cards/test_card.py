@@ -176,6 +176,22 @@ def test_vectors_are_no_images():
     assert "drawn by the zoo; licence: none needed" in card
 
 
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        (measured(float("nan"), 0.1), "nan"),
+        (measured(float("inf")), "inf"),
+        (measured(0.5, n=0), "0.5"),
+        (measured(0.5, -0.1), "0.5"),
+        (measured(0.5, floor=float("nan")), "0.5"),
+    ],
+)
+def test_figures_out_of_bounds_stand_there_as_text_and_count_for_nothing(found, shown):
+    card = cards.render("mine", Model(), FACTS, "digits", {"classification_error": found})
+    assert f"| classification_error | {shown} | {found['n']} examples, test split |" in card
+    assert "model-index" not in card and "±" not in card and "get a wrong class" not in card
+
+
 def test_metadata_without_results_has_no_index():
     text = metadata.front("m", "gan", None, None, True, {})
     assert text.startswith("---\nlicense:") and text.endswith("---")

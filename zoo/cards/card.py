@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from zoo import bounds
 from zoo.cards import failures, figures, metadata
 from zoo.cards.text import literal, one_line, plain
 from zoo.data.licences import licence
@@ -366,9 +367,10 @@ def _as_dict(found: Any) -> dict:
 
 
 def _is_complete(found: Mapping[str, Any]) -> bool:
-    """Whether it is a number whose measurement is described."""
-    number = isinstance(found.get("value"), (int, float)) and isinstance(found.get("n"), int)
-    return number and all(isinstance(found.get(key), str) for key in ("split", "protocol"))
+    """Whether it is a number whose measurement is described, all within `zoo.bounds`."""
+    items = ("value", "n", "standard_error", "floor")
+    described = all(isinstance(found.get(key), str) for key in ("split", "protocol"))
+    return described and not any(bounds.fault(item, found.get(item)) for item in items)
 
 
 def _of(found: Any) -> dict[str, Any]:
