@@ -52,7 +52,7 @@ class Stored:
 
 def check(quantise: Any) -> None:
     """Refuses, in one line, what is none of `CHOICES`."""
-    if quantise not in CHOICES:
+    if not isinstance(quantise, str) or quantise not in CHOICES:
         raise unknown("quantise", quantise, CHOICES)
 
 
