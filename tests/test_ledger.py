@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from tests import helpers
 from tests.entries import a_run, an_entry
 from zoo import ledger
 
@@ -104,6 +105,22 @@ def _text_for_an_error(entry):
     entry["metrics"]["nll"]["standard_errors"] = [0.1, "0.1", 0.1]
 
 
+def _negative_error(entry):
+    entry["metrics"]["nll"]["standard_errors"] = [0.1, -0.1, 0.1]
+
+
+def _error_that_is_nan(entry):
+    entry["metrics"]["nll"]["standard_errors"] = [0.1, float("nan"), 0.1]
+
+
+def _of_no_examples(entry):
+    entry["metrics"]["nll"]["n"] = 0
+
+
+def _beyond_all_floats(entry):
+    entry["metrics"]["nll"]["values"] = [1.0, 2.0, 10**400]
+
+
 def _error_too_many(entry):
     entry["metrics"]["nll"]["standard_errors"] = [0.1, 0.1, 0.1, 0.1]
 
@@ -129,6 +146,10 @@ def _no_metric(entry):
         _text_for_flags,
         _unknown_status,
         _text_for_an_error,
+        _negative_error,
+        _error_that_is_nan,
+        _of_no_examples,
+        _beyond_all_floats,
         _error_too_many,
         _stray_field_of_a_metric,
         _no_metric,
@@ -192,6 +213,34 @@ def test_entries_outlive_the_file(tmp_path):
     ledger.write(tmp_path / "deep" / "vae-digits.json", an_entry())
     assert ledger.read(tmp_path / "deep" / "vae-digits.json") == an_entry()
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["vae-digits.json"]
+
+
+BEYOND = [
+    *({"value": value} for value in (float("nan"), float("-inf"), None, True, "1", 10**400)),
+    *({"n": n} for n in (0, -1, True, 2.0, None)),
+    *({key: -0.1} for key in ("standard_error", "std")),
+    *({key: float("inf")} for key in ("standard_error", "std", "floor")),
+]
+
+
+@pytest.mark.parametrize("changes", BEYOND)
+def test_figures_out_of_bounds_are_refused_wherever_they_come_from(changes, tmp_path):
+    measured = {"value": 1.0, "n": 9, "split": "test", "protocol": "by hand", **changes}
+    (key,) = changes
+    path = tmp_path / "evaluation.json"
+    path.write_text(json.dumps({"step": 1, "metrics": {"nll": measured}}))
+    with helpers.refused(ValueError, match=f"an evaluation with an? .* as {key} of the metric nll"):
+        ledger.read_evaluation(path)
+    if key != "std":  # computed there
+        with helpers.refused(ValueError, match="metrics.nll"):
+            an_entry(runs=[a_run(0, evaluation={"nll": measured})])
+
+
+def test_figures_within_bounds_are_read(tmp_path):
+    least = {"value": -1, "n": 1, "standard_error": 0.0, "std": None, "floor": -0.5}
+    found = {"step": 1, "metrics": {"nll": {"split": "test", "protocol": "by hand", **least}}}
+    ledger.write_json(tmp_path / "evaluation.json", found)
+    assert ledger.read_evaluation(tmp_path / "evaluation.json") == found
 
 
 def test_a_file_that_is_no_json_is_named(tmp_path):

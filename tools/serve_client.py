@@ -21,13 +21,13 @@ import sys
 import types
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import common
 import numpy as np
 
-from zoo import files, pretrained
+from zoo import files, forms, pretrained
 from zoo.data import npz
 from zoo.errors import refusal, unknown
 
@@ -83,6 +83,7 @@ def run(flags: types.SimpleNamespace) -> None:
     address = f"{flags.host}:{flags.port or _PORTS[flags.protocol]}"
     named = flags.served_model or pathlib.Path(flags.export_dir).resolve().name
     model = {"model": named, "version": flags.version, "label": flags.version_label}
+    names = list(signatures[flags.signature]["outputs"])
     if flags.protocol == "rest":
         path, body = rest_path(**model), rest_body(flags.signature, inputs)
         if flags.show:
@@ -90,14 +91,15 @@ def run(flags: types.SimpleNamespace) -> None:
             return
         outputs = ask_rest(f"http://{address}{path}", body, flags.timeout)
         if not isinstance(outputs, dict):  # the server leaves the name of a single output out
-            outputs = {next(iter(signatures[flags.signature]["outputs"])): outputs}
-        answer = {name: np.asarray(value, np.float32) for name, value in outputs.items()}
+            outputs = {names[0]: outputs}
+        found = checked(outputs, names, address)
+        answer = {name: value.astype(np.float32) for name, value in found.items()}
     else:
         request = grpc_request(flags.signature, inputs, **model)
         if flags.show:
             print(f"PredictionService.Predict to {address}\n{request}", end="")
             return
-        answer = ask_grpc(address, request, flags.timeout)
+        answer = checked(ask_grpc(address, request, flags.timeout), names, address)
     for name, value in answer.items():
         edges = f", {value.min():.4g} to {value.max():.4g}" if value.size else ""
         print(f"{name}: {value.dtype} {list(value.shape)}{edges}")
@@ -141,15 +143,32 @@ def arrays(
     rows = len(next(iter(given.values()))) if given else rows
     made = {}
     for name, spec in described.items():
-        if name == "seed":
-            value: Any = seed + np.arange(rows)
+        shape = (rows, *spec["shape"][1:])
+        if name in given:
+            made[name] = _taken(name, given[name], shape, spec["dtype"])
+        elif name == "seed":
+            made[name] = (seed + np.arange(rows)).astype(spec["dtype"])
         else:
-            value = np.full([rows, *spec["shape"][1:]], _GREY if name == "x" else 0)
-        made[name] = np.asarray(given.get(name, value)).astype(spec["dtype"])
-        if made[name].shape != (rows, *spec["shape"][1:]):
-            expected = f"{name} of shape {[rows, *spec['shape'][1:]]}"
-            raise ValueError(refusal("inputs", expected, list(made[name].shape)))
+            made[name] = np.full(shape, _GREY if name == "x" else 0, spec["dtype"])
     return made
+
+
+def _taken(name: str, value: np.ndarray, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """A given input as the signature takes it, x by `zoo.forms`; no cast may change it."""
+    argument, wanted = f"inputs.{name}", np.dtype(dtype)
+    if name == "x":
+        value = forms.images(value, shape[1:], argument)
+    if value.shape != shape or not len(value):
+        expected = f"an array of shape {list(shape)}" if len(value) else "one row at least"
+        raise ValueError(refusal(f"{argument}.shape", expected, value.shape))
+    if value.dtype.kind not in ("iu" if wanted.kind in "iu" else "iufb"):
+        raise TypeError(refusal(f"{argument}.dtype", f"{wanted.name}, or alike", value.dtype.name))
+    with np.errstate(over="ignore"):
+        found = value.astype(wanted)
+    exact = (found == value).all() if wanted.kind in "iu" else np.isfinite(found).all()
+    if not exact:
+        raise ValueError(refusal(argument, f"finite numbers within {wanted.name}", value))
+    return found
 
 
 def from_file(path: str) -> dict[str, np.ndarray]:
@@ -162,6 +181,31 @@ def from_file(path: str) -> dict[str, np.ndarray]:
     except npz.BROKEN:
         expected = "an .npz file with an array for each input to be given"
         raise ValueError(refusal("inputs", expected, path)) from None
+
+
+def checked(outputs: Mapping[str, Any], names: Sequence[str], address: str) -> dict[str, Any]:
+    """{output: array of numbers} of an answer.
+
+    Args:
+        outputs: {output: array, or lists}.
+        names: of the outputs that the signature has.
+        address: of the server, for messages.
+
+    Raises:
+        NoAnswer: the outputs are others, or one is no array of numbers.
+    """
+    if set(outputs) != set(names):
+        found = ", ".join(sorted(outputs)) or "no output"
+        raise NoAnswer(f"The server at {address} gives {found}, not {', '.join(names)}.")
+    answer = {}
+    for name in names:
+        try:
+            answer[name] = np.asarray(outputs[name])
+        except ValueError:  # rows of different lengths
+            answer[name] = np.asarray(None)
+        if answer[name].dtype.kind not in "iuf":
+            raise NoAnswer(f"The server at {address} gives as {name} no array of numbers.")
+    return answer
 
 
 # --- REST -----------------------------------------------------------------------------------------
@@ -193,7 +237,7 @@ def ask_rest(url: str, body: Mapping[str, Any], timeout: float) -> Any:
     except (OSError, http.client.HTTPException) as error:  # none, too slow, or cut in the middle
         reason = " ".join(str(getattr(error, "reason", error)).split())
         raise NoAnswer(f"No server answers at {url} ({reason}).") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise NoAnswer(f"What answers at {url} is no TensorFlow Serving.") from None
 
 
@@ -233,7 +277,10 @@ def ask_grpc(address: str, request: "PredictRequest", timeout: float) -> dict[st
         except grpc.RpcError as error:
             said = f"{error.code().name}: {error.details()}"
             raise NoAnswer(f"The server at {address} answers {said}") from None
-    return {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
+    try:
+        return {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
+    except (ValueError, TypeError, MemoryError):  # its shape is not that of what it holds
+        raise NoAnswer(f"The server at {address} gives damaged tensors.") from None
 
 
 def _serving(module: str) -> Any:

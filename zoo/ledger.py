@@ -14,7 +14,7 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
-from zoo import files
+from zoo import bounds, files
 from zoo.errors import refusal
 
 STATUSES = ("verified", "secondary", "recalled")
@@ -23,7 +23,6 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _A_SEED = ("draws", "commits", "measured_at", "seconds")  # fields with one item a seed
 # {field of a metric that not all have: what a measurement of one seed calls its item}
 _OPTIONAL = {"standard_errors": "standard_error", "floors": "floor"}
-
 
 # What `share_error` is of none or all, in the words of what prints it.
 OF_NONE = "1 / (n + 1) for a share of 0 or 1, Wilson's bound"
@@ -218,12 +217,10 @@ def _over_seeds(name: str, measured: list[dict]) -> Metric:
                 expected = f"{value!r} as of the first seed"
                 raise ValueError(refusal(f"metrics.{name}.{key}", expected, found.get(key)))
     values = [found["value"] for found in measured]
-    if not all(_is_number(value) for value in values):
-        raise ValueError(refusal(f"metrics.{name}", "finite numbers", values))
     for field, item in _OPTIONAL.items():
         items = [found.get(item) for found in measured]
         described[field] = items if any(each is not None for each in items) else None
-    return Metric(values, **described)
+    return checked(Metric(values, **described), f"metrics.{name}")
 
 
 def _of_seed(metric: Metric, index: int) -> dict[str, Any]:
@@ -268,16 +265,28 @@ def parse(content: Any, name: str = "entry") -> Entry:
     return dataclasses.replace(found, metrics=metrics)
 
 
+def checked(metric: Metric, name: str) -> Metric:
+    """`metric` if its numbers are within `zoo.bounds`; else `ValueError` in one line.
+
+    Args:
+        metric: the figure.
+        name: of it, for messages.
+    """
+    if not metric.values:
+        raise ValueError(refusal(f"{name}.values", "one value at least", metric.values))
+    if expected := bounds.fault("n", metric.n):
+        raise ValueError(refusal(f"{name}.n", expected, metric.n))
+    for field, item in {"values": "value", **_OPTIONAL}.items():
+        items = getattr(metric, field)
+        if expected := max((bounds.fault(item, each) for each in items or ()), default=""):
+            raise ValueError(refusal(f"{name}.{field}", f"{expected} for each seed", items))
+    return metric
+
+
 def _metric(content: Any, name: str) -> Metric:
     given = dict(content) if isinstance(content, dict) else content
     received = [given.pop(key, None) for key in ("mean", "std")] if given is not content else []
-    found = _typed(Metric, given, name)
-    if not found.values or not all(_is_number(value) for value in found.values):
-        raise ValueError(refusal(f"{name}.values", "finite numbers", found.values))
-    for field in _OPTIONAL:
-        items = getattr(found, field)
-        if not all(item is None or _is_number(item) for item in items or ()):
-            raise ValueError(refusal(f"{name}.{field}", "finite numbers or null", items))
+    found = checked(_typed(Metric, given, name), name)
     if not all(_close(a, b) for a, b in zip(received, (found.mean, found.std))):
         expected = f"mean {found.mean:.6g} and std {found.std} of its values"
         raise ValueError(refusal(name, expected, received))
@@ -357,11 +366,10 @@ def read_evaluation(path: str | os.PathLike) -> dict[str, Any]:
         _check_kinds(found, path, "", settings=dict)
     for name, measured in found["metrics"].items():
         of = f" of the metric {name}"
-        _check_kinds(measured, path, of, n=int, split=str, protocol=str)
-        for key in ("value", "std", *_OPTIONAL.values()):
-            number = measured.get(key)
-            if not (_is_number(number) or (number is None and key != "value")):
-                expected = f"an evaluation with a number as {key}{of}"
+        _check_kinds(measured, path, of, split=str, protocol=str)
+        for key in ("n", "value", "std", *_OPTIONAL.values()):
+            if fault := bounds.fault(key, measured.get(key)):
+                expected = f"an evaluation with {fault} as {key}{of}"
                 raise ValueError(refusal("path", expected, str(path)))
         if not _are_triples(measured.get("confused", [])):
             expected = f"an evaluation with lists of three whole numbers as confused{of}"
@@ -386,11 +394,7 @@ def _are_triples(items: Any) -> bool:
     return triples and all(len(t) == 3 and all(type(n) is int for n in t) for t in items)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _close(a: Any, b: float | None) -> bool:
     if a is None or b is None:
         return a is b
-    return _is_number(a) and math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
+    return bounds.is_number(a) and math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)

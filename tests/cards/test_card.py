@@ -1,5 +1,6 @@
 """The model card: what it says of a model, and what hubs read of it."""
 
+import ast
 import dataclasses
 import json
 
@@ -135,6 +136,22 @@ def test_the_card_of_an_export_names_its_folder_and_promises_nothing():
     assert "model-index" not in card and "init_from" not in card
 
 
+def code_of(card):
+    """The Python in the card, between its fences."""
+    return card.split("```python\n")[1].split("\n```\n")[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["a_*b*_[c]", "~<d>|#!&`e`", "\"quoted\" 'twice'", "back\\slash{0}", "```", "é\n# f"]
+)
+def test_code_holds_names_as_they_are(name):
+    loaded = ast.parse(code_of(cards.render(name, Model(), FACTS))).body[1].value
+    assert loaded.args[0].value == f"exported/{name}"
+    facts = FACTS | {"capabilities": ["classify"]}
+    code = code_of(cards.render("vae-digits", Model(), facts, name, METRICS, published()))
+    assert name in [n.value for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Constant)]
+
+
 def test_a_card_of_which_nothing_was_checked_says_so():
     card = cards.render("mine", Model(), {**FACTS, "capabilities": ["log_ratio"]})
     assert "\nNone is known.\n" in card and "\nNothing was checked.\n" in card
@@ -157,6 +174,22 @@ def test_vectors_are_no_images():
     card = cards.render("mine", model, FACTS, "gaussian_grid")
     assert "# [16, 2], vectors" in card and "pipeline_tag" not in card
     assert "drawn by the zoo; licence: none needed" in card
+
+
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        (measured(float("nan"), 0.1), "nan"),
+        (measured(float("inf")), "inf"),
+        (measured(0.5, n=0), "0.5"),
+        (measured(0.5, -0.1), "0.5"),
+        (measured(0.5, floor=float("nan")), "0.5"),
+    ],
+)
+def test_figures_out_of_bounds_stand_there_as_text_and_count_for_nothing(found, shown):
+    card = cards.render("mine", Model(), FACTS, "digits", {"classification_error": found})
+    assert f"| classification_error | {shown} | {found['n']} examples, test split |" in card
+    assert "model-index" not in card and "±" not in card and "get a wrong class" not in card
 
 
 def test_metadata_without_results_has_no_index():

@@ -72,6 +72,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def missing(self):
         self.send_error(404)
 
+    def no_range(self):
+        self.send_error(416)
+
     def elsewhere(self):
         self.send_response(302)
         self.send_header("Location", "file:///etc/hostname")
@@ -190,6 +193,7 @@ def test_what_another_file_has_left_is_overcome(server, tmp_path):
     "path, error",
     [
         ("missing", "404"),
+        ("no_range", "The server says 416"),  # though no range was asked for
         ("elsewhere", "InvalidSchema.* of another kind"),
         ("nowhere", "no address, or the server leads to one that is none"),
     ],

@@ -158,11 +158,106 @@ def test_what_cannot_be_asked_is_refused_in_one_line(served, tmp_path, capsys):
             assert capsys.readouterr().err.count("\n") == 1, flags
 
 
+SPECS = {
+    "x": {"dtype": "float32", "shape": [None, 4, 4, 1]},
+    "z": {"dtype": "float32", "shape": [None, 2]},
+    "y": {"dtype": "int32", "shape": [None]},
+    "seed": {"dtype": "int64", "shape": [None]},
+}
+
+
+def given(tmp_path, **inputs):
+    """What the tool makes of a file with these arrays."""
+    np.savez(tmp_path / "in.npz", **inputs)
+    return serve_client.arrays(SPECS, 1, 0, str(tmp_path / "in.npz"))
+
+
+def test_inputs_of_other_types_that_lose_nothing_are_taken(tmp_path):
+    pixels = np.full([2, 4, 4], 255, np.uint8)
+    found = given(tmp_path, x=pixels, z=np.arange(4).reshape(2, 2), y=np.uint8([1, 2]))
+    assert {name: str(value.dtype) for name, value in found.items()} == {
+        name: spec["dtype"] for name, spec in SPECS.items()
+    }
+    np.testing.assert_array_equal(found["x"], np.ones([2, 4, 4, 1]))  # as the verbs read bytes
+    np.testing.assert_array_equal(found["z"], [[0, 1], [2, 3]])
+    np.testing.assert_array_equal(found["y"], [1, 2])
+    assert given(tmp_path, seed=2**62)["seed"].tolist() == [2**62]
+
+
+@pytest.mark.parametrize(
+    "name, value, words",
+    [
+        ("seed", [0.5], "inputs.seed.dtype`: expected int64"),
+        ("seed", [True], "inputs.seed.dtype"),
+        ("seed", np.uint64([2**63]), "within int64"),
+        ("y", [2**40], "within int32"),
+        ("y", [np.nan], "inputs.y.dtype"),
+        ("y", ["one"], "inputs.y.dtype"),
+        ("z", [["1", "2"]], "inputs.z.dtype"),
+        ("z", [[1j, 2j]], "inputs.z.dtype"),
+        ("z", [[np.nan, 0.0]], "finite numbers within float32"),
+        ("z", [[1e300, 0.0]], "finite numbers within float32"),
+        ("z", [[0.0]], r"of shape \[1, 2\]"),
+        ("z", np.zeros([0, 2]), "one row at least"),
+        ("x", np.full([1, 4, 4, 1], 200), "inputs.x.dtype.*pixels in"),
+        ("x", np.full([1, 4, 4, 1], 7.5), "inputs.x.*pixels in"),
+        ("x", np.zeros([1, 5, 4, 1]), "inputs.x.shape"),
+        ("x", np.array("text"), "inputs.x"),
+    ],
+)
+def test_inputs_that_a_cast_would_change_are_refused(tmp_path, name, value, words):
+    with helpers.refused(ValueError, TypeError, match=words):
+        given(tmp_path, **{name: value})
+
+
+def test_rows_that_differ_between_inputs_are_refused(tmp_path):
+    with helpers.refused(ValueError, match=r"inputs.z.shape.*\[3, 2\]"):
+        given(tmp_path, y=[0, 1, 2], z=np.zeros([2, 2]))
+
+
+@pytest.mark.parametrize(
+    "outputs, words",
+    [
+        ([[1.0, 2.0], [3.0]], "gives as x no array of numbers"),
+        ([["1.5"]], "gives as x no array of numbers"),
+        ({"x": None}, "gives as x no array of numbers"),
+        ({"x": {"b64": "AAAA"}}, "gives as x no array of numbers"),
+        ([10**400], "gives as x no array of numbers"),
+        ({"file": [1.0]}, "gives file, not x"),
+        ({"x": [1.0], "\x1b[2J": [1.0]}, "gives \\x1b[2J, x, not x"),
+        ({}, "gives no output, not x"),
+    ],
+)
+def test_answers_that_are_none_are_told_in_one_line(served, monkeypatch, capsys, outputs, words):
+    monkeypatch.setattr(serve_client, "ask_rest", lambda *_: outputs)
+    assert call(f"--export_dir={served[0].path.parent}") == 1
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
+
+
+def test_damaged_tensors_are_told_in_one_line(served, capsys):
+    model, stand_in = served
+
+    def damaged(request, context=None):
+        answer = type(stand_in).answer_grpc(stand_in, request)
+        answer.outputs["x"].tensor_shape.dim[0].size = 7
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stand_in, "answer_grpc", damaged)
+        with stand_in.grpc() as port:
+            flags = f"--export_dir={model.path.parent}", "--protocol=grpc", f"--port={port}"
+            assert call(*flags) == 1
+    error = capsys.readouterr().err
+    assert "gives damaged tensors" in error and error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "answer, words",
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "no TensorFlow Serving"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "no TensorFlow Serving"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100_000, "no TensorFlow Serving"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "No server answers"),  # cut
         (b"hello\r\n", "No server answers"),
         (b"", "No server answers"),

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -33,6 +34,46 @@ def test_a_file_in_the_way_is_refused(tmp_path):
     for target in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(NotADirectoryError, match="export_dir"):
             zoo.export(make("no_encoder"), target)
+
+
+@pytest.mark.parametrize(
+    "wrong, kind",
+    [
+        ({"model": "vae"}, TypeError),
+        ({"model": None}, TypeError),
+        ({"model": zoo.model.GenerativeModel}, TypeError),
+        ({"export_dir": ""}, ValueError),
+        ({"export_dir": "a\0b"}, ValueError),
+        ({"export_dir": 5}, TypeError),
+        ({"export_dir": b"m"}, TypeError),
+        ({"export_dir": None}, TypeError),
+        ({"data": 5}, TypeError),
+        ({"data": ["digits"]}, TypeError),
+        ({"metrics": 5}, TypeError),
+        ({"metrics": "nll"}, TypeError),
+        ({"metrics": {1: 2.0}}, TypeError),
+        ({"batch_sizes": 5}, TypeError),
+        ({"batch_sizes": None}, TypeError),
+        ({"quantise": "bfloat"}, ValueError),
+        ({"quantise": np.array(["none", "bfloat16"])}, ValueError),
+        ({"tflite": "no"}, TypeError),
+        ({"tflite": 1}, TypeError),
+        ({"tflite": None}, TypeError),
+    ],
+)
+def test_other_arguments_are_refused_before_anything_is_written(in_tmp_path, wrong, kind):
+    given = {"model": make("no_encoder"), "export_dir": "m"} | wrong
+    (argument,) = wrong
+    with helpers.refused(kind, match=f"Invalid `{argument}`: expected"):
+        zoo.export(**given)
+    assert os.listdir(in_tmp_path) == []
+
+
+def test_an_export_is_not_exported_again(tmp_path):
+    served = zoo.load(zoo.export(make("no_encoder"), tmp_path / "m"))
+    with helpers.refused(TypeError, match="`model`: expected a model of zoo.create or zoo.restore"):
+        zoo.export(served, tmp_path / "n")
+    assert os.listdir(tmp_path) == ["m"]
 
 
 def test_a_file_by_the_name_of_a_version_is_refused(tmp_path):

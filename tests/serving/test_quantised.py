@@ -110,9 +110,40 @@ def test_other_types_and_outputs_that_overflow_are_refused(tmp_path):
     assert quantised.measured(plus(2.0), plus(1.5), specs)["largest_differences"] == {
         "sample/x": 0.5
     }
-    with helpers.refused(ValueError, match="sample/x is not finite"):
-        quantised.measured(plus(np.inf), plus(1.0), specs)
+    for lost in (np.inf, np.nan):
+        with helpers.refused(ValueError, match="sample/x is not finite with weights of bfloat16"):
+            quantised.measured(plus(lost), plus(1.0), specs)
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize(
+    "exact, rounded, words",
+    [
+        (np.nan, np.nan, "float32 already"),
+        (np.nan, 1.0, "float32 already"),
+        (-np.inf, 1.0, "float32 already"),
+        ([np.nan, 1.0], [np.nan, np.inf], "bfloat16"),  # one that was finite is none any more
+    ],
+)
+def test_outputs_that_were_not_finite_before_are_not_blamed_on_bfloat16(exact, rounded, words):
+    exact, rounded = (np.broadcast_to(value, 2).astype(np.float32) for value in (exact, rounded))
+    with helpers.refused(ValueError, match=rf"sample/x is not finite with weights of {words}\."):
+        quantised._difference(rounded, exact, "sample/x")
+
+
+def test_the_same_infinity_is_no_difference():
+    exact, rounded = np.float32([-np.inf, 1.0, 2.0]), np.float32([-np.inf, 1.25, 1.0])
+    assert quantised._difference(rounded, exact, "log_prob/log_prob") == 1.0
+    assert quantised._difference(exact, exact, "log_prob/log_prob") == 0.0
+
+
+def test_a_model_whose_weights_are_nan_is_told_so(tmp_path):
+    model = small.make(small.InTurn)
+    for variable in model.state.values():
+        if variable.dtype == "float32":
+            variable.assign(np.full(variable.shape, np.nan, np.float32))
+    with helpers.refused(ValueError, match="is not finite with weights of float32 already"):
+        zoo.export(model, tmp_path / "m", quantise="bfloat16")
 
 
 def test_exports_of_before_are_read(exported):

@@ -7,6 +7,7 @@ import types
 import pytest
 from pages import methods, protocols, readme, sources
 
+from tests import helpers
 from tests.entries import a_run, an_entry
 from tests.sources import VAE, a_method, made, measured, page_of
 from zoo.cards import figures
@@ -78,6 +79,23 @@ def test_none_or_all_of_n_have_the_error_of_wilsons_bound(share, recorded):
     # p = 1/301 has the standard error sqrt(p (1 - p) / 300) = sqrt(300/301^2/300) = 1/301 = p.
     assert figures.uncertainty("label_agreement", metric) == pytest.approx(1 / 301)
     assert figures.uncertainty("nll", metric) == (recorded and 0.0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"values": [value]} for value in (math.nan, math.inf, -math.inf)),
+        *({"n": n} for n in (0, -3)),
+        *({"standard_errors": [error]} for error in (-0.1, math.nan, math.inf)),
+        *({"floors": [floor]} for floor in (math.nan, math.inf)),
+        {"values": []},
+    ],
+)
+def test_figures_out_of_bounds_are_refused_in_one_line(changes):
+    metric = dataclasses.replace(Metric([0.25], 9, "test", "by hand"), **changes)
+    (field,) = changes
+    with helpers.refused(ValueError, match=rf"Invalid `label_agreement\.{field}`: expected"):
+        figures.reached("label_agreement", metric)
 
 
 def test_a_papers_number_tells_whether_it_was_read_in_the_paper():

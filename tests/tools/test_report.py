@@ -7,7 +7,8 @@ import pytest
 import report
 from pages import protocols
 
-from zoo import registry
+from tests.entries import an_entry
+from zoo import ledger, registry
 
 METHOD = registry.list_methods()[0]
 PARTS = ("pretrained", "methods", "papers")
@@ -61,6 +62,21 @@ def test_a_page_of_a_method_that_is_gone_is_stale_and_removed(reported, tmp_path
     assert "results/gone.md" in capsys.readouterr().err
     assert reported() == 0
     assert not (tmp_path / "results" / "gone.md").exists()
+    assert reported("--check") == 0
+
+
+def test_results_of_methods_that_are_gone_are_left_out_in_one_line(reported, tmp_path, capsys):
+    figure = {"value": 2.5, "source": "table 1", "status": "verified"}
+    for method in ("gone", "lost", METHOD):
+        entry = an_entry(method=method, paper={"nll": figure})
+        ledger.write(tmp_path / "results" / f"{entry.name}.json", entry)
+    assert reported() == 0
+    error = capsys.readouterr().err
+    assert error.startswith("Left out of the pages: gone-digits, lost-digits: ")
+    assert error.count("\n") == 1
+    pages = [*(tmp_path / "results").glob("*.md"), tmp_path / "RESULTS.md", tmp_path / "README.md"]
+    assert not [page for page in pages if "gone" in page.read_text() or "gone" in page.name]
+    assert "| [nll](metrics.md#nll) |" in (tmp_path / "results" / f"{METHOD}.md").read_text()
     assert reported("--check") == 0
 
 

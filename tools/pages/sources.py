@@ -3,9 +3,11 @@
 import dataclasses
 import pathlib
 import re
+import sys
 import textwrap
 
 from zoo import ledger, registry
+from zoo.errors import printable
 from zoo.ledger import Entry
 
 # What somebody may want of a method, in the order of README's table.
@@ -136,10 +138,18 @@ class Sources:
 
 
 def read(root: pathlib.Path) -> Sources:
-    """The sources in a repository; the methods are those of the library."""
+    """The sources in a repository; the methods are those of the library.
+
+    Results of other methods, which are gone or from outside, are left out; a line on stderr names
+    them.
+    """
     methods = {name: method(name) for name in registry.list_methods()}
-    found = configs(root / "configs", methods)
-    return Sources(methods, found, with_papers(entries(root / "results"), found))
+    found, ran = configs(root / "configs", methods), entries(root / "results")
+    known = {key: entry for key, entry in ran.items() if entry.method in methods}
+    if unknown := [printable(entry.name) for key, entry in ran.items() if key not in known]:
+        why = "the library has no such method"
+        print(f"Left out of the pages: {', '.join(unknown)}: {why}", file=sys.stderr)
+    return Sources(methods, found, with_papers(known, found))
 
 
 def method(name: str) -> Method:

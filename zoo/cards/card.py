@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from zoo import bounds
 from zoo.cards import failures, figures, metadata
-from zoo.cards.text import one_line, plain
+from zoo.cards.text import literal, one_line, plain
 from zoo.data.licences import licence
 from zoo.ledger import Entry, Metric
 from zoo.metrics import names
@@ -25,7 +26,7 @@ _TEXT = """\
 ```python
 import zoo
 
-model = zoo.load("{where}")
+model = zoo.load({where})
 {call}
 ```
 {keras}
@@ -140,7 +141,8 @@ def render(
         metrics: {name: value, or {"value", "n", "split", ...}}, or None.
         published: of a pretrained model.
 
-    Names and metrics come from outside: they are shown as plain text, whatever they hold.
+    Names and metrics come from outside: they are shown as plain text, whatever they hold, and in
+    code as literals.
     """
     summary, paper = _summary(inspect.getdoc(type(model)) or "")
     images = len(model.image_shape) == 3
@@ -164,7 +166,7 @@ def render(
         name=plain(name),
         summary=summary,
         picture=f"\n![{shown}]({published.picture})\n" if published else "",
-        where=name if published else f"exported/{plain(name)}",
+        where=literal(name if published else f"exported/{name}"),
         call=_call(model, first, "pixels in [0, 1]" if images else "vectors", examples),
         default=first,
         keras=_KERAS.format(name=name) if published else "",
@@ -256,7 +258,7 @@ def _call(model: Any, verb: str, values: str, data: str | None) -> str:
     shape = _shape([16, *model.image_shape])
     if verb != "sample":
         name = {"classify": "logits", "log_ratio": "log_r"}[verb]
-        examples = f'x = zoo.data.load("{data}").arrays("test", 16)["x"]' if data else ""
+        examples = f'x = zoo.data.load({literal(data)}).arrays("test", 16)["x"]' if data else ""
         line = f"{name} = model.{verb}(x)"
         comment = f"  # {shape}, {values}"
         return f"{examples}{comment}\n{line}" if data else f"{line}  # x: {shape}, {values}"
@@ -365,9 +367,10 @@ def _as_dict(found: Any) -> dict:
 
 
 def _is_complete(found: Mapping[str, Any]) -> bool:
-    """Whether it is a number whose measurement is described."""
-    number = isinstance(found.get("value"), (int, float)) and isinstance(found.get("n"), int)
-    return number and all(isinstance(found.get(key), str) for key in ("split", "protocol"))
+    """Whether it is a number whose measurement is described, all within `zoo.bounds`."""
+    items = ("value", "n", "standard_error", "floor")
+    described = all(isinstance(found.get(key), str) for key in ("split", "protocol"))
+    return described and not any(bounds.fault(item, found.get(item)) for item in items)
 
 
 def _of(found: Any) -> dict[str, Any]:

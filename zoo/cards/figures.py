@@ -5,7 +5,7 @@ import re
 import statistics
 from collections.abc import Collection
 
-from zoo.ledger import OF_NONE, Metric, share_error
+from zoo.ledger import OF_NONE, Metric, checked, share_error
 
 # How figures are read; the pages of results say it once, in results/metrics.md.
 LEGEND = (
@@ -38,7 +38,11 @@ def uncertainty(name: str, metric: Metric) -> float | None:
     Args:
         name: the metric's.
         metric: its values.
+
+    Raises:
+        ValueError: a number of it is outside `zoo.bounds`.
     """
+    checked(metric, name)
     if len(metric.values) > 1:
         return metric.std
     error = metric.standard_errors[0] if metric.standard_errors else None
@@ -49,8 +53,8 @@ def uncertainty(name: str, metric: Metric) -> float | None:
 
 def reached(name: str, metric: Metric) -> str:
     """As in 13.4 ± 5.8 (real data 15): `value`, and `real_data` where it is known."""
-    real = real_data(metric)
-    return value(name, metric) + (f" (real data {real})" if real else "")
+    shown, real = value(name, metric), real_data(metric)
+    return shown + (f" (real data {real})" if real else "")
 
 
 def value(name: str, metric: Metric) -> str:

@@ -1,5 +1,6 @@
-"""Texts from anywhere, in Markdown as plain text."""
+"""Texts from anywhere: in Markdown as plain text, in code as literals."""
 
+import json
 import re
 from typing import Any
 
@@ -7,6 +8,11 @@ from typing import Any
 def plain(value: Any) -> str:
     """A text in one line in which Markdown and HTML see no marks."""
     return re.sub(r"[\\`*\[\]<>|#&!~]|(?<!\w)_|_(?!\w)", r"\\\g<0>", one_line(str(value)))
+
+
+def literal(text: str) -> str:
+    """A text as Python writes it in code, between double quotes and on one line."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def one_line(text: str) -> str:

@@ -104,7 +104,7 @@ def _receive(url: str, part: pathlib.Path, size: int, last: bool) -> None:
     headers = {"Range": f"bytes={begin}-"} if begin else {}
     try:
         with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
-            if answer.status_code == 416:  # nothing lies behind `begin`
+            if begin and answer.status_code == 416:  # nothing lies behind `begin`
                 return
             if answer.status_code not in (200, 206):
                 hint = f"The server says {answer.status_code} {answer.reason}."

@@ -7,9 +7,10 @@ needs neither Keras nor the method's code.
 import dataclasses
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from zoo import cards, checks, files, libraries
@@ -18,7 +19,7 @@ from zoo.serving import lite, manifest, quantised, signatures, warm_up
 from zoo.serving.directory import versions
 from zoo.serving.scan import scan
 from zoo.serving.staging import staging
-from zoo.verbs import FACTS, default_verb
+from zoo.verbs import FACTS, Verbs, default_verb
 
 CARD = "model_card.md"
 
@@ -71,13 +72,21 @@ def export(
         TypeError: an argument of another type, or the model is none of the zoo's.
         NotADirectoryError: `export_dir` (or a parent) is a file.
     """
-    if not hasattr(model, "capabilities"):
+    if not (isinstance(model, keras.Model) and isinstance(model, Verbs)):
         raise TypeError(refusal("model", "a model of zoo.create or zoo.restore", model))
-    export_dir = pathlib.Path(os.path.abspath(export_dir))
+    export_dir = pathlib.Path(os.path.abspath(files.checked_path(export_dir, "export_dir")))
     version = checks.whole(version, "version", optional=True)
     _check_new(version, export_dir)
-    wishes = _Wishes(data, metrics, warm_up.checked_sizes(batch_sizes), quantise, tflite)
+    if not isinstance(data, str | None):
+        raise TypeError(refusal("data", "the name of a data set, a str, or None", data))
+    if not isinstance(metrics, Mapping | None) or not all(
+        isinstance(n, str) for n in metrics or ()
+    ):
+        expected = "{name: what was measured}, as zoo.metrics.evaluate returns, or None"
+        raise TypeError(refusal("metrics", expected, metrics))
     quantised.check(quantise)
+    tflite = checks.truth(tflite, "tflite")
+    wishes = _Wishes(data, metrics, warm_up.checked_sizes(batch_sizes), quantise, tflite)
     if tflite:
         lite.check(model)
     try:

@@ -52,7 +52,7 @@ class Stored:
 
 def check(quantise: Any) -> None:
     """Refuses, in one line, what is none of `CHOICES`."""
-    if quantise not in CHOICES:
+    if not isinstance(quantise, str) or quantise not in CHOICES:
         raise unknown("quantise", quantise, CHOICES)
 
 
@@ -67,7 +67,7 @@ def measured(
         inputs: {input: TensorSpec} of all signatures.
 
     Raises:
-        ValueError: an output that was finite is none any more.
+        ValueError: an output is not finite, so how far it moved cannot be said.
     """
     fed = _inputs(inputs)
     differences = {}
@@ -75,18 +75,28 @@ def measured(
         own = [fed[each.name] for each in function.structured_input_signature[0]]
         expected = exact[name](*own)
         for output, value in function(*own).items():
-            a, b = value.numpy(), expected[output].numpy()
-            largest = np.max(np.where(a == b, 0.0, np.abs(a - b)))
-            if not np.isfinite(largest):
-                hint = f"{name}/{output} is not finite with weights of bfloat16."
-                raise ValueError(refusal("quantise", "none for this model", "bfloat16", hint))
-            differences[f"{name}/{output}"] = float(largest)
+            differences[f"{name}/{output}"] = _difference(
+                value.numpy(), expected[output].numpy(), f"{name}/{output}"
+            )
     return {
         "dtype": "bfloat16",
         "bytes": _bytes(functions),
         "float32_bytes": _bytes(exact),
         "largest_differences": differences,
     }
+
+
+def _difference(found: np.ndarray, exact: np.ndarray, output: str) -> float:
+    """The largest difference of two outputs; infinities of the same sign differ by 0."""
+    moved = found != exact  # NaN always is
+    found, exact = found[moved], exact[moved]
+    known = np.isfinite(exact)
+    if not (known & np.isfinite(found)).all():
+        lost = not np.isfinite(found[known]).all()
+        weights = "bfloat16" if lost else "float32 already"
+        hint = f"{output} is not finite with weights of {weights}."
+        raise ValueError(refusal("quantise", "none for this model", "bfloat16", hint))
+    return float(np.abs(found - exact).max(initial=0.0))
 
 
 def _inputs(specs: dict[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
