@@ -18,6 +18,7 @@ import dataclasses
 import io
 import json
 import pathlib
+import re
 import sys
 import types
 from typing import TYPE_CHECKING
@@ -51,6 +52,11 @@ FLAGS = (
     common.DATA_DIR,
 )
 _PACKAGED = 3_000_000  # bytes that an archive in the package may have
+# Names of what a call leaves that was killed: an archive, staged or half written, half a registry.
+_LEFT = re.compile(
+    r"\.+[a-z][a-z0-9_-]*-\d+\.zip\.([0-9a-f]{16}|([0-9a-f]{16}\.)?\d+\.tmp)"
+    r"|\.registry\.json\.\d+\.tmp"
+)
 
 
 def run(flags: types.SimpleNamespace) -> None:
@@ -134,25 +140,44 @@ def result_of(
 def write(folder: pathlib.Path, entry: pretrained.Entry, archive: bytes) -> pathlib.Path:
     """Writes an archive and registers it: as the version that has its weights, or as the next.
 
+    The archive is written under a name of its own and takes its place once it is registered: killed
+    at any moment, this leaves every registered model as it was, or the new one, and the next call
+    completes or removes what lies there.
+
     Returns:
         The path of the archive.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with files.locked(folder, wait=True):
-        return _write(folder, entry, archive)
+        path = folder / pretrained.REGISTRY.name
+        found = pretrained.read_registry(path) if path.is_file() else []
+        _settle(folder, found)
+        return _write(folder, found, entry, archive)
 
 
-def _write(folder: pathlib.Path, entry: pretrained.Entry, archive: bytes) -> pathlib.Path:
-    path = folder / pretrained.REGISTRY.name
-    found = pretrained.read_registry(path) if path.is_file() else []
+def _settle(folder: pathlib.Path, found: list[pretrained.Entry]) -> None:
+    """Ends what a call that was killed had begun; `found` is what is registered."""
+    for entry in found:
+        if (folder / entry.staged).is_file():
+            (folder / entry.staged).replace(folder / entry.file)
+    for path in folder.iterdir():
+        if _LEFT.fullmatch(path.name):
+            path.unlink()
+
+
+def _write(
+    folder: pathlib.Path, found: list[pretrained.Entry], entry: pretrained.Entry, archive: bytes
+) -> pathlib.Path:
     versions = {other.version: other for other in found if other.name == entry.name}
     same = [n for n, old in versions.items() if _replaces(entry, archive, old, folder)]
     entry = dataclasses.replace(entry, version=max(same or [max(versions, default=0) + 1]))
     key = lambda each: (each.name, each.version)
     kept = sorted([*(each for each in found if key(each) != key(entry)), entry], key=key)
-    files.write_bytes(folder / entry.file, archive)
-    content = [dataclasses.asdict(each) for each in kept]
-    files.write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    files.write_bytes(folder / entry.staged, archive)
+    text = json.dumps([dataclasses.asdict(each) for each in kept], indent=1, ensure_ascii=False)
+    files.write_text(folder / pretrained.REGISTRY.name, text + "\n")
+    _settle(folder, [entry])
+    files.sync_folder(folder)
     return folder / entry.file
 
 
@@ -162,6 +187,8 @@ def _replaces(
     """Whether an archive may take the place of another one: it has the same weights."""
     if entry.sha256 == old.sha256 or old.url or entry.url:
         return entry.sha256 == old.sha256
+    if not (folder / old.file).is_file():
+        return False
     weights = archives.read(io.BytesIO(archive), archives.WEIGHTS)
     return archives.read(folder / old.file, archives.WEIGHTS) == weights
 

@@ -3,7 +3,11 @@
 import dataclasses
 import hashlib
 import json
+import os
+import pickle
 import shutil
+import subprocess
+import sys
 
 import common
 import compare
@@ -213,6 +217,61 @@ def test_only_other_weights_or_a_file_of_others_make_a_version(packed, tmp_path,
     assert (tmp_path / name).read_bytes() == archive
     newest = pretrained.read_registry(tmp_path / "registry.json")[-1]
     assert newest.sha256 == entry.sha256 and newest.file == name
+
+
+def test_a_model_whose_archive_is_gone_is_published_as_another_version(packed, tmp_path):
+    publish.write(tmp_path, *packed()).unlink()
+    entry, archive = packed(changes={"README.md": b"other"})
+    assert publish.write(tmp_path, entry, archive).name == "vae-digits-2.zip"
+
+
+KILLED = """
+import os, pathlib, pickle, signal, sys
+import publish
+point, replace = int(sys.argv[2]), os.replace
+def counted(*places):
+    global point
+    if point == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    point -= 1
+    replace(*places)
+os.replace = counted
+publish.write(pathlib.Path(sys.argv[1]), *pickle.load(sys.stdin.buffer))
+"""
+
+
+@pytest.mark.parametrize("member", ["README.md", "weights.npz"])  # in its place; a new version
+@pytest.mark.parametrize("point", range(3))  # before a rename: staged, registered, in place
+def test_a_killed_publication_breaks_nothing_and_is_mended_by_the_next(
+    packed, tmp_path, monkeypatch, member, point
+):
+    folder = tmp_path / "package"
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    monkeypatch.setattr(pretrained, "REGISTRY", folder / "registry.json")
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+
+    def sized(entry, archive):
+        return dataclasses.replace(entry, bytes=len(archive)), archive
+
+    def newest():
+        pretrained._read.cache_clear()
+        (found,) = pretrained.list_pretrained().values()
+        versions = range(1, found.version + 1)
+        return [(pretrained.fetch(NAME, v) / member).read_bytes() for v in versions][-1]
+
+    publish.write(folder, *sized(*packed()))
+    again = sized(*packed(changes={member: b"anew"}))
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, folder, str(point)],
+        input=pickle.dumps(again),
+        env={**os.environ, "PYTHONPATH": f"{helpers.ROOT}{os.pathsep}{helpers.ROOT / 'tools'}"},
+    )
+    assert done.returncode == -9
+    assert newest() == (b"as before", b"as before", b"anew")[point]
+    path = publish.write(folder, *again)
+    assert newest() == b"anew"
+    left = {each.name for each in folder.iterdir()}
+    assert left == {"vae-digits-1.zip", path.name, "registry.json"}
 
 
 @pytest.mark.every

@@ -170,7 +170,7 @@ def test_the_gallery_tells_densities_and_has_one_measure_of_all_that_sample(repo
     models = gallery.newest(repository)
     assert len(rows) == len(models)
     for entry in models:
-        path = repository / "zoo" / "pretrained" / entry.file
+        path = entry.archive(repository / "zoo" / "pretrained")
         measured = json.loads(archives.read(path, "evaluation.json"))["metrics"]
         *_, judged, fid, _ = rows[f"[{entry.name}](pretrained/{entry.name}.md)"].split(" | ")
         assert bool(fid) == ("fid" in measured), entry.name

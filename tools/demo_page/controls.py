@@ -1,7 +1,12 @@
-"""What a person may set on the page, and what the page shows. Plain data, without widgets."""
+"""What a person may set on the page, and what the page shows. Plain data, without widgets.
+
+`read` of a control makes a value of what its widget says, whatever a person has typed.
+"""
 
 import dataclasses
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +21,11 @@ class Whole:
     low: int = 0
     high: int = 2**31 - 1
 
+    def read(self, said: Any) -> int | None:
+        """The nearest whole number within the bounds; None of what is no number, or not yet."""
+        number = _within(said, self.low, self.high)
+        return None if number is None else round(number)
+
 
 @dataclasses.dataclass(frozen=True)
 class Slider:
@@ -28,6 +38,10 @@ class Slider:
     high: float
     step: float
 
+    def read(self, said: Any) -> float | None:
+        """The nearest number between the ends; None of what is no number."""
+        return _within(said, self.low, self.high)
+
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
@@ -39,8 +53,22 @@ class Choice:
     default: int | str | tuple[int, ...]
     several: bool = False
 
+    def read(self, said: Any) -> Any:
+        """What was chosen; None of what is no choice."""
+        chosen = said if self.several and isinstance(said, list | tuple) else [said]
+        return said if all(each in tuple(self.options) for each in chosen) else None
+
 
 Control = Whole | Slider | Choice
+
+
+def _within(said: Any, low: float, high: float) -> float | None:
+    """The nearest number from `low` to `high`, or None."""
+    try:
+        number = float(said)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return None if math.isnan(number) else min(max(number, low), high)
 
 
 @dataclasses.dataclass(frozen=True)

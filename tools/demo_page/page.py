@@ -144,12 +144,11 @@ class Panel:
 
     def widget(self, control: controls.Control) -> None:
         """The widget of a control; another value shows the ability anew."""
-        change = functools.partial(self.change, control.name)
+        change = functools.partial(self.change, control)
         if isinstance(control, controls.Whole):
-            limits = {"min": control.low, "max": control.high, "precision": 0}
-            ui.number(control.label, value=control.default, on_change=change, **limits).props(
-                "dense"
-            ).classes("w-40")
+            field = ui.input(control.label, value=str(control.default), on_change=change)
+            field.props(f"dense type=number min={control.low} max={control.high}").classes("w-40")
+            field.on("blur", lambda: field.set_value(str(self.values[control.name])), [])
         elif isinstance(control, controls.Slider):
             with ui.row().classes("items-center gap-3 no-wrap"):
                 ui.label(control.label).classes("text-sm text-gray-600 whitespace-nowrap")
@@ -168,10 +167,10 @@ class Panel:
                 on_change=change,
             ).props("dense").classes("w-40")
 
-    async def change(self, name: str, event: Any) -> None:
-        if event.value is not None:  # a field that was emptied to type another number
-            value = self.values[name]
-            self.values[name] = int(event.value) if isinstance(value, int) else event.value
+    async def change(self, control: controls.Control, event: Any) -> None:
+        value = control.read(event.value)
+        if value is not None and value != self.values[control.name]:
+            self.values[control.name] = value
             await self.refresh()
 
     async def refresh(self) -> None:

@@ -24,7 +24,7 @@ def pages(root: pathlib.Path) -> dict[pathlib.Path, bytes]:
     rows = markdown.header("samples", "name", "what it gives", "judged by", "fid ↓", "size")
     packaged = [entry.bytes for entry in newest(root) if entry.url is None]
     for entry in newest(root):
-        archive = (root / _REGISTRY).with_name(entry.file)
+        archive = entry.archive((root / _REGISTRY).parent)
         name, picture = entry.name, ""
         measured: dict[str, dict] = {}
         if archive.is_file():

@@ -77,6 +77,16 @@ class Entry:
         """Name of the archive."""
         return f"{self.name}-{self.version}.zip"
 
+    @property
+    def staged(self) -> str:
+        """Name of the archive until it takes its place; the registry has its sum before that."""
+        return f".{self.file}.{self.sha256[:16]}"
+
+    def archive(self, folder: pathlib.Path) -> pathlib.Path:
+        """The path of the archive in a folder, where it may not be: in its place, or staged."""
+        staged = folder / self.staged
+        return staged if staged.is_file() else folder / self.file
+
     def __str__(self) -> str:
         name, value = self.metric
         size = f"{self.bytes / 1e6:.1f} MB, {self.parameters:,} parameters"
@@ -177,7 +187,7 @@ def fetch(name: str, version: int | None = None) -> pathlib.Path:
     folder = cache_directory() / f"{entry.name}-{entry.version}-{entry.sha256[:16]}"
     if not folder.is_dir():
         with written_cache():
-            packaged = FOLDER / entry.file
+            packaged = entry.archive(FOLDER)
             archive = packaged if packaged.is_file() else _downloaded(entry)
             archives.check(archive, entry.bytes, entry.sha256)
             archives.unpack(archive, folder)
