@@ -266,15 +266,27 @@ def test_a_validation_metric_is_chosen_on_rows_held_out_of_training(data, tmp_pa
     assert len(lines(tmp_path)) == 6
 
 
-def test_best_is_that_of_a_run_that_was_never_stopped(data, tmp_path):
+def test_best_is_chosen_as_in_a_run_that_was_never_stopped(
+    data, tmp_path, monkeypatch
+):
     """Scored between log lines, so that a resumed run must know how its interval began."""
+    score, scored = listeners.Best.score, {}
+
+    def watched(best, step, logs):
+        scored.setdefault(step, logs["loss"])
+        return score(best, step, logs)
+
+    monkeypatch.setattr(listeners.Best, "score", watched)
     own = {"best_metric": "loss", "log_every": 20, "checkpoint_every": 6, "steps_per_execution": 1}
     run(data, tmp_path / "whole", **own)
+    whole = dict(scored)
+    scored.clear()
     for steps in (6, 11, 18, 30):  # 11: where a signal came
         cut = [At(11, lambda m: os.kill(os.getpid(), signal.SIGTERM))] if steps == 11 else []
         with pytest.raises(stops.Terminated) if cut else contextlib.nullcontext():
             run(data, tmp_path / "cut", steps=18 if cut else steps, callbacks=cut, **own)
-    assert best(tmp_path / "whole") == best(tmp_path / "cut")
+    assert list(whole) == [6, 12, 18, 24, 30]
+    assert whole == scored
 
 
 def test_killed_between_best_and_newest_a_run_scores_again(data, tmp_path, monkeypatch):
@@ -295,11 +307,17 @@ def test_killed_between_best_and_newest_a_run_scores_again(data, tmp_path, monke
     assert best(tmp_path / "whole") == best(tmp_path / "cut")
 
 
+class Stop(keras.callbacks.Callback):
+    """Stops after the call that begins at step 12, as soon as it may."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.stop_training = int(self.model.step.value) >= 12
+
+
 def test_a_callback_that_stops_a_run_loses_nothing(data, tmp_path):
-    stop = At(12, lambda model: setattr(model, "stop_training", True))
     own = {"steps_per_execution": 1, "checkpoint_every": 100}
-    run(data, tmp_path / "run", callbacks=[stop], **own)
-    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-00000012"]
+    run(data, tmp_path / "run", callbacks=[Stop()], **own)
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-00000013"]
     model, _ = run(data, tmp_path / "run", **own)
     assert state(model) == state(run(data, tmp_path / "whole", **own)[0])
 
