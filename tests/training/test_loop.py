@@ -266,9 +266,7 @@ def test_a_validation_metric_is_chosen_on_rows_held_out_of_training(data, tmp_pa
     assert len(lines(tmp_path)) == 6
 
 
-def test_best_is_chosen_as_in_a_run_that_was_never_stopped(
-    data, tmp_path, monkeypatch
-):
+def test_best_is_chosen_as_in_a_run_that_was_never_stopped(data, tmp_path, monkeypatch):
     """Scored between log lines, so that a resumed run must know how its interval began."""
     score, scored = listeners.Best.score, {}
 
@@ -281,8 +279,8 @@ def test_best_is_chosen_as_in_a_run_that_was_never_stopped(
     run(data, tmp_path / "whole", **own)
     whole = dict(scored)
     scored.clear()
-    for steps in (6, 11, 18, 30):  # 11: where a signal came
-        cut = [At(11, lambda m: os.kill(os.getpid(), signal.SIGTERM))] if steps == 11 else []
+    for steps in (6, 9, 18, 30):  # 9: when a signal comes, heeded after the next call
+        cut = [At(9, lambda m: os.kill(os.getpid(), signal.SIGTERM))] if steps == 9 else []
         with pytest.raises(stops.Terminated) if cut else contextlib.nullcontext():
             run(data, tmp_path / "cut", steps=18 if cut else steps, callbacks=cut, **own)
     assert list(whole) == [6, 12, 18, 24, 30]
