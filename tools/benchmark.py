@@ -45,14 +45,17 @@ import arithmetic
 import common
 import growth
 from pages import markdown
-from peers import duel
+from peers import cases, duel
 
 from zoo import data, files
 from zoo.errors import refusal, unknown
 
+_DUELS = tuple(cases.CASES)
 FLAGS = (
     common.flag("methods", "tuple", ("vae", "gan", "ali"), "which methods"),
-    common.flag("precisions", "tuple", None, "which precisions; None: those of BUILD.md"),
+    common.flag(
+        "precisions", "tuple", None, "which; None: those of BUILD.md", choices=cases.PRECISIONS
+    ),
     common.flag("network", "str", "ali_mnist", "table of networks, for 28x28 images"),
     common.flag("batch_size", "int", 100, "examples a step", at_least=1),
     common.flag("latent_dim", "int", 64, "dimensions of z", at_least=1),
@@ -64,9 +67,9 @@ FLAGS = (
     common.flag("sampling", "bool", False, "autoregressive sampling instead of training"),
     common.flag("growth", "bool", False, "cost against image side, batch and width"),
     common.flag("against", "str", None, "another library, beside the zoo", choices=("torch",)),
-    common.flag("device", "str", "cpu", "where `--against` computes", choices=duel.cases.DEVICES),
+    common.flag("device", "str", "cpu", "where `--against` computes", choices=cases.DEVICES),
     common.flag("peer_python", "str", ".venv-peers/bin/python", "interpreter of that library"),
-    common.flag("duels", "tuple", tuple(duel.cases.CASES), "which cases of `--against`"),
+    common.flag("duels", "tuple", _DUELS, "which of `--against`", choices=_DUELS),
     common.flag("write", "bool", False, "also write the table to BUILD.md"),
     common.DATA_DIR,
 )
@@ -100,16 +103,16 @@ def run(flags: types.SimpleNamespace) -> None:
     elif flags.sampling:
         _publish(sampling_table(flags), SAMPLING_MARKS, flags.write)
     elif flags.growth:
-        cases = [(method, *case) for method in flags.methods for case in growth.CASES]
-        found = [_apart(flags, "--growth", case=case) for case in cases]
+        grown = [(method, *case) for method in flags.methods for case in growth.CASES]
+        found = [_apart(flags, "--growth", case=case) for case in grown]
         _publish(growth.table(found, _cores(flags)), GROWTH_MARKS, flags.write)
     elif flags.against:
         _publish(duels(flags), PEERS_MARKS, flags.write)
     else:
         options = [f"--{n}={getattr(flags, n)}" for n in ("batch_size", "network", "latent_dim")]
         precisions = flags.precisions or ("float32", "mixed_bfloat16")
-        cases = [(method, precision) for precision in precisions for method in flags.methods]
-        found = [_apart(flags, *options, case=case) for case in cases]
+        each = [(method, precision) for precision in precisions for method in flags.methods]
+        found = [_apart(flags, *options, case=case) for case in each]
         _publish(table(found, flags), MARKS, flags.write and not flags.images)
 
 
@@ -130,12 +133,6 @@ def _apart(flags: types.SimpleNamespace, *options: str, case: Sequence[Any]) -> 
 
 def duels(flags: types.SimpleNamespace) -> str:
     """The zoo beside another library, as a Markdown table."""
-    for name in flags.duels:
-        if name not in duel.cases.CASES:
-            raise unknown("duels", name, duel.cases.CASES)
-    for name in flags.precisions or ():
-        if name not in duel.cases.PRECISIONS:
-            raise unknown("precisions", name, duel.cases.PRECISIONS)
     if not os.access(flags.peer_python, os.X_OK):
         expected = "a Python with PyTorch (`make bench-peers` makes it)"
         raise ValueError(refusal("peer_python", expected, flags.peer_python))
