@@ -48,9 +48,8 @@ from pages import markdown
 from peers import cases, duel
 
 from zoo import data, files
-from zoo.errors import refusal, unknown
+from zoo.errors import refusal
 
-_DUELS = tuple(cases.CASES)
 FLAGS = (
     common.flag("methods", "tuple", ("vae", "gan", "ali"), "which methods"),
     common.flag(
@@ -69,7 +68,7 @@ FLAGS = (
     common.flag("against", "str", None, "another library, beside the zoo", choices=("torch",)),
     common.flag("device", "str", "cpu", "where `--against` computes", choices=cases.DEVICES),
     common.flag("peer_python", "str", ".venv-peers/bin/python", "interpreter of that library"),
-    common.flag("duels", "tuple", _DUELS, "which of `--against`", choices=_DUELS),
+    common.flag("duels", "tuple", cases.NAMES, "which of `--against`", choices=cases.NAMES),
     common.flag("write", "bool", False, "also write the table to BUILD.md"),
     common.DATA_DIR,
 )
@@ -364,13 +363,13 @@ def _mapped(count: int) -> "data.Dataset":
     )
 
 
-def table(cases: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:
+def table(measured: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:
     """The cases as a Markdown table, and what it was measured on."""
     heads = ("method", "precision", "ms a step", "images/s", "GFLOP a step", "GFLOP/s")
     heads += ("of the ceiling", "`fit` / bare step", "input / consumption", "checks / step")
     heads += ("peak memory",)
     lines = markdown.header(*heads)
-    for c in cases:
+    for c in measured:
         cells = (
             c["method"],
             c["precision"],
@@ -385,13 +384,13 @@ def table(cases: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:
             f"{c['peak_mb']:,.0f} MB",
         )
         lines.append(markdown.row(*cells))
-    ceilings = {c["precision"]: c for c in cases}.values()
+    ceilings = {c["precision"]: c for c in measured}.values()
     notes = "; ".join(
         f"{c['precision']} {c['ceiling']:.0f} GFLOP/s ({c['ceiling_shape']})" for c in ceilings
     )
     lines += [
         "",
-        f"Batch {flags.batch_size}, network {flags.network}, data {cases[0]['data']}, "
+        f"Batch {flags.batch_size}, network {flags.network}, data {measured[0]['data']}, "
         f"{_cores(flags)} threads. Ceiling: {notes}.",
     ]
     return "\n".join(lines)

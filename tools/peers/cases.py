@@ -91,6 +91,7 @@ CASES = {
         "gated, 6 layers of 32 maps, kernel 5; 16 images are drawn",
     ),
 }
+NAMES = tuple(CASES)
 
 
 def grey(count: int) -> list[float]:
