@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 # {item of a measurement: (its least value, whether it may be missing)}
-_ITEMS = {
+ITEMS = {
     "value": (-math.inf, False),
     "n": (1, False),
     "std": (0, True),
@@ -23,7 +23,7 @@ def fault(item: str, value: Any) -> str:
         item: "value", "n", "std", "standard_error" or "floor".
         value: what it is; None where it is missing.
     """
-    least, optional = _ITEMS[item]
+    least, optional = ITEMS[item]
     if value is None and optional:
         return ""
     if is_number(value) and value >= least and (item != "n" or isinstance(value, int)):

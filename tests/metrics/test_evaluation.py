@@ -11,6 +11,7 @@ from tests.helpers import refused
 from tests.metrics.toys import LABELLED, TOY, Clusters, Data, Grey, Hierarchy, Linear, Sign
 from zoo import metrics
 from zoo.metrics import classifier, neighbours
+from zoo.metrics.measure import Measure
 
 
 @pytest.fixture(autouse=True)
@@ -194,3 +195,16 @@ def test_refusals(arguments, message):
 def test_data_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"dataset.image_shape.*\(4,\).*\(2,\)"):
         metrics.evaluate(Linear(image_shape=(4,)), LABELLED)
+
+
+def test_a_figure_that_is_no_number_is_left_out_with_a_line(monkeypatch):
+    """A result may hold none, and JSON has no name for it: the others stand."""
+    broken = metrics.METRICS["nll"]._replace(measure=lambda s: Measure(math.nan, 3, "a mean"))
+    monkeypatch.setitem(metrics.METRICS, "nll", broken)
+    lines = []
+    tell = lambda name, reason: lines.append(f"{name}: {reason}")
+    found = metrics.evaluate(Linear(), LABELLED, left_out=tell)
+    assert "nll" not in found and "one_nn_accuracy" in found
+    assert lines == ["nll: its value is nan"]
+    with refused(ValueError, match=r"can be had of .* \(its value is nan\)"):
+        metrics.evaluate(Linear(), LABELLED, metrics=["nll"])

@@ -4,7 +4,9 @@ import functools
 import importlib
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from zoo import bounds
 from zoo.data import Dataset
 from zoo.errors import refusal, unknown
 from zoo.metrics.measure import Metric
@@ -82,7 +84,7 @@ def evaluate(
         if progress is not None:
             progress(name, index, len(chosen))
         try:
-            found = metric.measure(subject).as_dict()
+            found = _finite(metric.measure(subject).as_dict())
         except ValueError as error:
             reason = " ".join(str(error).split())
             if metrics is not None:
@@ -93,6 +95,14 @@ def evaluate(
         source = "samples" if metric.of_samples else split
         measured[name] = {**found, "split": source, "seed": seed}
     return measured
+
+
+def _finite(found: dict[str, Any]) -> dict[str, Any]:
+    """What was found, if these are numbers that a result may have; `ValueError` if not."""
+    for item in bounds.ITEMS:
+        if bounds.fault(item, found.get(item)):
+            raise ValueError(f"its {item.replace('_', ' ')} is {found.get(item)}")
+    return found
 
 
 def _warn(name: str, reason: str) -> None:
