@@ -28,7 +28,8 @@ PIXELS = "pixels in [0, 1], or uint8 in 0 .. 255"
 FINITE = "finite numbers"
 ONE_HOT = "Pass y.argmax(axis=1)."
 UNLABELLED = (
-    "Rows without a label belong in x alone: {'x': all, 'x_labelled': some, 'y_labelled': theirs}."
+    "Rows without a label belong in x alone: in a tf.data.Dataset, batches {'x': all, "
+    "'x_labelled': some, 'y_labelled': theirs}."
 )
 
 

@@ -1,6 +1,7 @@
 """The order, workers, resume, binarising and labelled subsets, on digits and hand-made arrays."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -308,3 +309,18 @@ def test_all_labels_of_a_compared_data_set_leave_its_reference(numbered):
 def test_a_seed_of_labels_needs_labels(numbered):
     with helpers.refused(ValueError, match="`label_seed`: expected 0 without labels"):
         zoo.data.load(numbered, label_seed=7)
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist"])
+def test_published_draws_of_labels_are_those_that_are_made(name, repository):
+    """So that another library can learn from the same labels."""
+    published = json.loads((repository / "docs" / "label_draws.json").read_text())[name]
+    for seed, rows in published["rows_of_train"].items():
+        try:
+            few = zoo.data.load(name, labels=published["labels"], label_seed=int(seed))
+        except FileNotFoundError:
+            pytest.skip(f"{name} is not on this machine")
+        assert few.labelled_indices.tolist() == rows
+        labels = few.with_all_labels().arrays("train")["y"][rows]
+        assert np.bincount(labels).tolist() == [published["labels"] // 10] * 10
+    assert few.with_all_labels().labelled_indices is None

@@ -19,8 +19,9 @@ _NOTE = (
     "class. Methods see the whole of train without labels; label spreading and self-training see "
     "its first 10,000 at most. Rows in italics are baselines that learn from the same labels: four "
     "of scikit-learn's, and the zoo's own network. *Beats label spreading* compares on the same "
-    "draw of labels; blank: not measured. What was tuned, a method's page says (*Settings "
-    "chosen*)."
+    "draw of labels; blank: not measured. Which rows of train each draw labels is in "
+    "[docs/label_draws.json](docs/label_draws.json). What was tuned, a method's page says "
+    "(*Settings chosen*)."
 )
 
 

@@ -147,6 +147,11 @@ class Dataset:
         y: Any = rows.y  # a data set with a labelled subset has labels
         return {"x": scale(rows.x[self._subset]), "y": y[self._subset]}
 
+    @property
+    def labelled_indices(self) -> np.ndarray | None:
+        """Rows of train, as stored, whose labels a method may see, int64 [labels]; None: all."""
+        return None if self._subset is None else np.array(self._subset, np.int64)
+
     def with_all_labels(self) -> "Dataset":
         """This data set as it is without `labels`: a label for every example of train."""
         twin = copy.copy(self)
