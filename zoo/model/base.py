@@ -277,7 +277,7 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
             raise TypeError(refusal("optimizer", "None with optimizers", optimizer))
         given = by_player(optimizers if optimizer is None else optimizer, self.players)
         check(given, self.optimizers, self.lr_schedule, self._loss_scale is not None)
-        self.own_optimizers = record(given)
+        self._own_optimizers = record(given)
         moved = self.player_variables
         self.optimizers = {
             player: given.get(player) or self._adam(player) for player in self.players

@@ -144,6 +144,11 @@ class Building:
         return lambda x: to_logits(tf.squeeze(x, axis=-1) if squeeze else x)
 
     @property
+    def own_optimizers(self) -> dict[str, Any]:
+        """{player: configuration} of the optimizers that `compile` was given."""
+        return dict(getattr(self, "_own_optimizers", {}))
+
+    @property
     def own_networks(self) -> dict[str, Any]:
         """{role: configuration} of the networks that the caller passed, JSON-able."""
         return own.record(self._given)
