@@ -2,7 +2,7 @@
 
 import operator
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -138,3 +138,12 @@ def _index(value: Any) -> int | None:
         return operator.index(value)
     except TypeError:
         return None
+
+
+def classes_of(tree: Any) -> Iterator[dict[str, Any]]:
+    """The parts of a Keras configuration, JSON-able, that name a class, the outermost first."""
+    if isinstance(tree, dict) and "class_name" in tree:
+        yield tree
+    inner = tree.values() if isinstance(tree, dict) else tree
+    for value in inner if isinstance(tree, (dict, list, tuple)) else ():
+        yield from classes_of(value)

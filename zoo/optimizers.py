@@ -8,7 +8,17 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from zoo import checks
 from zoo.errors import refusal, unknown
+
+# {module of a recorded configuration: (the module, of what class its entry has to be)}
+_KINDS: dict[str, tuple[types.ModuleType, type]] = {
+    "keras.optimizers": (keras.optimizers, keras.optimizers.Optimizer),
+    "keras.optimizers.schedules": (
+        keras.optimizers.schedules,
+        keras.optimizers.schedules.LearningRateSchedule,
+    ),
+}
 
 
 def by_player(given: Any, players: Iterable[str]) -> dict[str, keras.optimizers.Optimizer]:
@@ -82,40 +92,26 @@ def revive(configs: Any) -> dict[str, keras.optimizers.Optimizer]:
         raise ValueError(refusal("optimizers", expected, configs))
     found = {}
     for player, config in configs.items():
-        _check_classes(player, config)
-        own = {"FusedAdam": FusedAdam}
+        argument, parts = f"optimizers[{player!r}]", list(checks.classes_of(config))
+        if parts[:1] != [config] or not all(map(_is_known, parts)):
+            raise ValueError(refusal(argument, expected, config))
+        own = {FusedAdam.__name__: FusedAdam}
         try:
-            made = keras.optimizers.deserialize(copy.deepcopy(config), custom_objects=own)
+            found[player] = keras.optimizers.deserialize(copy.deepcopy(config), custom_objects=own)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             reason = str(error).strip().partition("\n")[0]
-            raise ValueError(refusal(f"optimizers[{player!r}]", expected, reason)) from error
-        found[player] = made
+            raise ValueError(refusal(argument, expected, reason)) from error
     return found
 
 
-def _check_classes(player: str, tree: Any, outermost: bool = True) -> None:
-    """Refuses, before Keras sees it, a configuration that names a class which is not allowed."""
-    if isinstance(tree, Mapping) and (outermost or "class_name" in tree):
-        module, name = str(tree.get("module")), str(tree.get("class_name"))
-        kinds: dict[str, tuple[types.ModuleType, type]] = {
-            "keras.optimizers": (keras.optimizers, keras.optimizers.Optimizer),
-            "keras.optimizers.schedules": (
-                keras.optimizers.schedules,
-                keras.optimizers.schedules.LearningRateSchedule,
-            ),
-        }
-        room, kind = kinds.get(module, (None, object))
-        listed = vars(room).get(name) if room else None
-        own = (module, name) == (FusedAdam.__module__, "FusedAdam")
-        if not own and not (isinstance(listed, type) and issubclass(listed, kind)):
-            expected = "an optimizer of Keras"
-            raise ValueError(refusal(f"optimizers[{player!r}]", expected, f"{module}.{name}"))
-    elif outermost:
-        raise ValueError(refusal(f"optimizers[{player!r}]", "a configuration", tree))
-    values = tree.values() if isinstance(tree, Mapping) else tree
-    if isinstance(tree, (Mapping, list, tuple)):
-        for value in values:
-            _check_classes(player, value, outermost=False)
+def _is_known(part: dict[str, Any]) -> bool:
+    """Whether a part of a configuration names an optimizer or a schedule of Keras, or FusedAdam."""
+    module, name = part.get("module"), part["class_name"]
+    if (module, name) == (FusedAdam.__module__, FusedAdam.__name__):
+        return True
+    room, kind = _KINDS.get(str(module), (None, object))
+    found = vars(room).get(str(name)) if room else None
+    return isinstance(found, type) and issubclass(found, kind)
 
 
 def check(

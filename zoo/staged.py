@@ -29,8 +29,9 @@ class Staged:
 
     def __call__(self, *arguments: Any) -> Any:
         model = self._model
-        self._check_reach(int(model.step.value.numpy()))
-        model.stage = model.stage_at(int(model.step.value.numpy()))
+        step = int(model.step.value.numpy())
+        self._check_reach(step)
+        model.stage = model.stage_at(step)
         if model.stage not in self._made:
             self._made[model.stage] = self._make()
         return self._made[model.stage](*arguments)

@@ -9,7 +9,6 @@ import tensorflow as tf
 import zoo
 from tests import helpers
 from zoo.model import streams
-from zoo.training import listeners
 
 X = np.random.default_rng(0).random((12, 4), np.float32)
 
@@ -42,16 +41,24 @@ def test_arrays_that_replicas_cannot_share_are_refused(monkeypatch, entry, optio
 
 def test_a_stream_is_refused_at_its_uneven_batch():
     batches = tf.data.Dataset.from_tensor_slices({"x": X}).batch(8)
-    read = iter(batches.map(lambda batch: streams.shared(batch, 2)))
+    read = iter(batches.map(lambda batch: streams.asserting_share(batch, 2)))
     assert next(read)["x"].shape == (8, 4) and next(read)["x"].shape == (4, 4)
-    read = iter(batches.map(lambda batch: streams.shared(batch, 3)))
+    read = iter(batches.map(lambda batch: streams.asserting_share(batch, 3)))
     with pytest.raises(tf.errors.InvalidArgumentError, match="rows 3 replicas share evenly"):
+        next(read)
+
+
+def test_a_generator_is_refused_at_its_uneven_batch(monkeypatch):
+    model = a_model(monkeypatch)
+    read = model._checked_stream(iter([X[:4], X[:3]]))
+    assert next(read)[0]["x"].shape == (4, 4)
+    with helpers.refused(ValueError, match="`x`: .*rows 2 replicas .*3 rows in a batch"):
         next(read)
 
 
 def test_held_out_rows_that_replicas_cannot_share_are_left_out():
     batches = tf.data.Dataset.from_tensor_slices({"x": X}).batch(5)  # of 5, 5 and 2
-    sizes = lambda replicas: [len(batch["x"]) for batch in listeners.shared(batches, replicas)]
+    sizes = lambda replicas: [len(batch["x"]) for batch in streams.trimmed(batches, replicas)]
     assert sizes(2) == [4, 4, 2]
     assert sizes(4) == [4, 4]
 

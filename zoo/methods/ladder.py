@@ -34,8 +34,8 @@ class Ladder(Smoothing, GenerativeModel):
     samples. `encode` gives the last hidden layer, a point.
 
     An upper zhat_l also serves the levels below, whose costs are 100 and 10,000 times its own: it
-    need be no estimate of z_l. By the authors' costs the errors, in variances of z_l, are .22, .16,
-    1.13 and .95 at the end of digits-50_labels; with equal costs all fall below a half.
+    need be no estimate of z_l, and its error may end above the variance of z_l. With equal costs
+    every error falls to a fraction of that.
 
     Costs of 0 below the top make the paper's Gamma model, whose decoder has the top alone; without
     any cost there is no decoder, and the classifier is a plain one with noise.

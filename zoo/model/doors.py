@@ -216,14 +216,16 @@ class Doors(keras.Model):
         if _is_arrays(x):
             rows = len(named(x)["x"])
             held = rows - int(rows * (1.0 - (given.get("validation_split") or 0.0)))
-            streams.check_shares("x", rows - held, own, replicas)
-            streams.check_shares("validation_split", held, own, replicas)
+            streams.check_share("batch_size", own, replicas)
+            streams.check_share("x", (rows - held) % own, replicas)
+            streams.check_share("validation_split", held % own, replicas)
         if isinstance(validation, tuple):  # of `checked`
             validation = validation[0]
         if validation is not None and _is_arrays(validation):
             rows = len(named(validation)["x"])
             size = given.get("validation_batch_size") or own
-            streams.check_shares("validation_data", rows, size, replicas)
+            streams.check_share("validation_batch_size", size, replicas)
+            streams.check_share("validation_data", rows % size, replicas)
 
     @property
     def labelled_kind(self) -> bool:
@@ -326,7 +328,7 @@ class Doors(keras.Model):
                 as_batch = lambda *parts: self.as_batch(streams.one(parts))
                 if replicas > 1:
                     alone = as_batch
-                    as_batch = lambda *parts: streams.shared(alone(*parts), replicas)
+                    as_batch = lambda *parts: streams.asserting_share(alone(*parts), replicas)
                 how: dict[str, Any] = {"num_parallel_calls": 2, "deterministic": True}
                 read = stream.map(streams.as_written(as_batch), **how)
                 ranks = streams.ranks(named(stream.element_spec)), streams.ranks(read.element_spec)
@@ -343,6 +345,7 @@ class Doors(keras.Model):
             return given
         self.refuse_target(batch, given)
         arrays, _ = self.checked(given, None)
+        streams.check_share("x", len(arrays["x"]), self.distribute_strategy.num_replicas_in_sync)
         for name in ("x", "x_labelled"):
             if name in arrays:
                 arrays[name] = forms.as_float(arrays[name], self.image_shape)

@@ -11,6 +11,11 @@ from zoo.errors import refusal
 from zoo.model.loss_scale import Gradients, LossScale
 
 
+def clip_scale(norm: tf.Tensor, clip_norm: float) -> tf.Tensor:
+    """What shortens gradients of a norm to `clip_norm`; 1 of shorter ones."""
+    return tf.minimum(1.0, clip_norm / tf.maximum(norm, 1e-12))
+
+
 class Moves:
     """What `play` does with losses and their gradients.
 
@@ -70,7 +75,7 @@ class Moves:
         wide = [tf.cast(g, tf.float32) for g in gradients]
         norm = tf.linalg.global_norm(wide) * replicas  # unclipped: the mean replica's
         if self.clip_norm is not None:
-            scale = tf.minimum(1.0, self.clip_norm / tf.maximum(norm, 1e-12))
+            scale = clip_scale(norm, self.clip_norm)
             gradients = [g * tf.cast(scale, g.dtype) for g in gradients]
         self._track({f"{player}_gradient_norm": norm})
         if self.lr_schedule == "constant":

@@ -59,19 +59,33 @@ def ranks(batch: dict[str, Any]) -> dict[str, int | None]:
     return {name: batch[name].shape.rank for name in names if name in batch}
 
 
-def check_shares(argument: str, rows: int, batch_size: int, replicas: int) -> None:
-    """Refuses arrays whose batches, or the last of them, the replicas cannot share evenly."""
-    for name, count in (("batch_size", batch_size), (argument, rows % batch_size)):
-        if count % replicas:
-            expected = f"batches whose rows {replicas} replicas share evenly"
-            received = count if name == "batch_size" else f"{count} rows in the last batch"
-            raise ValueError(refusal(name, expected, received))
+# --- what replicas share --------------------------------------------------------------------------
 
 
-def shared(batch: dict[str, tf.Tensor], replicas: int) -> dict[str, tf.Tensor]:
-    """A batch of a stream, with an assertion that the replicas can share it evenly."""
-    expected = f"batches whose rows {replicas} replicas share evenly"
-    message = refusal("x", expected, "a batch that they cannot")
-    uneven = tf.shape(batch["x"])[0] % replicas
-    with tf.control_dependencies([tf.debugging.assert_equal(uneven, 0, message=message)]):
+def check_share(argument: str, rows: int, replicas: int) -> None:
+    """Refuses a batch, of arrays or of a generator, that the replicas cannot share evenly."""
+    if rows % replicas:
+        raise ValueError(_uneven(argument, replicas, f"{rows} rows in a batch"))
+
+
+def asserting_share(batch: dict[str, tf.Tensor], replicas: int) -> dict[str, tf.Tensor]:
+    """A batch in a graph, with the assertion that the replicas can share it evenly."""
+    message = _uneven("x", replicas, "a batch that they cannot")
+    rest = tf.shape(batch["x"])[0] % replicas
+    with tf.control_dependencies([tf.debugging.assert_equal(rest, 0, message=message)]):
         return {name: tf.identity(value) for name, value in batch.items()}
+
+
+def trimmed(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
+    """Batches without the last rows of each that the replicas cannot share evenly."""
+
+    @as_written
+    def trim(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        rows = tf.shape(batch["x"])[0]
+        return {name: value[: rows - rows % replicas] for name, value in batch.items()}
+
+    return batches.map(trim, deterministic=True).filter(lambda batch: tf.shape(batch["x"])[0] > 0)
+
+
+def _uneven(argument: str, replicas: int, received: str) -> str:
+    return refusal(argument, f"batches whose rows {replicas} replicas share evenly", received)

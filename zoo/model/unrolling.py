@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from zoo import replicas
 from zoo.fields import field
+from zoo.model.moves import clip_scale
 from zoo.precision import INNER_SCALE
 
 if TYPE_CHECKING:  # what it is mixed into
@@ -130,7 +131,7 @@ class Unrolling(Model):
                 gradients = [g + self.weight_decay * w for g, w in zip(gradients, weights)]
             if self.clip_norm is not None:
                 square = tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients])
-                scale = tf.minimum(1.0, self.clip_norm / tf.sqrt(tf.maximum(square, _TINY)))
+                scale = clip_scale(tf.sqrt(tf.maximum(square, _TINY)), self.clip_norm)
                 gradients = [scale * g for g in gradients]
             return update(weights, gradients)
 

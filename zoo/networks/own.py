@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo import checks
 from zoo.errors import refusal
 
 _EDGE = 1e-7  # probabilities are kept this far from 0 and 1, as Keras' losses do
@@ -183,16 +184,11 @@ _TOKENS = ("__keras_tensor__", "__tuple__")
 
 def _check_classes(role: str, tree: Any) -> None:
     """Refuses, before Keras sees it, a configuration that names anything outside the lists."""
-    if isinstance(tree, dict):
-        if "class_name" in tree and not _is_known(tree):
+    for part in checks.classes_of(tree):
+        if not _is_known(part):
             expected = "layers of Keras that hold no function, or classes registered with it before"
-            name = f"{tree.get('module')}.{tree['class_name']} {tree.get('registered_name') or ''}"
-            raise ValueError(refusal(role, expected, f"{name.strip()} {tree.get('config')}"))
-        for value in tree.values():
-            _check_classes(role, value)
-    elif isinstance(tree, (list, tuple)):
-        for value in tree:
-            _check_classes(role, value)
+            name = f"{part.get('module')}.{part['class_name']} {part.get('registered_name') or ''}"
+            raise ValueError(refusal(role, expected, f"{name.strip()} {part.get('config')}"))
 
 
 def _is_known(tree: Mapping[str, Any]) -> bool:

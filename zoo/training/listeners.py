@@ -16,10 +16,10 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
-import tensorflow as tf
 
 from zoo.data.dataset import Dataset
 from zoo.errors import refusal, unknown
+from zoo.model import streams
 from zoo.model.logs import rises
 from zoo.training import checkpoints, stops
 
@@ -141,23 +141,11 @@ class Best:
         replicas = model.distribute_strategy.num_replicas_in_sync
         batches = self._dataset.batches("validation", _EVALUATED - _EVALUATED % replicas)
         if replicas > 1:
-            batches = shared(batches, replicas)
+            batches = streams.trimmed(batches, replicas)
         value = model.evaluate(batches, verbose=0, return_dict=True)[self._log]
         for variable, before in kept:  # the training interval goes on where it was
             variable.assign(before)
         return float(np.ravel(value)[0])
-
-
-def shared(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
-    """Batches without the last rows of each that the replicas cannot share evenly."""
-
-    @tf.autograph.experimental.do_not_convert
-    def trimmed(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        rows = tf.shape(batch["x"])[0]
-        return {name: value[: rows - rows % replicas] for name, value in batch.items()}
-
-    found = batches.map(trimmed, deterministic=True)
-    return found.filter(lambda batch: tf.shape(batch["x"])[0] > 0)
 
 
 class Progress:
