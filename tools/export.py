@@ -43,8 +43,8 @@ FLAGS = (
         "serving_config",
         "bool",
         True,
-        "keep models.config and batching.config beside the export; this needs the extra serving,"
-        " without which they are left out",
+        "keep models.config and batching.config beside the export; models.config needs the extra"
+        " serving, without which it is left out with a line on stderr",
     ),
     common.flag("version_labels", "tuple", (), "labels that this version gets in models.config"),
     common.flag(
@@ -57,6 +57,7 @@ FLAGS = (
 )
 # What asks for models.config, so that it is not left out in silence.
 _ASK = ("serving_config", "version_labels", "served_base")
+_EXTRA = "the extra serving: pip install 'generative-zoo[serving]'"
 
 
 def run(flags: types.SimpleNamespace) -> None:
@@ -71,15 +72,15 @@ def run(flags: types.SimpleNamespace) -> None:
     from zoo.serving import config, warm_up
 
     base = pathlib.Path(os.path.abspath(export_dir)).parent
-    configured = flags.serving_config and (
-        config.available() or bool(flags.given.intersection(_ASK))
-    )
     sizes = batch_sizes(flags.batch_sizes)
-    if configured:
+    asked = bool(flags.given.intersection(_ASK))
+    listed = flags.serving_config and (asked or config.available())
+    if listed:
         check_config(flags, base)
-        sizes = sizes or config.batch_sizes(base)
     elif flags.version_labels or flags.served_base:
         raise ValueError(refusal("serving_config", "true with a label or a base", False))
+    if flags.serving_config:
+        sizes = sizes or config.batch_sizes(base)
     sizes = warm_up.checked_sizes(sizes or warm_up.BATCH_SIZES)
     model = training.restore(run_dir, flags.which, flags.allow)
     metrics = measured["metrics"] if measured else None
@@ -89,10 +90,12 @@ def run(flags: types.SimpleNamespace) -> None:
     name = public_name(common.recorded(run_dir, flags.allow).dataset)
     more = {"batch_sizes": sizes, "quantise": flags.quantise, "tflite": flags.tflite}
     version = serving.export(model, export_dir, data=name, metrics=metrics, **more)
-    if configured:
+    if listed:
         config.add(version, flags.version_labels, flags.served_base)
-        if flags.batch_sizes or not (base / config.BATCHING).is_file():
-            config.write_batching(base, sizes)
+    elif flags.serving_config:
+        print(f"Left out: {config.MODELS}, which needs {_EXTRA}", file=sys.stderr)
+    if flags.serving_config and (flags.batch_sizes or not (base / config.BATCHING).is_file()):
+        config.write_batching(base, sizes)
     print(version)
 
 
@@ -111,8 +114,7 @@ def check_config(flags: types.SimpleNamespace, base: pathlib.Path) -> None:
 
     config.check_labels(flags.version_labels)
     if not config.available():
-        expected = "false, or the extra serving installed: pip install 'generative-zoo[serving]'"
-        raise ValueError(refusal("serving_config", expected, True))
+        raise ValueError(refusal("serving_config", f"false, or {_EXTRA}", True))
     config.read(base)
 
 

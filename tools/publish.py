@@ -27,7 +27,7 @@ import common
 import evaluate
 import experiment
 
-from zoo import files, ledger, pretrained, registry
+from zoo import files, ledger, pretrained, registry, training
 from zoo.cards import failures
 from zoo.differences import differences
 from zoo.errors import refusal
@@ -70,6 +70,7 @@ def run(flags: types.SimpleNamespace) -> None:
     if flags.url is not None:
         download.check_url(flags.url)
     common.load()
+    training.set_threads(1)  # so that sums have one order, and equal runs equal bytes
     from zoo import metrics
     from zoo.publishing import publication
 

@@ -9,6 +9,7 @@ import pytest
 from tests.entries import a_run, an_entry
 from zoo import cards
 from zoo.cards import failures, metadata
+from zoo.cards.card import _UNKNOWN as UNKNOWN
 from zoo.metrics import names
 
 FACTS = {
@@ -40,6 +41,7 @@ def measured(value, error=None, protocol="by hand", n=100, **further):
     return found if error is None else {**found, "standard_error": error}
 
 
+GENERATIVE = ["generative-model", "likelihood"]  # tags
 METRICS = {
     "active_units": measured(3.0, protocol="of 4 dimensions those"),
     "nll": measured(2.0, 0.25),
@@ -129,6 +131,40 @@ def test_hubs_read_the_values_of_the_ledger():
     assert metric["args"] == {"protocol": "by hand"}
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "shape", "task", "tags"),
+    [
+        (["sample", "classify"], (8, 8, 1), "unconditional-image-generation", GENERATIVE),
+        (["classify", "encode"], (8, 8, 1), "image-classification", ["classifier"]),
+        (["log_ratio"], (8, 8, 1), None, ["density-ratio"]),
+        (["sample"], (2,), None, GENERATIVE),
+        (["classify"], (2,), None, ["classifier"]),
+    ],
+)
+def test_hubs_read_what_a_model_is_for(capabilities, shape, task, tags):
+    model = Model()
+    model.image_shape = shape
+    found = {**METRICS, "classification_error": measured(0.1)}
+    card = cards.render("m", model, {**FACTS, "capabilities": capabilities}, "digits", found)
+    fields, results = front_of(card)
+    assert fields.get("pipeline_tag") == task
+    assert fields["tags"] == ["generative-zoo", "vae", *tags]
+    tasks = {found["metrics"][0]["type"]: found["task"]["type"] for found in results}
+    assert tasks["nll"] == (task or "other")
+    images = len(shape) == 3
+    assert tasks["classification_error"] == ("image-classification" if images else "other")
+
+
+def test_a_ratio_names_both_data_sets():
+    entry = dataclasses.replace(published().entry, flags={"reference_dataset": "moons"})
+    ratio = dataclasses.replace(published(), entry=entry)
+    facts = {**FACTS, "capabilities": ["log_ratio"]}
+    card = cards.render("vae-digits", Model(), facts, "digits", {"nll": measured(2.0)}, ratio)
+    fields, (result,) = front_of(card)
+    assert fields["datasets"] == ["digits", "moons"] and result["dataset"]["name"] == "digits"
+    assert "| beside | moons, " in card
+
+
 def test_the_card_of_an_export_names_its_folder_and_promises_nothing():
     card = cards.render("mine", Model(), FACTS)
     assert 'zoo.load("exported/mine")' in card and "samples.png" not in card
@@ -154,7 +190,7 @@ def test_code_holds_names_as_they_are(name):
 
 def test_a_card_of_which_nothing_was_checked_says_so():
     card = cards.render("mine", Model(), {**FACTS, "capabilities": ["log_ratio"]})
-    assert "\nNone is known.\n" in card and "\nNothing was checked.\n" in card
+    assert f"\n{UNKNOWN}\n" in card and "\nNothing was checked.\n" in card
 
 
 def test_labels_stand_in_the_lines_that_load():
@@ -193,7 +229,7 @@ def test_figures_out_of_bounds_stand_there_as_text_and_count_for_nothing(found, 
 
 
 def test_metadata_without_results_has_no_index():
-    text = metadata.front("m", "gan", None, None, True, {})
+    text = metadata.front("m", "gan", [], "sample", None, True, {})
     assert text.startswith("---\nlicense:") and text.endswith("---")
     assert "null" not in text and "model-index" not in text
 

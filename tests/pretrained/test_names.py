@@ -135,7 +135,7 @@ def test_a_cache_that_takes_no_file_is_named(shelf, in_tmp_path, monkeypatch, pl
 
 
 def test_a_full_disk_names_the_cache(shelf, monkeypatch):
-    def full(path, folder):
+    def full(path, folder, keep):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(pretrained.archives, "unpack", full)
@@ -174,6 +174,56 @@ def test_what_is_not_in_the_package_is_downloaded_once(address):
     assert (folder / "weights.npz").is_file() and len(address.asked) == 1
     shutil.rmtree(address.web)
     assert pretrained.fetch(NAME) == folder and len(address.asked) == 1  # offline: from the cache
+
+
+@pytest.mark.parametrize("member", ["weights.npz", "flags.cfg"])
+@pytest.mark.parametrize("damage", ["gone", "short", "changed", "link"])
+def test_a_damaged_cache_is_made_again(shelf, member, damage):
+    folder = pretrained.fetch(NAME)
+    right = spoilt(folder / member, damage)
+    assert pretrained.fetch(NAME) == folder and list(shelf.cache.iterdir()) == [folder]
+    assert (folder / member).read_bytes() == right and not (folder / member).is_symlink()
+
+
+def spoilt(path, damage):
+    """Damages a file; returns what it held."""
+    right = path.read_bytes()
+    path.unlink()
+    if damage == "link":
+        path.symlink_to("/etc/hostname")
+    elif damage != "gone":
+        path.write_bytes(right[:-1] if damage == "short" else right[:-1] + b"?")
+    return right
+
+
+def test_a_whole_cache_is_not_unpacked_again(shelf, monkeypatch):
+    folder = pretrained.fetch(NAME)
+    monkeypatch.setattr(pretrained.archives, "unpack", None)
+    assert pretrained.fetch(NAME) == folder
+
+
+@pytest.mark.every
+@pytest.mark.parametrize("file", ["saved_model.pb", "zoo_manifest.json", "variables/variables.index"])
+def test_a_damaged_export_in_the_cache_is_made_again(shelf, file):
+    path = exports.exported(NAME)
+    spoilt(path / file, "gone")
+    assert zoo.load(NAME).path == path and (path / file).is_file()
+
+
+def test_a_damaged_download_is_received_again(address):
+    folder = pretrained.fetch(NAME)
+    (archive,) = (address.cache / "downloads").glob("*.zip")
+    shutil.rmtree(folder)
+    right = spoilt(archive, "changed")
+    assert pretrained.fetch(NAME) == folder and archive.read_bytes() == right
+
+
+def test_without_its_archive_a_download_is_whole_if_every_member_is_there(address):
+    folder = pretrained.fetch(NAME)
+    shutil.rmtree(address.cache / "downloads")
+    assert pretrained.fetch(NAME) == folder and len(address.asked) == 1
+    (folder / "weights.npz").unlink()
+    assert pretrained.fetch(NAME) == folder and len(address.asked) == 2
 
 
 def test_another_archive_at_the_address_is_refused(address):

@@ -46,6 +46,13 @@ def test_the_archive_is_a_run_without_code_or_paths(published):
     assert entry.licence == "CC BY 4.0" and entry.method == "vae" and entry.url is None
 
 
+def test_figures_have_six_digits():
+    measured = {"n": 1_234_567, "value": 0.123456789, "std": None, "pairs": [["a", 1 / 3]]}
+    expected = {"n": 1_234_567, "value": 0.123457, "std": None, "pairs": [["a", 0.333333]]}
+    assert publication.rounded({"fid": measured}) == {"fid": expected}
+    assert publication.rounded(1_234_567.8) == 1_234_570.0 and publication.rounded(True) is True
+
+
 def test_the_tolerance_is_half_an_error_or_a_hundredth():
     assert publication.tolerance(Metric([1.0, 3.0], 9, "test", "", [0.2, 0.4]), 1) == 0.2
     assert publication.tolerance(Metric([-30.0], 9, "test", ""), 0) == 0.3
@@ -118,6 +125,13 @@ def test_a_description_says_what_the_model_gives(name, verbs, conditional, label
     protocols = {"VAE": "p(x) a density of pixels in [0, 1]", "Flow": "of 17 grey levels"}
     measured = {"nll": {"protocol": protocols[name]}} if name in protocols else {}
     assert publication.description(model, result, measured) == text
+
+
+def test_a_ratio_is_of_one_data_set_to_another():
+    model = type("Ratio", (), {"density": None, "conditional": False})()
+    model.capabilities = frozenset({"log_ratio"})
+    result = an_entry(flags={"reference_dataset": "moons"})
+    assert publication.description(model, result, {}) == "Log ratios of digits to moons, by Ratio."
 
 
 def test_every_pretrained_file_comes_with_the_package(repository):

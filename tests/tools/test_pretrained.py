@@ -50,6 +50,15 @@ def test_evaluate_export_and_compare_take_a_name(shelf, in_tmp_path, capsys):  #
     assert NAME in capsys.readouterr().out
 
 
+def test_without_the_extra_an_export_says_what_it_lacks(run_dir, in_tmp_path, monkeypatch, capsys):  # noqa: F811
+    monkeypatch.setattr("zoo.serving.config.available", lambda: False)
+    assert called(export, f"--run_dir={run_dir}", "--export_dir=out/vae", "--batch_sizes=1,3") == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "Left out" in line]
+    assert len(lines) == 1 and "models.config" in lines[0] and "generative-zoo[serving]" in lines[0]
+    assert sorted(p.name for p in (in_tmp_path / "out").iterdir()) == ["batching.config", "vae"]
+    assert "allowed_batch_sizes: 3" in (in_tmp_path / "out" / "batching.config").read_text()
+
+
 @pytest.mark.parametrize("step, told", [(5, True), (1, False)])
 def test_a_card_tells_what_was_measured_of_this_checkpoint(
     run_dir,  # noqa: F811
@@ -275,7 +284,14 @@ def test_a_killed_publication_breaks_nothing_and_is_mended_by_the_next(
 
 
 @pytest.mark.every
-def test_a_published_model_is_described_anew_with_its_weights(shelf, in_tmp_path, capsys):  # noqa: F811
+def test_a_published_model_is_described_anew_with_its_weights(
+    shelf,  # noqa: F811
+    in_tmp_path,
+    monkeypatch,
+    capsys,
+):
+    threads: list[int] = []
+    monkeypatch.setattr(publish.training, "set_threads", threads.append)  # TensorFlow runs already
     metric = "reconstruction_ratio"
     assert called(evaluate, f"--model={NAME}", f"--metrics={metric}") == 0
     value = files.read_json(f"pretrained/{NAME}/evaluation.json")["metrics"][metric]["value"]
@@ -288,7 +304,8 @@ def test_a_published_model_is_described_anew_with_its_weights(shelf, in_tmp_path
     assert called(publish, f"--model={NAME}", *places) == 0
     assert capsys.readouterr().out.strip() == str(shelf.folder / shelf.entry.file)
     (entry,) = pretrained.read_registry(shelf.folder / "registry.json")
-    assert entry.version == 1 and entry.metric == (metric, pytest.approx(value))
+    assert entry.version == 1 and entry.metric == (metric, pytest.approx(value, rel=1e-5))
+    assert threads == [1]  # so that the same run gives the same bytes
     assert entry.sha256 != shelf.entry.sha256
     assert archives.read(shelf.folder / entry.file, archives.WEIGHTS) == before
 

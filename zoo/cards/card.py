@@ -80,6 +80,7 @@ of the inputs alone. Equal seeds give equal rows. `?` is a length that only the 
 </details>
 """
 _DENSITY = {"exact": "exact, nats", "lower_bound": "a lower bound, nats", None: "none"}
+_UNKNOWN = "Not known, as nothing was measured that would show one."
 _NO_LIKELIHOOD = "a number that is no likelihood: p(x|z) is of bits, the pixels are grey"
 
 
@@ -152,7 +153,8 @@ def render(
     judged = {key: results[key] for key in names.HEADLINES if key in results}
     from zoo.verbs import default_verb  # loads TensorFlow, which the pages do without
 
-    set_name = one_line(data) if data else None
+    reference = published.entry.flags.get("reference_dataset") if published else None
+    data_sets = [one_line(each) for each in (data, reference) if each]
     first = default_verb(facts["capabilities"])
     shown = _SHOWN[first]
     examples = data if published else None
@@ -162,7 +164,7 @@ def render(
     failing = [finding.text for finding in found if finding.fails]
     passing = [finding.text for finding in found if not finding.fails]
     return _TEXT.format(
-        front=metadata.front(name, model.method, set_name, model.density, images, judged),
+        front=metadata.front(name, model.method, data_sets, first, model.density, images, judged),
         name=plain(name),
         summary=summary,
         picture=f"\n![{shown}]({published.picture})\n" if published else "",
@@ -174,7 +176,7 @@ def render(
         measured_with=_measured_with(model, told, published),
         headline=_headline_table(measured, published),
         metrics=_folded(measured),
-        failures=_list(failing) or ("None in what was checked." if found else "None is known."),
+        failures=_list(failing) or ("None in what was checked." if found else _UNKNOWN),
         checked=_list(passing) or ("Nothing else." if found else "Nothing was checked."),
         terms=f" ({plain(licence(data).terms)})" if data else "",
         citation=_citation(paper) or "no paper is named",

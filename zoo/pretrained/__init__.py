@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from zoo import checks, registry
+from zoo import checks, files, registry
 from zoo.errors import nearest, refusal
 from zoo.pretrained import archives, download
 
@@ -169,7 +169,7 @@ def meant(text: Any) -> str:
 
 
 def fetch(name: str, version: int | None = None) -> pathlib.Path:
-    """The folder of a pretrained model in the cache, unpacked there if it is new.
+    """The folder of a pretrained model in the cache, unpacked there if it is new or damaged.
 
     It is laid out as a run, with weights.npz in the place of checkpoints: `zoo.restore` and the
     tools take it as one.
@@ -185,12 +185,15 @@ def fetch(name: str, version: int | None = None) -> pathlib.Path:
     """
     entry = find(name, version)
     folder = cache_directory() / f"{entry.name}-{entry.version}-{entry.sha256[:16]}"
-    if not folder.is_dir():
+    if not archives.is_whole(folder, _archive(entry)):
         with written_cache():
             packaged = entry.archive(FOLDER)
             archive = packaged if packaged.is_file() else _downloaded(entry)
             archives.check(archive, entry.bytes, entry.sha256)
-            archives.unpack(archive, folder)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with files.locked(folder.parent, wait=True):
+                if not archives.is_whole(folder, archive):  # as another process may have made it
+                    archives.unpack(archive, folder, keep=not folder.exists())
     return folder
 
 
@@ -223,14 +226,24 @@ def written_cache() -> Iterator[None]:
         raise type(error)(message) from None
 
 
+def _archive(entry: Entry) -> pathlib.Path | None:
+    """The archive, where it is on this computer."""
+    found = (entry.archive(FOLDER), _download(entry))
+    return next((path for path in found if path.is_file()), None)
+
+
+def _download(entry: Entry) -> pathlib.Path:
+    """Where the archive lies that was downloaded."""
+    return cache_directory() / "downloads" / f"{entry.sha256[:16]}-{entry.file}"
+
+
 def _downloaded(entry: Entry) -> pathlib.Path:
     base = os.environ.get(URL_VARIABLE)
     url = f"{base.rstrip('/')}/{entry.file}" if base else entry.url
     if url is None:
         expected = f"the address of a folder that holds {entry.file}"
         raise ValueError(refusal(URL_VARIABLE, expected, base))
-    target = cache_directory() / "downloads" / f"{entry.sha256[:16]}-{entry.file}"
-    return download.fetch(url, target, entry.bytes, entry.sha256)
+    return download.fetch(url, _download(entry), entry.bytes, entry.sha256)
 
 
 def read_registry(path: pathlib.Path) -> list[Entry]:

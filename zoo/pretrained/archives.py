@@ -30,6 +30,7 @@ MEMBERS = {
 _COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # What the reader of a damaged archive raises, beside OSError for a place that a file cannot have.
 _DAMAGE = (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, zlib.error)
+_CHUNK = 2**20  # bytes that are read at a time
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal content gives equal bytes
 
 
@@ -77,8 +78,39 @@ def check(path: pathlib.Path, size: int, digest: str) -> None:
         )
 
 
-def unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
-    """Unpacks an archive into a new folder, which appears whole or not at all.
+def is_whole(folder: pathlib.Path, path: pathlib.Path | None) -> bool:
+    """Whether a folder has what `unpack` writes there.
+
+    Args:
+        folder: where an archive was unpacked, perhaps.
+        path: of the archive, whose sizes and checksums are compared; None: it has every member.
+    """
+    try:
+        if path is None:
+            return {each.name for each in folder.iterdir() if each.is_file()} >= MEMBERS.keys()
+        with zipfile.ZipFile(path) as archive:
+            return all(_unpacked(folder / item.filename, item) for item in archive.infolist())
+    except (*_DAMAGE, OSError, ValueError):
+        return False
+
+
+def _unpacked(path: pathlib.Path, item: zipfile.ZipInfo) -> bool:
+    with files.open_regular(path, links=False) as file:
+        if os.fstat(file.fileno()).st_size != item.file_size:
+            return False
+        crc = 0
+        while part := file.read(_CHUNK):
+            crc = zlib.crc32(part, crc)
+        return crc == item.CRC
+
+
+def unpack(path: pathlib.Path, folder: pathlib.Path, *, keep: bool = True) -> None:
+    """Unpacks an archive into a folder, which appears whole or not at all.
+
+    Args:
+        path: of the archive.
+        folder: where to.
+        keep: whether a folder that stands there stays, as another process made it meanwhile.
 
     Raises:
         ValueError: no archive of a published run: another member, a link, a bomb, damage.
@@ -99,7 +131,7 @@ def unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
                 if item.file_size > MEMBERS[item.filename]:
                     expected = f"at most {MEMBERS[item.filename]} bytes of {item.filename}"
                     raise ValueError(_refused(path, expected, item.file_size))
-            with files.new_folder(folder, temporary, keep=True) as made:
+            with files.new_folder(folder, temporary, keep=keep) as made:
                 for item in found:
                     # Reading ends at the size that the header states, and compares the checksum.
                     with archive.open(item) as member, open(made / item.filename, "wb") as file:

@@ -1,6 +1,5 @@
 """One file from an address: continued after a cut, checked before anybody sees it."""
 
-import hashlib
 import os
 import pathlib
 import re
@@ -10,6 +9,7 @@ from typing import Any
 
 from zoo import files
 from zoo.errors import refusal
+from zoo.pretrained import archives
 
 _ATTEMPTS = 4  # to continue a download that was cut
 _TIMEOUT = 30.0  # seconds without a byte
@@ -22,7 +22,7 @@ class Unreachable(OSError):
 
 
 def fetch(url: str, target: pathlib.Path, size: int, digest: str) -> pathlib.Path:
-    """Downloads a file unless it is there.
+    """Downloads a file unless it is there, whole.
 
     It grows under a temporary name, from which a later call continues; its size and sha256 are
     compared; then it takes its place in one rename.
@@ -43,7 +43,9 @@ def fetch(url: str, target: pathlib.Path, size: int, digest: str) -> pathlib.Pat
     check_url(url)
     target.parent.mkdir(parents=True, exist_ok=True)
     with files.locked(target.parent, wait=True):  # two would mix their bytes
-        return target if target.is_file() else _fetched(url, target, size, digest)
+        if target.is_file() and _is_right(target, size, digest):
+            return target
+        return _fetched(url, target, size, digest)
 
 
 def check_url(url: str) -> None:
@@ -82,12 +84,14 @@ def _whole(url: str, part: pathlib.Path, size: int, digest: str) -> bool:
     if received < size:
         hint = f"It ended after {received} bytes."
         raise Unreachable(refusal("url", f"{size} bytes", shown(url), hint))
-    with open(part, "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if received == size and found == digest:
+    if _is_right(part, size, digest):
         return True
     part.unlink()
     return False
+
+
+def _is_right(path: pathlib.Path, size: int, digest: str) -> bool:
+    return path.stat().st_size == size and archives.sha256(path) == digest
 
 
 def shown(url: str) -> str:

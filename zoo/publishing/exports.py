@@ -4,10 +4,12 @@ import functools
 import hashlib
 import os
 import pathlib
+import shutil
 
 from zoo import files, ledger, libraries, serving, training
 from zoo.errors import refusal
 from zoo.pretrained import FOLDER, cache_directory, fetch, find, is_name, meant, written_cache
+from zoo.serving import manifest
 from zoo.training.run import IDENTITY
 
 
@@ -50,6 +52,8 @@ def load(path: str | os.PathLike, version: int | None = None) -> serving.Served:
 def exported(name: str, version: int | None = None) -> pathlib.Path:
     """The version directory of a pretrained model's export, as `zoo.serving.Served` takes it.
 
+    It is made if it is not there, or is no longer as it was made.
+
     Args:
         name, version: as of `zoo.pretrained.fetch`.
 
@@ -59,16 +63,25 @@ def exported(name: str, version: int | None = None) -> pathlib.Path:
     entry, folder = find(name, version), fetch(name, version)
     target = cache_directory() / "exports" / f"{folder.name}-{_code()}" / name
     directory = target / str(entry.version)
-    if not directory.is_dir():
+    if not _is_whole(directory):
         metrics = ledger.read_evaluation(folder / "evaluation.json")["metrics"]
         model = training.restore(folder)
-        try:
-            with written_cache():
-                serving.export(model, target, entry.version, data=entry.data, metrics=metrics)
-        except ValueError:
-            if not directory.is_dir():  # no other process has made it meanwhile
-                raise
+        with written_cache():
+            target.mkdir(parents=True, exist_ok=True)
+            with files.locked(target, wait=True):
+                if not _is_whole(directory):  # as another process may have made it meanwhile
+                    shutil.rmtree(directory, ignore_errors=True)
+                    serving.export(model, target, entry.version, data=entry.data, metrics=metrics)
     return directory
+
+
+def _is_whole(directory: pathlib.Path) -> bool:
+    """Whether every file of an export is as it was made."""
+    try:
+        manifest.read(directory)
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 @functools.cache

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CARD, EVALUATION, PICTURE = "README.md", "evaluation.json", "samples.png"
 _OWN = ("run_dir", "data_dir", "init_from")  # flags that name directories of this computer
 _COLUMNS, _POINTS = 10, 2_500  # of the picture
+_DIGITS = 6  # of a figure: what follows depends on threads and processors
 _SHARE = 0.01  # of a value without a standard error
 _ERRORS = 0.5  # of a standard error
 
@@ -66,6 +67,15 @@ def check(name: str, metric: ledger.Metric, index: int, measured: float) -> None
     if not abs(measured - value) <= most:
         expected = f"a run that measures {name} {value:.6g} +- {most:.2g}, as its result says"
         raise ValueError(refusal("run_dir", expected, round(measured, 6)))
+
+
+def rounded(content: Any) -> Any:
+    """What JSON holds, with numbers that are not whole to `_DIGITS` significant digits."""
+    if isinstance(content, Mapping):
+        return {key: rounded(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [rounded(value) for value in content]
+    return float(f"{content:.{_DIGITS}g}") if isinstance(content, float) else content
 
 
 def publish(
@@ -118,7 +128,7 @@ def publish(
         for member, content in contents.items():
             (folder / member).write_bytes(content)
         model = training.restore(folder)  # what will be loaded
-        evaluation = evaluate(model)
+        evaluation = rounded(evaluate(model))
         measured = evaluation["metrics"]
         weight_count = weights.count(contents[FILE])
         published = cards.Published(result, seed, PICTURE, weight_count, precision)
@@ -174,11 +184,10 @@ def description(
     words = [word for verb, word in gives.items() if verb in model.capabilities]
     words = words or ["a model"]
     listed = " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
-    labels = result.flags.get("labels")
+    labels, reference = (result.flags.get(name) for name in ("labels", "reference_dataset"))
     learned = f"; learned from {labels:,} labels" if labels else ""
-    return (
-        f"{listed[0].upper()}{listed[1:]} of {result.dataset}, by {type(model).__name__}{learned}."
-    )
+    data = f"{result.dataset} to {reference}" if reference else result.dataset
+    return f"{listed[0].upper()}{listed[1:]} of {data}, by {type(model).__name__}{learned}."
 
 
 def _flags(run_dir: pathlib.Path) -> bytes:
