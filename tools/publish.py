@@ -9,9 +9,10 @@ loaded, weights in half precision, is measured as the result was, and by what te
 result has, may differ by half the standard error that the result states, or by 1 % where it states
 none.
 
-The same run gives the same bytes. Other weights are a new version; the same weights with another
-card or evaluation replace the archive, unless it is behind an address, where others may have it
-registered. Prints the path of the archive.
+The same run gives the same bytes; a processor with other instructions may change a figure's last
+digit. Other weights are a new version; the same weights with another card or evaluation replace the
+archive, unless it is behind an address, where others may have it registered. Prints the path of the
+archive.
 """
 
 import dataclasses

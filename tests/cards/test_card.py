@@ -156,13 +156,18 @@ def test_hubs_read_what_a_model_is_for(capabilities, shape, task, tags):
 
 
 def test_a_ratio_names_both_data_sets():
-    entry = dataclasses.replace(published().entry, flags={"reference_dataset": "moons"})
+    entry = dataclasses.replace(published().entry, flags={"reference_dataset": "fashion_mnist"})
     ratio = dataclasses.replace(published(), entry=entry)
     facts = {**FACTS, "capabilities": ["log_ratio"]}
     card = cards.render("vae-digits", Model(), facts, "digits", {"nll": measured(2.0)}, ratio)
     fields, (result,) = front_of(card)
-    assert fields["datasets"] == ["digits", "moons"] and result["dataset"]["name"] == "digits"
-    assert "| beside | moons, " in card
+    assert (
+        fields["datasets"] == ["digits", "fashion_mnist"] and result["dataset"]["name"] == "digits"
+    )
+    assert (
+        "| beside, as q | fashion_mnist, Zalando" in card
+        and "learned from (CC BY 4.0; MIT)" in card
+    )
 
 
 def test_the_card_of_an_export_names_its_folder_and_promises_nothing():

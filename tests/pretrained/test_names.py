@@ -203,7 +203,9 @@ def test_a_whole_cache_is_not_unpacked_again(shelf, monkeypatch):
 
 
 @pytest.mark.every
-@pytest.mark.parametrize("file", ["saved_model.pb", "zoo_manifest.json", "variables/variables.index"])
+@pytest.mark.parametrize(
+    "file", ["saved_model.pb", "zoo_manifest.json", "variables/variables.index"]
+)
 def test_a_damaged_export_in_the_cache_is_made_again(shelf, file):
     path = exports.exported(NAME)
     spoilt(path / file, "gone")

@@ -178,7 +178,7 @@ def render(
         metrics=_folded(measured),
         failures=_list(failing) or ("None in what was checked." if found else _UNKNOWN),
         checked=_list(passing) or ("Nothing else." if found else "Nothing was checked."),
-        terms=f" ({plain(licence(data).terms)})" if data else "",
+        terms=f" ({plain('; '.join(licence(each).terms for each in data_sets))})" if data else "",
         citation=_citation(paper) or "no paper is named",
         signatures="\n".join(
             f"| `{verb}` | {_tensors(sides['inputs'])} | {_tensors(sides['outputs'])} |"
@@ -232,7 +232,7 @@ def _facts(
         found["result"] = f"`{entry.name}`, seed {published.seed}: `{entry.command}`"
         reference = entry.flags.get("reference_dataset")
         if reference:
-            found["beside"] = f"{_trained_on(reference)}: the reference"
+            found["beside, as q"] = _trained_on(reference)
     return found
 
 
