@@ -58,6 +58,23 @@ def test_the_last_k_are_kept_and_leftovers_swept(tmp_path):
     assert checkpoints.newest(tmp_path / "none") is None
 
 
+@pytest.mark.parametrize("last", ["variables.npz", "manifest.json"])
+def test_killed_while_an_old_one_goes_none_is_left_by_half(tmp_path, monkeypatch, last):
+    def killed(path, **_):
+        if path.is_dir():
+            (path / last).unlink()
+            raise KeyboardInterrupt
+
+    checkpoints.save(a_model(), tmp_path, 1)
+    monkeypatch.setattr(checkpoints.shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.save(a_model(), tmp_path, 2, keep=1)
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.glob("step-*")] == ["step-00000002"]
+    checkpoints.sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]
+
+
 def test_what_is_no_checkpoint_counts_for_none_and_is_left_alone(tmp_path):
     (tmp_path / "step-00000001").write_text("a file")
     (tmp_path / "step-00000002").symlink_to(tmp_path.parent)

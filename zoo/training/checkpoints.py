@@ -100,7 +100,10 @@ def save(
     whole = [path for path in _all(directory, prefix) if (path / MANIFEST).is_file()]
     for old in whole[:-keep]:
         if old != final and not old.is_symlink():
-            shutil.rmtree(old)
+            # Killed meanwhile, this leaves no half of a checkpoint under its name.
+            aside = directory / f"{_TEMPORARY}{old.name}-{os.getpid()}-old"
+            old.rename(aside)
+            shutil.rmtree(aside)
     return final
 
 
