@@ -6,7 +6,7 @@ import types
 import demo
 import numpy as np
 import pytest
-from demo_page import abilities, ability, controls, models
+from demo_page import abilities, ability, classes, codes, controls, models
 from tensorflow_probability import distributions as tfd
 
 import zoo
@@ -148,7 +148,7 @@ def test_draws_of_one_code_appear_where_p_has_no_mean():
     model = Transparent(*ENCODES)
     model.decode = lambda z, y=None: Drawn(np.reshape(z, (len(z), *SHAPE)))
     assert titles(model)[-1] == "Draws of one code"
-    first, draws = shown(abilities.Draws(model))
+    first, draws = shown(codes.Draws(model))
     assert_pixels(cells(first, 1, 168), 0.5)
     expected = 0.5 + np.arange(18) / 100
     assert_pixels(cells(draws, 6, 1.5 * ability.SIDE), expected[:, None, None])
@@ -188,7 +188,7 @@ def test_vectors_are_points_of_the_plane():
 
 
 def test_sliders_move_the_dimensions_that_they_name():
-    latents = abilities.Latents(Transparent(*ENCODES))
+    latents = codes.Latents(Transparent(*ENCODES))
     pair, rows = shown(latents, first=3, move_0=0.25, move_7=-0.25)
     was, moved = cells(pair, 2, 168)
     assert_pixels(was, 0.5)
@@ -202,15 +202,15 @@ def test_sliders_move_the_dimensions_that_they_name():
 
 
 def test_a_categorical_part_has_no_slider_and_short_codes_need_no_first():
-    latents = abilities.Latents(Transparent(*ENCODES, code_classes=SIZE - 2))
-    assert [each.label for each in latents.controls] == [f"z {SIZE - 2}", f"z {SIZE - 1}"]
+    latents = codes.Latents(Transparent(*ENCODES, code_classes=SIZE - 2))
+    assert [each.label for each in latents.controls] == ["z 22 (style)", "z 23 (style)"]
     pair, _ = shown(latents, move_1=0.5)
     assert_pixels(cells(pair, 2, 168)[1].ravel(), [0.5] * (SIZE - 1) + [1.0])
 
 
 def test_without_an_encoder_codes_are_standard_normal_draws_of_a_seed():
     model = Transparent("sample", "decode")
-    latents = abilities.Latents(model)
+    latents = codes.Latents(model)
     assert latents.images == 0 and latents.controls[1].name == "seed"
     first, again, other = (ability.code(model, None, None, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
@@ -222,21 +222,21 @@ def test_without_an_encoder_codes_are_standard_normal_draws_of_a_seed():
 
 def test_codes_without_an_encoder_are_of_the_prior_or_one_hot_and_normal():
     served = types.SimpleNamespace(capabilities=frozenset({"decode"}), code_dim=5, code_classes=3)
-    codes = np.concatenate([ability.code(served, None, None, seed) for seed in range(60)])
-    assert set(map(tuple, codes[:, :3])) == set(map(tuple, np.eye(3)))
-    assert np.abs(codes[:, 3:]).max() > 1.5
+    drawn = np.concatenate([ability.code(served, None, None, seed) for seed in range(60)])
+    assert set(map(tuple, drawn[:, :3])) == set(map(tuple, np.eye(3)))
+    assert np.abs(drawn[:, 3:]).max() > 1.5
     uniform = tfd.Independent(tfd.Uniform(-np.ones(5, np.float32), np.ones(5, np.float32)), 1)
     served.prior = uniform
-    codes = np.concatenate([ability.code(served, None, None, seed) for seed in range(60)])
-    assert codes.shape == (60, 5) and 0.9 < np.abs(codes).max() <= 1.0
+    drawn = np.concatenate([ability.code(served, None, None, seed) for seed in range(60)])
+    assert drawn.shape == (60, 5) and 0.9 < np.abs(drawn).max() <= 1.0
 
 
 def test_reconstructions_and_levels_stand_by_their_images():
     model = Transparent(*ENCODES, levels=2)
-    (pair,) = shown(abilities.Reconstruct(model))
+    (pair,) = shown(codes.Reconstruct(model))
     assert pair.caption.endswith("mean squared error 0.0625")  # (1/2 - 1/4)^2
     assert_pixels(cells(pair, 2, 168), np.reshape([0.5, 0.25], (2, 1, 1)))
-    (table,) = shown(abilities.Levels(model), seed=1)
+    (table,) = shown(codes.Levels(model), seed=1)
     columns = np.array([0.5] + [0.26] * 5)  # image A, then samples
     expected = np.concatenate([columns, columns / 2, columns / 4])
     assert_pixels(cells(table, 6, 1.5 * ability.SIDE), expected[:, None, None])
@@ -254,7 +254,7 @@ HIDDEN = {  # of 4 x 6 pixels
 @pytest.mark.parametrize("part", HIDDEN)
 def test_the_hidden_part_alone_is_filled_anew(part):
     model = Transparent(*ENCODES)
-    pair, filled = shown(abilities.Inpaint(model), hidden=part, steps=3, seed=4)
+    pair, filled = shown(codes.Inpaint(model), hidden=part, steps=3, seed=4)
     known = np.ones(SHAPE[:2], bool)
     known[HIDDEN[part]] = False
     np.testing.assert_array_equal(model.asked["known"][..., 0], known)
@@ -264,16 +264,14 @@ def test_the_hidden_part_alone_is_filled_anew(part):
 
 
 def test_every_hidden_part_is_a_choice():
-    (control,) = [
-        c for c in abilities.Inpaint(Transparent(*ENCODES)).controls if c.name == "hidden"
-    ]
+    (control,) = [c for c in codes.Inpaint(Transparent(*ENCODES)).controls if c.name == "hidden"]
     assert control.options.keys() == HIDDEN.keys()
 
 
 def test_interpolation_goes_from_image_to_image_and_class_to_class():
     model = Transparent(*ENCODES, conditional=True, num_classes=4)
     x = np.stack([np.zeros(SHAPE, np.float32), np.ones(SHAPE, np.float32)])
-    (line,) = shown(abilities.Interpolate(model), x, y=1, y_b=3)
+    (line,) = shown(codes.Interpolate(model), x, y=1, y_b=3)
     expected = [0.0, *np.linspace(0, 1, 9), 1.0]
     assert_pixels(cells(line, 11, 1.5 * ability.SIDE), np.reshape(expected, (11, 1, 1)))
     encoded, decoded = model.labels[-2:]
@@ -283,22 +281,22 @@ def test_interpolation_goes_from_image_to_image_and_class_to_class():
 
 def test_classes_are_columns_of_one_style_a_row():
     model = Transparent("sample", conditional=True, num_classes=3)
-    (table,) = shown(abilities.Classes(model), seed=2)
+    (table,) = shown(classes.Classes(model), seed=2)
     expected = 0.27 + np.tile(np.arange(3), 4) / 100
     assert_pixels(cells(table, 3, ability.SIDE), expected[:, None, None])
     clusters = Transparent(*ENCODES, code_classes=2, parts=("z", "y", "style"))
-    (table,) = shown(abilities.Classes(clusters))
+    (table,) = shown(classes.Classes(clusters))
     found = cells(table, 2, ability.SIDE).reshape(4, 2, SIZE)
     assert_pixels(found[..., :2], np.eye(2))
     assert_pixels(found[..., 2:], 0.25)
 
 
 def test_classes_and_clusters_have_their_probabilities():
-    (classes,) = shown(abilities.Classify(Transparent("sample", "classify")))
-    assert classes.shares == pytest.approx({"0": 0.25, "1": 0.75})  # logits 0, ln 3
-    (clusters,) = shown(abilities.Classify(Transparent(*ENCODES, parts=("z", "y", "style"))))
+    (of_classes,) = shown(classes.Classify(Transparent("sample", "classify")))
+    assert of_classes.shares == pytest.approx({"0": 0.25, "1": 0.75})  # logits 0, ln 3
+    (clusters,) = shown(classes.Classify(Transparent(*ENCODES, parts=("z", "y", "style"))))
     assert clusters.shares == pytest.approx({"0": 0.25, "1": 0.75})
-    assert "cluster" in clusters.caption and "class" in classes.caption
+    assert "cluster" in clusters.caption and "class" in of_classes.caption
 
 
 def test_a_likelihood_is_said_in_nats_and_bits():
@@ -374,7 +372,7 @@ def test_every_method_shows_all_that_its_capabilities_promise(method, tmp_path):
     model = cases.make(method, "images")
     served = zoo.load(zoo.export(model, tmp_path))
     assert titles(served) == titles(model)
-    x = np.concatenate([abilities.sampled_image(model, seed) for seed in (0, 1)])
+    x = np.concatenate([abilities.first_image(model, seed) for seed in (0, 1)])
     for made in abilities.abilities_of(served):
         for each in made.show(abilities.defaults(made), x[: made.images]):
             if isinstance(each, controls.Picture):

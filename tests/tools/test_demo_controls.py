@@ -31,6 +31,13 @@ def test_a_seed_is_no_more_than_the_verbs_take():
     assert [seed.read(said) for said in ("-1", "0", 10**9, 10**12)] == [0, 0, 10**9, 2**31 - 1]
 
 
+def test_a_number_out_of_its_bounds_is_refused_in_one_line():
+    assert [STEPS.fault(said) for said in ("1", 200, "", None, "-", "text")] == [""] * 6
+    expected = "Invalid `steps`: expected a whole number from 1 to 200. Received: steps='999'."
+    assert STEPS.fault("999") == f"{expected} Taken is 200."
+    assert STEPS.fault(-3).endswith("Received: steps=-3. Taken is 1.")
+
+
 @pytest.mark.parametrize(
     ("said", "value"), [(1, 1.0), (-3.5, -3.0), (1e9, 3.0), (None, None), ("x", None)]
 )

@@ -16,15 +16,20 @@ from tests.conformance import cases
 pytestmark = pytest.mark.every
 
 NEEDED = "the page's test needs"
-METHODS = ("ali", "hali", "pixelgan")
-TABS = {"Sample", "Latent sliders", "Reconstruct", "Inpaint", "Interpolate"}
+METHODS = ("ali", "hali", "pixelgan", "infogan", "density_ratio", "ladder")
 SAYS = {each.title: each.says for each in Ability.__subclasses__()}
-RESULT = ".results :is(img, .q-linear-progress)"
-FURTHER = {
-    "ali": set(),
-    "hali": {"Levels"},
-    "pixelgan": {"Draws of one code", "Classes", "Classify"},
+RESULT = ".results :is(img, .q-linear-progress, .text-lg)"
+OF_CODES = {"Sample", "Latent sliders", "Reconstruct", "Inpaint", "Interpolate"}
+TABS = {
+    "ali": OF_CODES,
+    "hali": OF_CODES | {"Levels"},
+    "pixelgan": OF_CODES | {"Draws of one code", "Classes", "Classify"},
+    "infogan": {"Sample", "Latent sliders", "Classes", "Read"},
+    "density_ratio": {"Log ratio"},
+    "ladder": {"Code", "Classify"},
 }
+WIDE = {"width": 1280, "height": 900}
+NARROW = 400  # pixels of a telephone
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +51,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def address(repository, tmp_path_factory):
-    """Of the page, served as a user would, with an export of three methods."""
+    """Of the page, served as a user would, with an export of some methods."""
     exported = tmp_path_factory.mktemp("exported")
     for method in METHODS:
         model = cases.make(method, "images", init_stddev=0.5)  # a code that is moved is seen
@@ -76,7 +81,7 @@ def answers(url):
 @pytest.fixture
 def page(browser, address):
     """The page as a visitor first sees it; it must ask nobody else, and say no error."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened = browser.new_page(viewport=WIDE)
     opened.set_default_timeout(120_000)
     asked, errors = [], []
     opened.on("request", lambda request: asked.append(request.url))
@@ -93,8 +98,8 @@ def page(browser, address):
 def pick(page, name):
     page.get_by_role("combobox").first.click()
     page.get_by_role("option", name=f"{name} (export)", exact=True).click()
-    page.get_by_text(name.split("-")[0], exact=True).wait_for()
-    page.wait_for_selector(".results img")
+    page.get_by_text(name, exact=True).wait_for()
+    page.wait_for_selector(RESULT)
 
 
 def turn(page, tab):
@@ -125,13 +130,40 @@ def wait_for_others(page, before):
 def test_a_picked_model_shows_its_abilities(page, method, tmp_path):
     pick(page, f"{method}-tiny")
     tabs = page.get_by_role("tab").all_inner_texts()
-    assert set(tabs) == TABS | FURTHER[method] and len(tabs) == len(set(tabs))
+    assert set(tabs) == TABS[method] and len(tabs) == len(set(tabs))
     for tab in tabs:
         turn(page, tab)
         assert page.locator(RESULT).first.bounding_box()["width"] > 100, tab
+        page.set_viewport_size({"width": NARROW, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") == NARROW, tab
+        page.set_viewport_size(WIDE)
     path = tmp_path / f"{method}.png"
     page.screenshot(path=path)
     assert path.stat().st_size > 10_000
+
+
+def test_a_visitor_reads_what_is_prepared_before_it_is_there(address):
+    served = urllib.request.urlopen(address).read().decode()
+    assert f"Preparing {min(METHODS)}-tiny (export)" in served
+
+
+def test_the_head_says_what_the_model_is_and_folds_its_card(page):
+    pick(page, "ali-tiny")
+    page.get_by_text(zoo.registry.summary("ali")).first.wait_for()
+    page.get_by_text("Data: not stated.").wait_for()
+    failures = page.get_by_text("Known failures")
+    assert not failures.is_visible()
+    page.get_by_text("Model card").click()
+    failures.wait_for()
+
+
+def test_a_seed_out_of_range_is_refused_in_one_line(page):
+    page.get_by_label("Seed").fill("99999999999")
+    line = page.get_by_text("Invalid `seed`: expected a whole number from 0 to 2147483647")
+    assert line.bounding_box()["height"] < 30
+    page.get_by_label("Seed").blur()
+    line.wait_for(state="hidden")
+    assert page.get_by_label("Seed").input_value() == "2147483647"
 
 
 def test_a_seed_gives_other_samples_and_the_same_again(page):
@@ -148,7 +180,18 @@ def test_a_slider_moves_the_code(page):
     track = page.locator(".q-slider").first
     box = track.bounding_box()
     track.click(position={"x": 0.9 * box["width"], "y": 0.5 * box["height"]})
-    wait_for_others(page, before)
+    moved = wait_for_others(page, before)
+    assert page.get_by_text("+0.0", exact=True).count() == page.locator(".q-slider").count() - 1
+    page.get_by_role("button", name="Reset sliders").click()
+    assert wait_for_others(page, moved) == before
+
+
+def test_sliders_and_rows_bear_the_dimensions_that_they_move(page):
+    pick(page, "infogan-tiny")
+    turn(page, "Latent sliders")
+    # Beside a slider and beside a row.
+    assert page.get_by_text("z 5 (continuous)", exact=True).count() == 2
+    assert page.get_by_text("z 6 (noise)", exact=True).count() == 2
 
 
 def test_a_slider_has_a_name_and_moves_by_keys(page):

@@ -1,11 +1,12 @@
 """What every ability is made of: the base class, labels, codes, grids."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import drawing
 import numpy as np
 
+from demo_page.about import UNKNOWN, About
 from demo_page.controls import Choice, Control, Shown, Whole
 from zoo import pictures
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 Values = Mapping[str, Any]
 
 SIDE = 64  # pixels on the page of an image in a grid, about
+LARGE = 168  # of one that stands alone
+DRAWS = 6  # of what is random, side by side
 EACH = -1  # the choice of all classes in turn
 SEED = Whole("seed", "Seed", 0)
 
@@ -22,33 +25,41 @@ SEED = Whole("seed", "Seed", 0)
 class Ability:
     """Something that a model can show.
 
-    A subclass must define `title`, `says`, `fits` and `show`, and may set `images` and `controls`.
+    A subclass must define `title`, `says`, `verbs` and `show`, and may override `images`, `fits`,
+    `controls` and `label`.
 
     Args:
         model: a `zoo.verbs.Verbs`: of a run, an export or a pretrained model.
+        about: what else is known of it.
 
     Attributes:
         title: of the tab.
         says: a sentence for somebody who sees it for the first time.
+        verbs: those that it shows; a model must have them all.
         images: how many of the person's images it takes: 0, 1 or 2.
     """
 
     title: str
     says: str
+    verbs: ClassVar[set[str]]
     images = 0
 
-    def __init__(self, model: "Verbs") -> None:
-        self.model = model
+    def __init__(self, model: "Verbs", about: About = UNKNOWN) -> None:
+        self.model, self.about = model, about
 
-    @staticmethod
-    def fits(model: "Verbs") -> bool:
+    @classmethod
+    def fits(cls, model: "Verbs") -> bool:
         """Whether the model has the ability."""
-        raise NotImplementedError
+        return of_images(model) and cls.verbs <= model.capabilities
 
     @property
     def controls(self) -> tuple[Control, ...]:
         """What a person may set."""
-        return (SEED,)
+        return (SEED, *label_controls(self.model))
+
+    def label(self, control: Control, values: Values) -> str:
+        """The text beside a control at these values."""
+        return control.label
 
     def show(self, values: Values, x: np.ndarray) -> list[Shown]:
         """What is shown for these values.
@@ -105,20 +116,61 @@ def as_label(model: "Verbs", chosen: int | Sequence[int] | None) -> np.ndarray:
     return on
 
 
-def code(model: "Verbs", x: np.ndarray, y: np.ndarray | None, seed: int) -> np.ndarray:
-    """The mean code of an image, [1, code_dim]; without an encoder a draw of the prior.
+# --- codes ------------------------------------------------------------------------------------
 
-    An export does not hold its prior: there it is a class, where codes have one, and N(0, I).
-    """
+
+def code(model: "Verbs", x: np.ndarray, y: np.ndarray | None, seed: int) -> np.ndarray:
+    """The mean code of an image, [1, code_dim]; without an encoder a draw of the prior."""
     if "encode" in model.capabilities:
         return np.array(drawing.start_codes(model, x, y, seed))
+    return prior_codes(model, 1, seed)
+
+
+def prior_codes(model: "Verbs", n: int, seed: int) -> np.ndarray:
+    """Draws of the prior, float32 [n, code_dim].
+
+    An export does not hold its prior: there it is a class, where codes have one, then continuous
+    codes, U(-1, 1), then the prior's family, N(0, I) where none is recorded.
+    """
     if hasattr(model, "prior"):
-        return np.array(model.prior.sample(1, seed=(0, seed)), np.float32)
-    generator = np.random.default_rng(seed)
-    drawn = generator.standard_normal((1, model.code_dim)).astype(np.float32)
-    if classes := model.code_classes:
-        drawn[:, :classes] = np.eye(classes)[generator.integers(classes)]
+        return np.array(model.prior.sample(n, seed=(0, seed)), np.float32)
+    generator, k = np.random.default_rng(seed), model.code_classes or 0
+    uniform = slice(k, None if is_uniform(model) else k + continuous_codes(model))
+    drawn = generator.standard_normal((n, model.code_dim)).astype(np.float32)
+    drawn[:, uniform] = generator.uniform(-1.0, 1.0, drawn[:, uniform].shape)
+    if k:
+        drawn[:, :k] = np.eye(k)[generator.integers(k, size=n)]
     return drawn
+
+
+def is_uniform(model: "Verbs") -> bool:
+    """Whether its prior is uniform between -1 and 1."""
+    return hyper_parameters(model).get("prior_family") == "uniform"
+
+
+def continuous_codes(model: "Verbs") -> int:
+    """Dimensions after the category that x keeps; the others are noise."""
+    return hyper_parameters(model).get("continuous_codes", 0)
+
+
+def hyper_parameters(model: "Verbs") -> Mapping[str, Any]:
+    """Those that the model was made with: of an export its manifest has them."""
+    manifest = getattr(model, "manifest", {})
+    return getattr(model, "hyper_parameters", manifest.get("hyper_parameters", {}))
+
+
+def dimension(model: "Verbs", index: int) -> str:
+    """The name of a dimension of the code: its number and, where the model tells, what it is."""
+    k, known = model.code_classes or 0, hyper_parameters(model)
+    if index < k:
+        return f"z {index} (category)"
+    if "continuous_codes" in known:
+        kind = "continuous" if index < k + known["continuous_codes"] else "noise"
+        return f"z {index} ({kind})"
+    return f"z {index} (style)" if k else f"z {index}"
+
+
+# --- pictures ---------------------------------------------------------------------------------
 
 
 def known_part(image_shape: tuple[int, ...], hidden: str) -> np.ndarray:

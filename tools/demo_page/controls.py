@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from zoo.errors import refusal
+
 
 @dataclasses.dataclass(frozen=True)
 class Whole:
@@ -25,6 +27,14 @@ class Whole:
         """The nearest whole number within the bounds; None of what is no number, or not yet."""
         number = _within(said, self.low, self.high)
         return None if number is None else round(number)
+
+    def fault(self, said: Any) -> str:
+        """In one line, why `read` gives another number than was typed; else ""."""
+        number, unbounded = self.read(said), _within(said, -math.inf, math.inf)
+        if number is None or self.low <= unbounded <= self.high:
+            return ""
+        expected = f"a whole number from {self.low} to {self.high}"
+        return refusal(self.name, expected, said, f"Taken is {number}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +83,18 @@ def _within(said: Any, low: float, high: float) -> float | None:
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A picture, uint8 [H, W, 1 or 3], and what it shows."""
+    """A picture, uint8 [H, W, 1 or 3], and what it shows.
+
+    Attributes:
+        caption: what it shows.
+        pixels: of it.
+        rows, columns: texts beside the rows and above the columns of a grid, or none.
+    """
 
     caption: str
     pixels: np.ndarray
+    rows: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
