@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import time
+from concurrent import futures
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ import tensorflow as tf
 
 import zoo.data
 from tests import helpers
+from zoo.data import store
+from zoo.data.source import Split
 
 
 def take(dataset, count):
@@ -278,6 +282,23 @@ def test_a_prepared_file_gives_the_batches_of_the_set_in_memory(numbered, tmp_pa
         stamp = (prepared / "x.raw").stat().st_mtime_ns
         big = zoo.data.load(numbered, cache_dir=cache, memory_limit=0)
         assert (prepared / "x.raw").stat().st_mtime_ns == stamp  # prepared once
+
+
+def test_two_that_want_the_same_file_at_once_prepare_it_once(tmp_path):
+    begun = []
+
+    def chunks():
+        begun.append(True)
+        time.sleep(0.2)
+        yield np.full([3, 1], len(begun), np.float32), np.arange(3, dtype=np.int32)
+
+    def collect(_):
+        settings = {"key": {}, "cache_dir": tmp_path / "cache", "memory_limit": 0}
+        return store.collect(Split(3, chunks), (1,), "float32", **settings)
+
+    with futures.ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(collect, range(4)))
+    assert len(begun) == 1 and all((rows.x == 1.0).all() and len(rows.y) == 3 for rows in found)
 
 
 def test_a_preparation_that_fails_leaves_nothing(tmp_path):

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo.data
 from tests import helpers
@@ -59,6 +60,20 @@ def test_any_tfds_image_set(tmp_path, monkeypatch):
         zoo.data.load("tfds:imdb_reviews", data_dir=str(tmp_path))
     with pytest.raises(ValueError, match="Invalid `image_size`"):
         zoo.data.load("tfds:cats_vs_dogs", data_dir=str(tmp_path))
+
+
+@pytest.mark.usefixtures("mocked")
+def test_a_set_without_some_labels_is_refused(tmp_path, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    def rows(self, *arguments, **options):
+        examples = {"image": np.zeros([4, 32, 32, 3], np.uint8), "label": [3, 0, -1, 1]}
+        return tf.data.Dataset.from_tensor_slices(examples)
+
+    with tfds.testing.mock_data(num_examples=4, as_dataset_fn=rows):
+        dataset = zoo.data.load("cifar10", data_dir=str(tmp_path))
+        with helpers.refused(ValueError, match=r"`name`.*rows of t\w+: \[0, 10\).*cifar10 with -1"):
+            dataset.arrays("test", limit=2)
 
 
 def test_tfds_sets_that_are_not_there(tmp_path, monkeypatch):

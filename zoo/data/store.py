@@ -1,5 +1,6 @@
 """Splits as arrays: in memory, or prepared once as a raw file that is mapped into memory."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -81,9 +82,12 @@ def collect(
     content = json.dumps({**key, "shape": shape, "dtype": dtype}, sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     final = pathlib.Path(cache_dir) / digest
-    try:
+    with contextlib.suppress(Exception):  # not prepared yet, or damaged: it may hold anything
         return _opened(final, shape, dtype)
-    except Exception:  # not prepared yet, or damaged: the files may hold anything
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with files.locked(final.parent, wait=True):
+        with contextlib.suppress(Exception):  # another process has prepared it meanwhile
+            return _opened(final, shape, dtype)
         shutil.rmtree(final, ignore_errors=True)
         _sweep(final.parent)
         _prepare(final, split, shape, dtype, transform)

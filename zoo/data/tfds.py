@@ -65,7 +65,11 @@ def open_tfds(
             x = part[0]
             if dataset.startswith("binarized_mnist"):
                 x = (x > 0).astype(np.uint8) * np.uint8(255)
-            yield x, part[1] if names else None
+            y = part[1] if len(part) > 1 else None
+            if y is not None and num_classes is not None and y.min() < 0:
+                expected = f"a set with labels of all rows of {split}: [0, {num_classes})"
+                raise ValueError(refusal("name", expected, f"{name} with {y.min()}"))
+            yield x, y
 
     if splits is None:
         splits = {key: key for key in ("train", "validation", "test") if key in builder.info.splits}
