@@ -11,19 +11,21 @@ from zoo.losses import ratio
 _GAN, _WASSERSTEIN = ratio.LOSSES["bernoulli"], ratio.LOSSES["wasserstein"]
 
 
-def discriminator(logits_data: tf.Tensor, logits_model: tf.Tensor) -> tf.Tensor:
+def discriminator(logits_data: tf.Tensor, logits_model: tf.Tensor, *others: tf.Tensor) -> tf.Tensor:
     """-log D(data) - log(1 - D(model)), [B] nats; 2 log 2 at logits 0.
 
     Args:
         logits_data: [B], of data (or of the encoder's joint).
         logits_model: [B], of samples (or of the decoder's joint).
+        *others: [B], of what else the model makes, such as samples beside reconstructions; each
+            adds a -log(1 - D).
 
     Returns:
         [B].
 
     Reference: Goodfellow et al., Generative adversarial nets, arXiv 1406.2661, equation 1.
     """
-    return _GAN.discriminator(logits_data, logits_model)
+    return _GAN.discriminator(logits_data, logits_model) + sum(map(tf.nn.softplus, others))
 
 
 def minimax_generator(logits_model: tf.Tensor) -> tf.Tensor:

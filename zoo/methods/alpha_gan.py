@@ -131,7 +131,7 @@ class AlphaGAN(AmortisedPosterior, GenerativeModel):
         data, rec, sample = self.apply_each("discriminator", (x,), (x_q,), (x_p,))
         ratio = adversarial.log_ratio_generator
         return {
-            "discriminator": adversarial.discriminator(data, rec) + tf.nn.softplus(sample),
+            "discriminator": adversarial.discriminator(data, rec, sample),
             "decoder": decoder_loss + ratio(rec) + ratio(sample),
         }
 

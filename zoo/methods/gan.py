@@ -8,6 +8,7 @@ from zoo import distributions, networks, replicas
 from zoo.fields import field
 from zoo.losses import adversarial, kernel, penalty, ratio
 from zoo.model import Losses
+from zoo.model.moves import clip_weights
 from zoo.model.two_player import TwoPlayerGAN
 from zoo.model.unrolling import Unrolling
 
@@ -264,6 +265,5 @@ class GAN(Unrolling, TwoPlayerGAN):
 
     def clip(self) -> None:
         """Every weight of the discriminator into [-clip_value, clip_value]."""
-        limit = tf.constant(self.clip_value)
-        for weight in self.discriminator.trainable_variables:
-            weight.assign(tf.clip_by_value(weight, -limit, limit))
+        assert self.clip_value is not None
+        clip_weights(self.discriminator, self.clip_value)

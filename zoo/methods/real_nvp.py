@@ -13,6 +13,7 @@ from zoo.distributions import flows
 from zoo.fields import field, fixed
 from zoo.losses import adversarial, likelihood, penalty
 from zoo.model import Distribution, GenerativeModel, Losses
+from zoo.model.moves import clip_weights
 from zoo.networks.coupling import Conditioners, kept_half, layout
 
 _ALPHA = 0.05  # of the logit (Real NVP, section 4.1)
@@ -186,8 +187,7 @@ class RealNVP(GenerativeModel):
 
     def clip_critic(self) -> None:
         """Every weight of the critic into [-clip_value, clip_value]."""
-        for weight in self.critic.trainable_variables:
-            weight.assign(tf.clip_by_value(weight, -self.clip_value, self.clip_value))
+        clip_weights(self.critic, self.clip_value)
 
     def generate(self, x: tf.Tensor) -> tf.Tensor:
         """As many samples as x has rows, before they are made images."""

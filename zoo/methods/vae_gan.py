@@ -69,7 +69,7 @@ class VAEGAN(GenerativeModel):
         kl = divergence.analytic_kl(q, self.prior)
         self.log(reconstruction_loss=likeness, kl=kl)
         return {
-            "discriminator": adversarial.discriminator(data, rec) + tf.nn.softplus(sample),
+            "discriminator": adversarial.discriminator(data, rec, sample),
             "encoder": self.beta * kl + likeness,
             "decoder": self.gamma * likeness
             + adversarial.non_saturating_generator(rec)

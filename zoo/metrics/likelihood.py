@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo import checks
 from zoo.data import Dataset
+from zoo.distributions import LEVELS
 from zoo.metrics import fits
 from zoo.metrics.measure import Measure, Metric, mean_of
 from zoo.metrics.subject import Subject
@@ -17,7 +18,6 @@ ROWS = 5_000  # importance samples times examples a call: bounds memory
 MASS = "a probability mass"
 IMAGE_DENSITY = "a density of pixels in [0, 1]"
 DENSITY = "a density"
-LEVELS = 256  # of 8-bit images
 FEWEST = 1_000  # examples of a bound that sums over classes, where no limit says how many
 
 

@@ -16,6 +16,15 @@ def clip_scale(norm: tf.Tensor, clip_norm: float) -> tf.Tensor:
     return tf.minimum(1.0, clip_norm / tf.maximum(norm, 1e-12))
 
 
+def clip_weights(network: keras.Model, limit: float) -> None:
+    """Every weight of a network into [-limit, limit].
+
+    Reference: Arjovsky, Chintala, Bottou, Wasserstein GAN, arXiv 1701.07875, algorithm 1, line 7.
+    """
+    for weight in network.trainable_variables:
+        weight.assign(tf.clip_by_value(weight, -limit, limit))
+
+
 class Moves:
     """What `play` does with losses and their gradients.
 
