@@ -27,7 +27,9 @@ def main(arguments=None):
     parser.add_argument("--export_dir", default="exported/fine_tuned")
     given = parser.parse_args(arguments)
 
-    model = zoo.restore(given.model)  # the Keras model, all its players included
+    model = zoo.restore(given.model)  # the Keras model
+    for role in sorted(model.untrained):  # of an archive, which holds what the verbs need
+        print(f"Begins with new weights: {role}")
     data = zoo.data.load(given.data, image_size=given.image_size)
     x = data.arrays(data.default_split, 12)["x"]
     before = model.reconstruct(x, seed=0)

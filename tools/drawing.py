@@ -373,9 +373,17 @@ def has_mean(model: "GenerativeModel", x: np.ndarray, y: np.ndarray | None, seed
 
 
 def decode_mean(model: "GenerativeModel", z: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
-    """The mean of p(x|z); a draw where the likelihood has no mean."""
+    """The mean of p(x|z); without one a draw, with the same noise in every row.
+
+    So rows differ by their codes alone.
+    """
     likelihood = model.decode(z, y=y)
     try:
         return np.asarray(likelihood.mean())
     except NotImplementedError:
-        return np.asarray(likelihood.sample(seed=(0, 0)))
+        from zoo import distributions, seeds
+
+        noise = np.repeat(seeds.row_seeds(1, 0), len(z))
+        if hasattr(likelihood, "sample_rows"):  # of an export
+            return np.asarray(likelihood.sample_rows(noise))
+        return np.asarray(distributions.sample_rows(likelihood, noise, "x"))

@@ -51,8 +51,9 @@ FLAGS = (
         "served_base",
         "str",
         None,
-        "the folder that holds exports as the server sees it, for models.config; None means what"
-        " the file says of this model, or else of all others, or the path here",
+        "the folder that holds exports as the server sees it, for models.config: an absolute path,"
+        " or an address such as gs://bucket/models; None means what the file says of this model, or"
+        " else of all others, or the path here",
     ),
 )
 # What asks for models.config, so that it is not left out in silence.
@@ -113,6 +114,7 @@ def check_config(flags: types.SimpleNamespace, base: pathlib.Path) -> None:
     from zoo.serving import config
 
     config.check_labels(flags.version_labels)
+    config.check_base(flags.served_base)
     if not config.available():
         raise ValueError(refusal("serving_config", f"false, or {_EXTRA}", True))
     config.read(base)

@@ -168,6 +168,14 @@ def sync_tree(path: str | os.PathLike[str]) -> None:
         _sync(root)
 
 
+def remove(path: pathlib.Path) -> None:
+    """Removes what stands at a path: a folder with all that it holds, a file, or a link alone."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _replace_folder(final: pathlib.Path, temporary: pathlib.Path) -> None:
     aside = temporary.with_name(temporary.name + "-old")
     os.rename(final, aside)

@@ -136,6 +136,9 @@ def test_divergences_are_measured_by_the_ratio():
     data = zoo.data.load("gaussian_ring", reference="gaussian_grid")
     x, other = data.arrays("test", 200)["x"], data.reference.arrays("test", 200)["x"]
     found = zoo.metrics.evaluate(model, data, limit=200)
+    wrong = [*(x @ w + b < 0), *(other @ w + b > 0)]
+    assert 0.1 < np.mean(wrong) < 0.9 and found["ratio_error"]["n"] == 400
+    assert found.pop("ratio_error")["value"] == pytest.approx(np.mean(wrong), abs=1e-6)
     assert set(found) == {"kl_from_reference", "kl_of_reference"}
     for name, value in (
         ("kl_from_reference", np.mean(x @ w + b)),

@@ -101,6 +101,15 @@ def test_a_member_may_have_as_many_bytes_as_are_stated(tmp_path):
     assert (tmp_path / "out" / "identity.json").read_bytes() == content
 
 
+def test_weights_may_have_as_many_bytes_as_the_registry_makes_likely(tmp_path):
+    path = written(tmp_path / "a.zip")
+    size = len(CONTENTS[archives.WEIGHTS])
+    with pytest.raises(ValueError, match=f"at most {size - 1} bytes of weights.npz"):
+        archives.unpack(path, tmp_path / "out", most=size - 1)
+    assert not (tmp_path / "out").exists()
+    archives.unpack(path, tmp_path / "out", most=size)
+
+
 def test_an_encrypted_member_is_refused(tmp_path):
     content = bytearray(archives.pack(CONTENTS))
     content[6] |= 1  # the first member's flags, and again in the list of members

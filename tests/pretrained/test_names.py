@@ -135,7 +135,7 @@ def test_a_cache_that_takes_no_file_is_named(shelf, in_tmp_path, monkeypatch, pl
 
 
 def test_a_full_disk_names_the_cache(shelf, monkeypatch):
-    def full(path, folder, keep):
+    def full(path, folder, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(pretrained.archives, "unpack", full)
@@ -194,6 +194,18 @@ def spoilt(path, damage):
     elif damage != "gone":
         path.write_bytes(right[:-1] if damage == "short" else right[:-1] + b"?")
     return right
+
+
+@pytest.mark.parametrize("stands", ["file", "link"])
+def test_what_stands_in_the_place_of_a_folder_of_the_cache_goes(shelf, tmp_path, stands):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for place in (pretrained.fetch(NAME), exports.exported(NAME)):
+        shutil.rmtree(place)
+        place.symlink_to(elsewhere) if stands == "link" else place.touch()
+        assert zoo.load(NAME).sample(1, seed=0).shape == (1, 8, 8, 1)
+        assert place.is_dir() and not place.is_symlink() and elsewhere.is_dir()
+        assert not [path for path in place.parent.iterdir() if path.name.startswith(".")]
 
 
 def test_a_whole_cache_is_not_unpacked_again(shelf, monkeypatch):

@@ -107,6 +107,11 @@ def test_files_that_are_none_are_refused_and_stay(tmp_path, content):
     for label in ("", "a-b", "é", "a b"):
         with helpers.refused(ValueError, match="version_labels"):
             config.check_labels([label])
+    for base in ("models", "./models", "", "http:/x"):
+        with helpers.refused(ValueError, match="served_base"):
+            config.check_base(base)
+    for base in (None, "/models", "gs://bucket/models", "s3://bucket"):
+        config.check_base(base)
 
 
 def test_batching_says_the_sizes_and_is_read_again(tmp_path):

@@ -36,6 +36,8 @@ def test_own_data_is_named_without_its_path():
         ("--version_labels=a-b", "version_labels"),
         ("--serving_config=false --version_labels=a", "serving_config"),
         ("--served_base=/models", "models.config"),
+        ("--served_base=models", "served_base"),
+        ("--served_base=./models", "served_base"),
     ],
 )
 def test_what_a_server_could_not_be_told_is_refused(tmp_path, capsys, flag, words):
@@ -53,6 +55,6 @@ def test_what_a_server_could_not_be_told_is_refused(tmp_path, capsys, flag, word
 
 def test_labels_without_the_extra_are_refused_and_nothing_is_written_unasked(monkeypatch, tmp_path):
     monkeypatch.setattr(config, "available", lambda: False)
-    flags = types.SimpleNamespace(version_labels=("stable",))
+    flags = types.SimpleNamespace(version_labels=("stable",), served_base=None)
     with pytest.raises(ValueError, match="generative-zoo\\[serving\\]"):
         export.check_config(flags, tmp_path)

@@ -6,6 +6,8 @@ import drawing
 import numpy as np
 import pytest
 
+import zoo
+from tests.conformance import cases
 from tests.metrics.toys import Data
 from zoo.metrics import classifier
 
@@ -86,6 +88,10 @@ class Dreamer(Painter):
             def sample(self, seed):
                 free = np.random.default_rng(seed).random(len(z))
                 self.value[:, -1, -1, 0] = free
+                return self.value
+
+            def sample_rows(self, row_seeds):
+                self.value[:, -1, -1, 0] = row_seeds / 2.0**62
                 return self.value
 
         return Drawn(painted)
@@ -337,3 +343,14 @@ def test_a_copy_stands_beside_the_training_image_that_it_is_of():
     close(shown[:, 1], shown[:, 0])
     distances = np.linalg.norm(shown - shown[:, :1], axis=2)
     assert (np.diff(distances[:, 1:], axis=1) > -0.05).all()  # up to the rounding of both
+
+
+@pytest.mark.parametrize("door", ["Keras", pytest.param("export", marks=pytest.mark.every)])
+def test_rows_of_one_code_look_alike_where_p_has_no_mean(door, tmp_path):
+    model = cases.make("pixel_vae")
+    if door == "export":
+        model = zoo.load(zoo.export(model, tmp_path / "m"))
+    z = 1e4 * np.float32([[1.0, -1.0, 1.0]] * 2 + [[-1.0, 1.0, -1.0]])[:, : model.code_dim]
+    first, again, other = drawing.decode_mean(model, z)
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0

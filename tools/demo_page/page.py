@@ -88,7 +88,8 @@ class Page:
             problem = "" if found else f"{choice} has no verb that this page can show."
         except Exception as error:  # a damaged export or a run without a checkpoint: pick another
             problem = printable(error)
-        if newest != self.picks:  # another one was picked meanwhile
+        # Another one was picked meanwhile, or the visitor has gone.
+        if newest != self.picks or self.body.client.is_deleted:
             return
         self.body.clear()
         with self.body:

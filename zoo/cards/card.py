@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zoo import bounds
-from zoo.cards import failures, figures, metadata
-from zoo.cards.text import literal, one_line, plain
+from zoo.cards import failures, figures, metadata, usage
+from zoo.cards.text import literal, one_line, plain, shape
 from zoo.data.licences import licence
 from zoo.ledger import Entry, Metric
 from zoo.metrics import names
@@ -169,9 +169,9 @@ def render(
         summary=summary,
         picture=f"\n![{shown}]({published.picture})\n" if published else "",
         where=literal(name if published else f"exported/{name}"),
-        call=_call(model, first, "pixels in [0, 1]" if images else "vectors", examples),
+        call=usage.call(model, first, "pixels in [0, 1]" if images else "vectors", examples),
         default=first,
-        keras=_KERAS.format(name=name) if published else "",
+        keras=usage.further(name, model, published.entry.command) if published else "",
         facts="\n".join(f"| {key} | {value} |" for key, value in rows.items()),
         measured_with=_measured_with(model, told, published),
         headline=_headline_table(measured, published),
@@ -186,12 +186,6 @@ def render(
         ),
         hyper_parameters=json.dumps(facts["hyper_parameters"], indent=1),
     )
-
-
-_KERAS = """
-`zoo.restore("{name}")` gives the Keras model, and `--init_from={name}` begins a run of
-`tools/train.py` with its weights.
-"""
 
 
 def headline_first(measured: Iterable[str]) -> list[str]:
@@ -217,7 +211,7 @@ def _facts(
     found = {
         "method": f"`{model.method}`: {paper or 'no paper is named'}",
         "trained on": _trained_on(data),
-        "takes": f"float32 {_shape([None, *model.image_shape])}, "
+        "takes": f"float32 {shape([None, *model.image_shape])}, "
         + ("pixels in [0, 1]" if is_image else "vectors"),
         "labels": _labels(model, published),
         "verbs": ", ".join(f"`{verb}`" for verb in sorted(facts["capabilities"])),
@@ -253,27 +247,6 @@ def _labels(model: Any, published: Published | None) -> str:
     if model.num_attributes is not None:
         return f"`y`, float32 [n, {model.num_attributes}]"
     return f"`y`, int32 [n] in [0, {model.num_classes})"
-
-
-def _call(model: Any, verb: str, values: str, data: str | None) -> str:
-    """Lines of Python: what a model is asked first, of examples of `data` where it needs some."""
-    shape = _shape([16, *model.image_shape])
-    if verb != "sample":
-        name = {"classify": "logits", "log_ratio": "log_r"}[verb]
-        examples = f'x = zoo.data.load({literal(data)}).arrays("test", 16)["x"]' if data else ""
-        line = f"{name} = model.{verb}(x)"
-        comment = f"  # {shape}, {values}"
-        return f"{examples}{comment}\n{line}" if data else f"{line}  # x: {shape}, {values}"
-    arguments = ", ".join(["16", *_label_argument(model), "seed=0"])
-    return f"x = model.sample({arguments})  # {shape}, {values}"
-
-
-def _label_argument(model: Any) -> list[str]:
-    if not model.conditional:
-        return []
-    if model.num_attributes is not None:
-        return [f"y=[[0.0] * {model.num_attributes}] * 16"]
-    return ["y=[0] * 16"]
 
 
 def _summary(docstring: str) -> tuple[str, str]:
@@ -389,12 +362,4 @@ def _list(lines: list[str]) -> str:
 
 
 def _tensors(tensors: Mapping[str, Mapping[str, Any]]) -> str:
-    return ", ".join(
-        f"`{k}` {spec['dtype']} {_shape(spec['shape'])}" for k, spec in tensors.items()
-    )
-
-
-def _shape(axes: Iterable[int | None]) -> str:
-    """As in [n, 28, 28, 1]: the first axis is the batch; another unknown one is `?`."""
-    shown = [str(axis) if axis is not None else "?" if i else "n" for i, axis in enumerate(axes)]
-    return f"[{', '.join(shown)}]"
+    return ", ".join(f"`{k}` {spec['dtype']} {shape(spec['shape'])}" for k, spec in tensors.items())

@@ -33,6 +33,7 @@ METRICS = (
     "clustering_error",
     "class_agreement",
     "label_agreement",
+    "ratio_error",
     "active_units",
     "copied_share",
     "train_distance_ratio",
@@ -110,9 +111,24 @@ def _classes(metrics: Metrics) -> list[Finding]:
             wrong = 1.0 - found["value"] if right else found["value"]
             text = f"{_percent(wrong)} of {words}{_pairs(found)}."
             said.append(Finding(text, wrong > 0))
+    rivals = {name: metrics[name]["value"] for name in _RIVALS if name in metrics}
+    if "classification_error" in metrics and rivals:
+        best, own = min(rivals, key=rivals.__getitem__), metrics["classification_error"]["value"]
+        lost = rivals[best] < own
+        words = "A baseline" if lost else "No baseline"
+        text = f"{words} on the same labels is better ({best} {_percent(rivals[best])})."
+        said.append(Finding(text, lost))
     return said
 
 
+# Baselines of few labels.
+_RIVALS = (
+    "supervised_error",
+    "knn_error",
+    "rbf_svm_error",
+    "label_spreading_error",
+    "self_training_error",
+)
 # (metric, whether it is the share of right labels, what a mistake is)
 _LABELS = (
     ("classification_error", False, "test examples get a wrong class"),
@@ -133,8 +149,19 @@ _LABELS = (
 
 def _pairs(found: Mapping[str, Any]) -> str:
     """The classes that are confused most often."""
-    pairs = [f"{a} for {b} ({times})" for a, b, times in found.get("confused", ())]
+    pairs = [f"{a} taken for {b} ({times})" for a, b, times in found.get("confused", ())]
     return f"; of {found['n']:,} most often {', '.join(pairs)}" if pairs else ""
+
+
+def _ratios(metrics: Metrics) -> list[Finding]:
+    """Which share of the examples is taken for one of the other data set."""
+    if "ratio_error" not in metrics:
+        return []
+    found = metrics["ratio_error"]
+    text = (
+        f"{_percent(found['value'])} of {found['n']:,} examples of the two data sets are taken for"
+    )
+    return [Finding(f"{text} one of the other set (by the sign of log r).", found["value"] > 0)]
 
 
 def _likelihoods(metrics: Metrics) -> list[Finding]:
@@ -166,8 +193,8 @@ def _memory(metrics: Metrics) -> list[Finding]:
     if "copied_share" in metrics:
         found = metrics["copied_share"]
         text = (
-            f"{_percent(found['value'])} of {found['n']:,} samples are as near to a training "
-            f"example as a copy would be{_of_real(found, _percent)}."
+            f"{_percent(found['value'])} of {found['n']:,} samples are nearer to a training "
+            f"example than all but a thousandth of new examples are{_of_real(found, _percent)}."
         )
         said.append(Finding(text, _worse(found, share_error(found["value"], found["n"]))))
     if "train_distance_ratio" in metrics:
@@ -214,6 +241,7 @@ def _percent(share: float) -> str:
 _TOPICS: tuple[tuple[set[str], bool, Callable[[Metrics], list[Finding]], str], ...] = (
     ({"sample"}, False, _modes, "whether samples leave out kinds of training examples (modes)"),
     ({"reconstruct", "classify"}, True, _classes, "which classes are confused"),
+    ({"log_ratio"}, False, _ratios, "how well the two data sets are told apart"),
     (set(), True, _likelihoods, ""),
     ({"encode"}, False, _codes, "whether dimensions of the code carry nothing"),
     ({"sample"}, False, _memory, "whether samples repeat training examples (memorisation)"),

@@ -89,7 +89,7 @@ def is_density(name: str, protocol: str) -> bool:
 def _with_error(mean: float, error: float | None) -> str:
     if error is None:
         return _short(mean)
-    if error == 0:
+    if error <= 1e-12 * abs(mean):  # rounding alone
         return f"{_short(mean)} ± 0"
     decimals = 1 - math.floor(math.log10(error))
     if decimals > 8:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -18,3 +19,9 @@ def literal(text: str) -> str:
 def one_line(text: str) -> str:
     """Every run of spaces and line ends as one space."""
     return " ".join(text.split())
+
+
+def shape(axes: Iterable[int | None]) -> str:
+    """As in [n, 28, 28, 1]: the first axis is the batch; another unknown one is `?`."""
+    shown = [str(axis) if axis is not None else "?" if i else "n" for i, axis in enumerate(axes)]
+    return f"[{', '.join(shown)}]"

@@ -14,7 +14,7 @@ from zoo.networks.switches import Level, SwitchDecoder, SwitchEncoder
 
 
 class SWWAE(Smoothing, GenerativeModel):
-    """Stacked what-where auto-encoder: a classifier of few labels that also reconstructs x.
+    """Stacked what-where auto-encoder: a classifier of few labels that learns to reconstruct x.
 
     *Use*: a convolutional classifier that reconstructs.
     *Game*: min over encoder and decoder of  -E log p(y|x_l) + reconstruction_weight E |x - xhat|^2

@@ -31,6 +31,8 @@ URL_VARIABLE = "ZOO_PRETRAINED_URL"
 CACHE_VARIABLE = "ZOO_CACHE"
 PRECISIONS = ("bfloat16", "float16", "float32")  # in which an archive may keep matrices and kernels
 _NAME = re.compile(r"[a-z][a-z0-9_]*-[a-z0-9_]+(-[a-z0-9_]+)?")
+# Of unpacked weights, at most: bytes a parameter, and of the names and headers of all arrays.
+_BYTES, _BYTES_MORE = 8, 2**22
 # What a folder answers that is no place for files, or no longer.
 _NO_PLACE = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT),
@@ -193,7 +195,10 @@ def fetch(name: str, version: int | None = None) -> pathlib.Path:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with files.locked(folder.parent, wait=True):
                 if not archives.is_whole(folder, archive):  # as another process may have made it
-                    archives.unpack(archive, folder, keep=not folder.exists())
+                    if folder.is_symlink() or not folder.is_dir():
+                        files.remove(folder)
+                    most = _BYTES * entry.parameters + _BYTES_MORE
+                    archives.unpack(archive, folder, keep=not folder.exists(), most=most)
     return folder
 
 

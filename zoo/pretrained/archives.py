@@ -104,13 +104,20 @@ def _unpacked(path: pathlib.Path, item: zipfile.ZipInfo) -> bool:
         return crc == item.CRC
 
 
-def unpack(path: pathlib.Path, folder: pathlib.Path, *, keep: bool = True) -> None:
+def unpack(
+    path: pathlib.Path,
+    folder: pathlib.Path,
+    *,
+    keep: bool = True,
+    most: int = MEMBERS[WEIGHTS],
+) -> None:
     """Unpacks an archive into a folder, which appears whole or not at all.
 
     Args:
         path: of the archive.
         folder: where to.
         keep: whether a folder that stands there stays, as another process made it meanwhile.
+        most: bytes that the weights may have.
 
     Raises:
         ValueError: no archive of a published run: another member, a link, a bomb, damage.
@@ -128,8 +135,9 @@ def unpack(path: pathlib.Path, folder: pathlib.Path, *, keep: bool = True) -> No
                     raise ValueError(_refused(path, "regular files", item.filename))
                 if item.compress_type not in _COMPRESSION:  # others may ask for much memory
                     raise ValueError(_refused(path, "deflated members", item.compress_type))
-                if item.file_size > MEMBERS[item.filename]:
-                    expected = f"at most {MEMBERS[item.filename]} bytes of {item.filename}"
+                bound = most if item.filename == WEIGHTS else MEMBERS[item.filename]
+                if item.file_size > bound:
+                    expected = f"at most {bound} bytes of {item.filename}"
                     raise ValueError(_refused(path, expected, item.file_size))
             with files.new_folder(folder, temporary, keep=keep) as made:
                 for item in found:

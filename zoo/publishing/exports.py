@@ -4,7 +4,6 @@ import functools
 import hashlib
 import os
 import pathlib
-import shutil
 
 from zoo import files, ledger, libraries, serving, training
 from zoo.errors import refusal
@@ -70,7 +69,7 @@ def exported(name: str, version: int | None = None) -> pathlib.Path:
             target.mkdir(parents=True, exist_ok=True)
             with files.locked(target, wait=True):
                 if not _is_whole(directory):  # as another process may have made it meanwhile
-                    shutil.rmtree(directory, ignore_errors=True)
+                    files.remove(directory)
                     serving.export(model, target, entry.version, data=entry.data, metrics=metrics)
     return directory
 

@@ -48,6 +48,13 @@ def check_labels(labels: Collection[str]) -> None:
             raise ValueError(refusal("version_labels", expected, label))
 
 
+def check_base(served_base: str | None) -> None:
+    """Refuses a model base with which the server would end: it wants an absolute path or a URI."""
+    if served_base is not None and not re.match(r"/|[a-z][a-z0-9+.-]*://", served_base):
+        expected = "an absolute path, such as /models, or an address, such as gs://bucket/models"
+        raise ValueError(refusal("served_base", expected, served_base))
+
+
 def read(model_base: str | os.PathLike) -> Any:
     """The `ModelServerConfig` of a model base; an empty one where there is no file.
 
@@ -93,11 +100,12 @@ def add(
         The path of the file.
 
     Raises:
-        ValueError, ModuleNotFoundError: see `read` and `check_labels`.
+        ValueError, ModuleNotFoundError: see `read`, `check_labels` and `check_base`.
     """
     from google.protobuf import text_format
 
     check_labels(labels)
+    check_base(served_base)
     version_dir = pathlib.Path(os.path.abspath(version_dir))
     model_dir, base = version_dir.parent, version_dir.parent.parent
     with files.locked(base, wait=True):  # another export may be doing the same

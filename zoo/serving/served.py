@@ -177,6 +177,10 @@ class Sampled(tfd.Distribution):
             name=name,
         )
 
+    def sample_rows(self, row_seeds: npt.ArrayLike) -> tf.Tensor:
+        """Samples [B, *event_shape] whose row i depends on `row_seeds[i]`, int64 [B], alone."""
+        return self._draw(tf.convert_to_tensor(row_seeds, tf.int64))
+
     def _batch_shape(self) -> tf.TensorShape:
         return tf.TensorShape([self._rows if isinstance(self._rows, int) else None])
 
