@@ -29,6 +29,16 @@ def test_versions_stand_side_by_side(tmp_path):
             zoo.export(model, target, version=version)
 
 
+def test_a_folder_of_models_is_not_that_of_one(tmp_path):
+    model = make("no_encoder")
+    (tmp_path / "data" / "2024").mkdir(parents=True)  # holds no export
+    zoo.export(model, tmp_path / "mine")
+    for version in (None, 3):
+        with helpers.refused(ValueError, match="`export_dir`.*one model.*It holds models: mine"):
+            zoo.export(model, tmp_path, version)
+    assert sorted(os.listdir(tmp_path)) == ["data", "mine"]
+
+
 def test_a_file_in_the_way_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     for target in (tmp_path / "file", tmp_path / "file" / "below"):

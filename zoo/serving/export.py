@@ -67,8 +67,9 @@ def export(
         pathlib.Path of the version directory.
 
     Raises:
-        ValueError: the version exists or is below 1, or a file has its name; `tflite` of a model
-            that TFLite cannot run; another argument is out of its bounds.
+        ValueError: `export_dir` holds models, not versions; the version exists or is below 1, or a
+            file has its name; `tflite` of a model that TFLite cannot run; another argument is out
+            of its bounds.
         TypeError: an argument of another type, or the model is none of the zoo's.
         NotADirectoryError: `export_dir` (or a parent) is a file.
     """
@@ -101,10 +102,22 @@ def export(
 
 
 def _check_new(version: int | None, export_dir: pathlib.Path) -> None:
-    if version is None or not export_dir.is_dir():
+    if not export_dir.is_dir():
+        return
+    visible = [path for path in export_dir.glob("[!.]*") if path.is_dir()]
+    models = [path.name for path in visible if _holds_exports(path)]
+    if models:
+        expected = f"the folder of one model, such as {export_dir / 'my-model'}"
+        hint = f"It holds models: {', '.join(sorted(models)[:3])}."
+        raise ValueError(refusal("export_dir", expected, str(export_dir), hint))
+    if version is None:
         return
     if version in versions(export_dir) or (export_dir / str(version)).exists():
         raise ValueError(refusal("version", f"one that is not in {export_dir} yet", version))
+
+
+def _holds_exports(folder: pathlib.Path) -> bool:
+    return any((path / manifest.FILE_NAME).is_file() for path in versions(folder).values())
 
 
 def _write(model: Any, directory: pathlib.Path, name: str, wishes: _Wishes) -> None:
