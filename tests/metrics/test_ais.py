@@ -152,6 +152,7 @@ def test_schedule_rises_from_zero_to_one_slowly_at_both_ends():
     assert (steps > 0).all() and steps[0] < steps[5] / 3
 
 
+@pytest.mark.every
 def test_same_seed_same_bits_and_chunks_measure_every_example(model, monkeypatch):
     x = data(7)
     run = lambda seed: ais.ais(model, x, chains=3, steps=20, seed=seed)

@@ -35,6 +35,7 @@ def test_distance_of_two_gaussians():
     assert "the other half" in held_out.protocol and "train split" in train.protocol
 
 
+@pytest.mark.every
 def test_no_distance_between_the_same_and_a_closer_training_set_is_seen():
     held_out, _, train = distances((0.0, 0.0))
     assert abs(held_out.value) < 4 * held_out.standard_error

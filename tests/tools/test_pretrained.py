@@ -50,6 +50,7 @@ def test_evaluate_export_and_compare_take_a_name(shelf, in_tmp_path, capsys):  #
     assert NAME in capsys.readouterr().out
 
 
+@pytest.mark.every
 def test_without_the_extra_an_export_says_what_it_lacks(run_dir, in_tmp_path, monkeypatch, capsys):  # noqa: F811
     monkeypatch.setattr("zoo.serving.config.available", lambda: False)
     assert called(export, f"--run_dir={run_dir}", "--export_dir=out/vae", "--batch_sizes=1,3") == 0

@@ -287,6 +287,7 @@ def test_best_is_chosen_as_in_a_run_that_was_never_stopped(data, tmp_path, monke
     assert whole == scored
 
 
+@pytest.mark.every
 def test_killed_between_best_and_newest_a_run_scores_again(data, tmp_path, monkeypatch):
     own = {"best_metric": "loss", "checkpoint_every": 10}
     run(data, tmp_path / "whole", **own)
