@@ -7,7 +7,6 @@ import pathlib
 import resource
 import signal
 import sys
-import time
 import zlib
 
 import pytest
@@ -30,8 +29,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 _WAITS = {"tools", "training"}  # folders
 _ROOM = 256 * 2**20  # bytes by which a process may grow before what was frozen is collected
 _after_thaw = [0]  # bytes that it held then
-_SHORT = 0.03  # seconds
-_began = [0.0]  # when the present test did
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -71,7 +68,6 @@ def pytest_collection_finish(session):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     """Seeds each test by its name, before its fixtures: what failed fails again when run alone."""
-    _began[0] = time.monotonic()
     if "tensorflow" in sys.modules:
         import keras
 
@@ -93,12 +89,11 @@ def pytest_runtest_makereport(item, call):
 def pytest_runtest_teardown(item, nextitem):
     """Collects each test's graphs at once: a late pass over those of many tests takes minutes.
 
-    Tests that took no time made none, and leave their garbage to the next one that did.
     What lives on is frozen, so that the next pass need not walk it. Of that, what the fixtures of
     ended groups held is garbage: once it may be much, it is thawed, collected and given back.
     """
     result = yield
-    if "tensorflow" in sys.modules and time.monotonic() - _began[0] > _SHORT:
+    if "tensorflow" in sys.modules:
         gc.collect()
         if _resident() > _ROOM + _after_thaw[0]:
             gc.unfreeze()
