@@ -45,15 +45,21 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """Tests of one group go to one worker (`--dist=loadgroup`), one after the other.
 
-    Files whose few tests wait for processes come first, so that no worker ends alone with them.
+    The longest groups come first, so that no worker ends alone with one: files whose few tests wait
+    for processes, then methods, those with the most costly tests first.
     """
     for item in items:
         item.add_marker(pytest.mark.xdist_group(seconds.group_of(item)[0]))
     yield
-    order = {}
-    for item in sorted(items, key=lambda item: not _WAITS & set(item.path.parts)):
-        order.setdefault(seconds.group_of(item)[0], len(order))
-    items.sort(key=lambda item: order[seconds.group_of(item)[0]])
+    groups = {}
+    for item in items:
+        groups.setdefault(seconds.group_of(item)[0], []).append(item)
+
+    def rank(group):
+        waits = any(_WAITS & set(item.path.parts) for item in group)
+        return not waits, -sum(1 for item in group if item.get_closest_marker("costly"))
+
+    items[:] = [item for group in sorted(groups.values(), key=rank) for item in group]
 
 
 def pytest_collection_finish(session):
