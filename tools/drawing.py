@@ -169,16 +169,17 @@ def traversals(
 
 
 def classes(model: "GenerativeModel", seed: int) -> np.ndarray:
-    """A row a draw of the prior, a column a class or a cluster; the rest of the code is fixed."""
+    """A row a draw of the prior and of noise, a column a class or a cluster: all else is fixed."""
     count = number_of_classes(model)
     shown = np.arange(min(count, _CLASSES))
     z = np.repeat(draw_prior(model, _ROWS, seed), len(shown), axis=0)
     y = np.tile(shown, _ROWS).astype(np.int32)
+    noise = np.repeat(np.arange(_ROWS), len(shown))
     if model.conditional:
-        decoded = decode_mean(model, z, y)
+        decoded = decode_mean(model, z, y, noise)
     else:
         of_class = np.eye(count, dtype=np.float32)[y]
-        decoded = decode_mean(model, np.concatenate([of_class, z[:, count:]], axis=1))
+        decoded = decode_mean(model, np.concatenate([of_class, z[:, count:]], 1), noise=noise)
     return pictures.image_grid(decoded, columns=len(shown))
 
 
@@ -372,10 +373,19 @@ def has_mean(model: "GenerativeModel", x: np.ndarray, y: np.ndarray | None, seed
     return True
 
 
-def decode_mean(model: "GenerativeModel", z: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
-    """The mean of p(x|z); without one a draw, with the same noise in every row.
+def decode_mean(
+    model: "GenerativeModel",
+    z: np.ndarray,
+    y: np.ndarray | None = None,
+    noise: np.ndarray | None = None,
+) -> np.ndarray:
+    """The mean of p(x|z); without one a draw.
 
-    So rows differ by their codes alone.
+    Args:
+        model: a GenerativeModel that decodes.
+        z, y: codes [N, code_dim], and their labels or None.
+        noise: [N], number of the noise that a row is drawn with; None: all rows have one, so that
+            they differ by their codes alone.
     """
     likelihood = model.decode(z, y=y)
     try:
@@ -383,7 +393,8 @@ def decode_mean(model: "GenerativeModel", z: np.ndarray, y: np.ndarray | None = 
     except NotImplementedError:
         from zoo import distributions, seeds
 
-        noise = np.repeat(seeds.row_seeds(1, 0), len(z))
+        noise = np.zeros(len(z), int) if noise is None else noise
+        rows = np.asarray(seeds.row_seeds(noise.max() + 1, 0))[noise]
         if hasattr(likelihood, "sample_rows"):  # of an export
-            return np.asarray(likelihood.sample_rows(noise))
-        return np.asarray(distributions.sample_rows(likelihood, noise, "x"))
+            return np.asarray(likelihood.sample_rows(rows))
+        return np.asarray(distributions.sample_rows(likelihood, rows, "x"))

@@ -354,3 +354,15 @@ def test_rows_of_one_code_look_alike_where_p_has_no_mean(door, tmp_path):
     first, again, other = drawing.decode_mean(model, z)
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0
+    ones = drawing.decode_mean(model, z[[0, 0, 0]], noise=np.array([0, 1, 1]))
+    np.testing.assert_array_equal(ones[0], first)
+    np.testing.assert_array_equal(ones[1], ones[2])
+    assert np.abs(ones[1] - first).max() > 0
+
+
+def test_rows_of_classes_differ_where_the_code_is_the_class_alone(monkeypatch):
+    monkeypatch.setattr(drawing.pictures, "image_grid", lambda images, columns: images)
+    model = cases.make("pixelgan", latent_dim=0)
+    columns = drawing.number_of_classes(model)
+    shown = drawing.classes(model, 0).reshape(-1, columns * 64)
+    assert len(shown) > 2 and len({row.tobytes() for row in shown}) == len(shown)

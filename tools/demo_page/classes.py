@@ -49,9 +49,9 @@ class Classes(Ability):
                 for label in range(count)
             ]
         else:
-            style = self.styles(seed)[:, count:]
+            style, noise = self.styles(seed)[:, count:], np.arange(_ROWS)
             columns = [
-                drawing.decode_mean(self.model, np.concatenate([of_class, style], axis=1))
+                drawing.decode_mean(self.model, np.concatenate([of_class, style], 1), noise=noise)
                 for of_class in np.eye(count, dtype=np.float32)[:, None].repeat(_ROWS, axis=1)
             ]
         shown = np.stack(columns, axis=1).reshape(-1, *self.model.image_shape)
