@@ -149,8 +149,9 @@ def test_independent_pixels_stand_below_the_likelihoods():
 
 def test_on_what_settings_were_chosen_is_read_in_the_header_and_marked():
     text = "# Paper.\n# Chosen: on the test split,\n# by one seed.\n# Network: auto.\n\n--a=1\n"
-    assert sources.chosen(text) == "on the test split, by one seed."
-    assert sources.chosen("# Network: auto.\n") == ""
+    assert sources.paragraph("Chosen", text) == "on the test split, by one seed."
+    assert sources.paragraph("Network", text) == "auto."
+    assert sources.paragraph("Reason", text) == ""
     assert sources.Config("", "", {}, "on the test split, by one seed.").optimistic
     assert not sources.Config("", "", {}, "on validation examples.").optimistic
 

@@ -44,6 +44,7 @@ def _section(name: str, stem: str, sources: Sources, protocols: Protocols) -> li
         f"![{name}-{stem}]({name}-{stem}.png)",
         _table(entry, protocols),
         f"Settings chosen: {config.chosen}" if config and config.chosen else "",
+        f"What it misses, and why: {config.reason}" if config and config.reason else "",
         _provenance(entry),
     ]
 

@@ -106,12 +106,14 @@ class Config:
         command: what runs it.
         paper: {metric: {"value", "source", "status"}}, the paper's numbers for it.
         chosen: on what its settings were chosen, `# Chosen:` of its header; "" where it is silent.
+        reason: why the row misses the paper's number, as far as known, `# Reason:` there.
     """
 
     path: str
     command: str
     paper: dict[str, dict]
     chosen: str = ""
+    reason: str = ""
 
     @property
     def optimistic(self) -> bool:
@@ -181,7 +183,8 @@ def configs(folder: pathlib.Path, methods: dict) -> dict[tuple[str, str], Config
             path=f"configs/{name}/{path.name}",
             command=command(path.read_text(), f"configs/{name}/{path.name}"),
             paper=ledger.read_paper(path),
-            chosen=chosen(path.read_text()),
+            chosen=paragraph("Chosen", path.read_text()),
+            reason=paragraph("Reason", path.read_text()),
         )
         for name in methods
         for path in sorted((folder / name).glob("*.cfg"))
@@ -194,9 +197,9 @@ def command(text: str, path: str) -> str:
     return named[1].strip() if named else f"python tools/reproduce.py --flagfile={path} --seeds=3"
 
 
-def chosen(text: str) -> str:
-    """The paragraph "# Chosen: ..." of a config's header, or ""."""
-    found = re.search(r"^#\s*Chosen:\s*(.+(?:\n# (?!\w+:).*)*)", text, re.M)
+def paragraph(name: str, text: str) -> str:
+    """The paragraph "# NAME: ..." of a config's header, or ""."""
+    found = re.search(rf"^#\s*{name}:\s*(.+(?:\n# (?!\w+:).*)*)", text, re.M)
     return re.sub(r"\s*\n#\s*", " ", found[1]).strip() if found else ""
 
 
