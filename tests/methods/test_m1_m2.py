@@ -84,6 +84,39 @@ def test_each_stage_moves_its_own_networks():
     assert found == [{"encoder", "decoder"}, {"classifier", "code_encoder", "code_decoder"}]
 
 
+def test_end_to_end_both_players_climb_one_bound():
+    batches = [tf.constant(DATA[name]) for name in DATA]
+    model, stages = toy(end_to_end=True), toy()
+    model.encoder.set_weights([1.1 * w for w in model.encoder.get_weights()])  # off its optimum
+    stages.encoder.set_weights(model.encoder.get_weights())
+    with phase(model):
+        joint = model.bound(*batches)
+    with phase(stages):
+        alone = stages.bound(*batches)
+    assert set(joint) == {"features", "model"} and set(alone) == {"model"}
+    for loss in joint.values():
+        np.testing.assert_allclose(loss, alone["model"], rtol=1e-6)
+    # A step of SGD goes down the slope of the loss, here by differences of the same noise.
+    weights, rate, step = model.encoder.get_weights(), 1e-3, 1e-2
+
+    def play(shift, rate):
+        model.encoder.set_weights([weights[0] + [[shift, 0.0]], weights[1]])
+        for optimizer in model.optimizers.values():
+            optimizer.learning_rate = rate
+        for counter in (model.step, model.play_counter):
+            counter.assign(0)
+        model.reset_metrics()
+        return float(model.train_step(dict(zip(DATA, batches)))["features_loss"])
+
+    slope = (play(step, 0.0) - play(-step, 0.0)) / (2 * step)
+    before = states(model)
+    play(0.0, rate)
+    found = (weights[0] - model.encoder.get_weights()[0])[0, 0] / rate
+    assert abs(slope) > 0.1 and abs(found - slope) < 0.02 * abs(slope)
+    parts = {"encoder", "decoder", "classifier", "code_encoder", "code_decoder"}
+    assert moved(before, states(model)) == parts
+
+
 def test_features_are_drawn_anew_and_read_at_their_mean(monkeypatch):
     model = toy()
     seen = seen_by(model, "classifier", monkeypatch)

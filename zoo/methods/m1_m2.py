@@ -1,5 +1,6 @@
 """M1+M2: a VAE, then M2 on its codes."""
 
+import contextlib
 from typing import Any
 
 import tensorflow as tf
@@ -30,6 +31,9 @@ class M1M2(Pretrained, M2):
     are of log p(x), where p(f) is M2's. The code is M2's (y, z): `sample` draws f ~ p(f|y, z), a
     Gaussian with learned variances, `decode` and `reconstruct` take its mean.
 
+    With `end_to_end` M1 is not frozen: both players go up the same bound of log p(x), from the
+    first step where `pretrain_steps` is 0. The paper's figures are of two stages.
+
     Reference:
         Kingma, Rezende, Mohamed, Welling: Semi-supervised learning with deep generative models,
         arXiv 1406.5298, section 2.3. The authors' code leaves out dimensions of f that tell nothing
@@ -55,6 +59,7 @@ class M1M2(Pretrained, M2):
     }
 
     feature_dim: int = field("dimensions of f, M1's code", default=50, at_least=1)
+    end_to_end: bool = field("in the second stage M2's bound teaches M1, too", default=False)
 
     def make_networks(self) -> None:
         super().make_networks()
@@ -84,11 +89,16 @@ class M1M2(Pretrained, M2):
         kl = divergence.analytic_kl(q, p)
         return {"features": likelihood.negative_elbo(log_likelihood, kl)}
 
+    def bound(self, x: tf.Tensor, x_labelled: tf.Tensor, y: tf.Tensor) -> Losses:
+        """M2's, of both players if they learn end to end."""
+        losses = super().bound(x, x_labelled, y)
+        return dict.fromkeys(self.PLAYERS, losses["model"]) if self.end_to_end else losses
+
     # --- M2 on features ---------------------------------------------------------------------------
 
     def seen(self, x: tf.Tensor, draw: Draw) -> tuple[tf.Tensor, ...]:
         """f ~ q(f|x), and log p(x|f) / q(f|x)."""
-        with self.frozen():
+        with contextlib.nullcontext() if self.end_to_end else self.frozen():
             q = self.feature_posterior(x)
             f = draw(q, "f")
             return f, self.feature_likelihood(f).log_prob(x) - q.log_prob(f)
