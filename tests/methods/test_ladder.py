@@ -11,8 +11,8 @@ from tests.methods.tiny import phase, states
 from tests.small import D, batch, sgd
 from zoo.losses import supervised
 from zoo.methods.ladder import Ladder
-from zoo.networks.ladder import LadderEncoder, combine, normalised
-from zoo.networks.stack import conv, dense
+from zoo.networks.ladder import LadderDecoder, LadderEncoder, combine, normalised
+from zoo.networks.stack import GlobalMean, MaxPool, conv, deconv, dense
 
 CONFORMANCE = {
     "images": {"num_classes": 10},
@@ -224,11 +224,11 @@ def test_gamma_has_a_decoder_of_the_top_alone():
     assert ladder(denoising_costs=(3.0, 2.0)).costs == (3.0, 2.0, 2.0)
 
 
-def test_convolutions_are_mirrored():
-    rows = (conv(4, 3, 2, padding="same"), dense(None, activation="linear"))
-    encoder = LadderEncoder(rows, (K,))
+@pytest.mark.parametrize("row, side", [(conv(4, 3, 2, padding="same"), 3), (deconv(4, 3), 7)])
+def test_convolutions_are_mirrored(row, side):
+    encoder = LadderEncoder((row, dense(None, activation="linear")), (K,))
     model = sgd(Ladder(encoder=encoder, image_shape=(5, 5, 1), num_classes=K))
-    assert encoder.shapes == [(5, 5, 1), (3, 3, 4), (K,)]
+    assert encoder.shapes == [(5, 5, 1), (side, side, 4), (K,)]
     x = np.random.default_rng(0).uniform(size=(6, 5, 5, 1)).astype(np.float32)
     data = {"x": x, "x_labelled": x[:3], "y_labelled": np.arange(3, dtype=np.int32)}
     assert np.isfinite(model.train_step(data)["denoising_loss"])
@@ -236,6 +236,33 @@ def test_convolutions_are_mirrored():
     assert {(10, 1), (10, 4), (10, K)} <= set(shapes)  # one a map, not one a pixel
     level = encoder.levels(tf.constant(x), training=True)[1]
     np.testing.assert_allclose(tf.reduce_mean(level.z, [0, 1, 2]), 0.0, atol=1e-5)
+
+
+def test_pools_are_linear_levels_without_a_mirror():
+    rows = deconv(4, 3), MaxPool(2), conv(None, 1), GlobalMean()
+    settings = {"image_shape": (5, 5, 1), "num_classes": K, "noise_stddev": 0.1}
+    costs = (0.0, 0.0, 0.0, 0.0, 2.0)
+    made = LadderEncoder(rows, (K,))
+    model = sgd(Ladder(encoder=made, denoising_costs=costs, **settings))
+    assert made.shapes == [(5, 5, 1), (7, 7, 4), (4, 4, 4), (4, 4, K), (K,)]
+    assert list(made.biases) == ["0", "2", "3"]
+    x = np.random.default_rng(0).uniform(size=(6, 5, 5, 1)).astype(np.float32)
+    _, first, pool, last, top = made.levels(tf.constant(x), training=True)
+    np.testing.assert_array_equal(pool.h, pool.z)
+    wide = np.pad(first.h, [(0, 0), (0, 1), (0, 1), (0, 0)], constant_values=-np.inf)
+    largest = wide.reshape(6, 4, 2, 4, 2, 4).max(axis=(2, 4))
+    means = np.mean(last.h, axis=(1, 2))
+    for level, pre in ((pool, largest), (top, means)):
+        axes = tuple(range(pre.ndim - 1))
+        expected = (pre - pre.mean(axes)) / np.sqrt(pre.var(axes) + 1e-4)
+        np.testing.assert_allclose(level.z, expected, atol=1e-4)
+    y = np.arange(3, dtype=np.int32)
+    assert np.isfinite(model.train_step({"x": x, "x_labelled": x[:3], "y_labelled": y})["loss"])
+    for network, kind in ((made, LadderEncoder), (model.decoder, LadderDecoder)):
+        config = network.get_config()
+        assert kind.from_config(config).get_config() == config
+    with helpers.refused(ValueError, match="`denoising_costs`: expected 0 of every level below a"):
+        Ladder(encoder=LadderEncoder(rows, (K,)), denoising_costs=(1.0,), **settings)
 
 
 def test_verbs_are_those_of_the_clean_pass():
@@ -262,6 +289,7 @@ def test_verbs_are_those_of_the_clean_pass():
         ({"denoising_costs": (-1.0,)}, "denoising_costs"),
         ({"rows": (dense(6, noise=0.1), *ROWS)}, "`rows`"),
         ({"rows": (dense(6, activation="maxout"), *ROWS)}, "`rows`"),
+        ({"rows": (deconv(6, 3, 2), *ROWS)}, "`rows`"),
     ],
 )
 def test_what_does_not_fit_is_refused(options, match):

@@ -81,3 +81,12 @@ def test_odd_sizes_and_many_channels_go_the_usual_way():
     assert not layers.blockable(layer, (None, 7, 8, 1), 1)
     assert not layers.blockable(layer, (None, 8, 8, 16), 16)
     assert layer(tf.ones([1, 7, 8, 1])).shape == (1, 4, 4, 4)
+
+
+def test_a_transposed_convolution_of_stride_1_is_one_of_an_image_with_a_border():
+    x = tf.random.stateless_normal([2, 5, 4, 3], [1, 2])
+    ours = layers.Conv2DTranspose(6, 3)
+    ours.build(x.shape)
+    kernel = tf.transpose(ours.kernel, [0, 1, 3, 2])[::-1, ::-1]
+    bordered = tf.pad(x, [[0, 0], [2, 2], [2, 2], [0, 0]])
+    np.testing.assert_allclose(ours(x), tf.nn.conv2d(bordered, kernel, 1, "VALID"), atol=1e-4)

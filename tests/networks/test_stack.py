@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.networks.stack import Pair, Reshape, Stack, conv, dense
+from zoo.networks.stack import GlobalMean, MaxPool, Pair, Reshape, Stack, conv, dense
 
 
 def test_stack_config_round_trip():
@@ -25,6 +25,17 @@ def test_stack_config_round_trip():
     x, extra = tf.random.stateless_normal([3, 5, 5, 1], [0, 1]), tf.ones([3, 2])
     np.testing.assert_array_equal(again(x, extra), stack(x, extra))  # the same initial weights
     assert stack(x, extra).shape == (3, 5)
+
+
+def test_pools():
+    stack = Stack((MaxPool(2), conv(None, 1, activation="linear"), GlobalMean()), (5,))
+    stack.build((None, 3, 4, 2))
+    x = np.arange(48, dtype=np.float32).reshape(2, 3, 4, 2)
+    largest, maps, means = stack.trace(x)
+    np.testing.assert_array_equal(largest, x[:, [1, 2]][:, :, [1, 3]])
+    assert maps.shape == (2, 2, 2, 5)  # the last row with units has as many as the outputs need
+    np.testing.assert_allclose(means, np.mean(maps, axis=(1, 2)), rtol=1e-5)
+    assert Stack.from_config(stack.get_config()).get_config() == stack.get_config()
 
 
 def test_initial_weights_depend_on_seed_and_row():

@@ -305,6 +305,31 @@ def test_improved_gan_s_convolutions(name, maps):
     ]
 
 
+@pytest.mark.parametrize(
+    "name, heights, kernels",
+    [
+        (
+            "ladder_mnist_conv",
+            [32, 16, 14, 16, 8, 6, 6],
+            [(25, 1, 32), (9, 32, 64), (9, 64, 64), (9, 64, 128), (1, 128, 10), (1, 10, 10)],
+        ),
+        (
+            "ladder_cifar10",
+            [30, 32, 34, 17, 15, 17, 15, 8, 6, 6, 6],
+            [(9, 3, 96), *[(9, 96, 96)] * 2, (9, 96, 192), *[(9, 192, 192)] * 3]
+            + [(1, 192, 192), (1, 192, 10)],
+        ),
+    ],
+)
+def test_ladders_of_images(name, heights, kernels):
+    shape = tables.TABLES[name].image_shape
+    encoder = make(name, "encoder", shape, (10,), shape)
+    maps = [block.output_example for block in encoder.blocks if len(block.output_example) == 3]
+    assert [side for side, *_ in maps] == heights
+    assert trainable(encoder) == sum(k * inputs * maps + maps for k, inputs, maps in kernels)
+    assert encoder(tf.zeros([2, *shape])).shape == (2, 10)
+
+
 def test_wrong_tables_are_refused_in_one_line():
     with pytest.raises(ValueError, match=r"shape \(28, 28, 1\).*network='ali_cifar10'") as told:
         make("ali_cifar10", "encoder", (28, 28, 1), (16,), (28, 28, 1))

@@ -11,6 +11,7 @@ from zoo.losses import smoothness, supervised
 from zoo.model import Distribution, GenerativeModel, Losses
 from zoo.model.smoothing import Smoothing
 from zoo.networks.ladder import LadderDecoder, LadderEncoder, Level, normalised
+from zoo.networks.rows import Row
 
 
 class Ladder(Smoothing, GenerativeModel):
@@ -77,10 +78,14 @@ class Ladder(Smoothing, GenerativeModel):
         self.require(fits, "denoising_costs", expected)
         if self.denoises:
             encoder = self.encoder
+            lowest = next(level for level, cost in enumerate(self.costs) if cost)
+            mirrors = all(isinstance(row, Row) for row in encoder.rows[lowest:])
+            expected = "0 of every level below a pool, which has no mirror"
+            self.require(mirrors, "denoising_costs", expected)
             decoder = LadderDecoder(
                 encoder.rows,
                 encoder.shapes,
-                next(level for level, cost in enumerate(self.costs) if cost),
+                lowest,
                 init_stddev=encoder.init_stddev,
                 init_seed=self.init_seed("decoder"),
                 epsilon=encoder.epsilon,

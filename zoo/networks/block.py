@@ -13,7 +13,7 @@ from zoo.networks.aside import Aside
 from zoo.networks.layers import BatchNorm, BatchShape, Conv2D, Conv2DTranspose, Maxout, UntiedBias
 from zoo.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
 from zoo.networks.noise import Dropout, GaussianNoise, Seed, Shift
-from zoo.networks.rows import AnyRow, GlobalMean, Reshape, Row, dense
+from zoo.networks.rows import AnyRow, GlobalMean, MaxPool, Reshape, Row, dense
 from zoo.networks.spectral import SpectralNorm
 from zoo.networks.weight_norm import WeightNorm
 
@@ -40,6 +40,9 @@ class Block(keras.layers.Layer):
         if isinstance(row, GlobalMean):
             self.output_example = shape[-1:]
             return
+        if isinstance(row, MaxPool):
+            self.output_example = (*(-(-side // row.size) for side in shape[:2]), shape[-1])
+            return
         if row.op == "dense":
             shape = (size(shape) + joined,)
         elif len(shape) == 1:
@@ -57,7 +60,7 @@ class Block(keras.layers.Layer):
         if row.noise:
             self.noises.append(GaussianNoise(row.noise, **dtype))
         self.joins, shape = _joins(row, shape, stack.init_seed * 1009 + index, dtype)
-        last = index == len(stack.rows) - 1
+        last = not any(isinstance(other, Row) for other in stack.rows[index + 1 :])
         self.linear = _linear(row, stack, last, _initializer(stack, index, row), dtype)
         self.linear.build((None, *shape))
         shape = tuple(self.linear.compute_output_shape((None, *shape))[1:])
@@ -105,6 +108,8 @@ class Block(keras.layers.Layer):
             return tf.reshape(x, (-1, *self.output_example))
         if isinstance(self.row, GlobalMean):
             return tf.reduce_mean(x, axis=[1, 2])
+        if isinstance(self.row, MaxPool):
+            return tf.nn.max_pool2d(x, self.row.size, self.row.size, "SAME")
         if self.shift is not None:
             place = None if seed is None else seeds.fold(seed, "shift")
             x = self.shift(x, training=training, seed=place)

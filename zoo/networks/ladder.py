@@ -1,25 +1,26 @@
 """The two halves of a ladder network: an encoder, and a decoder that denoises its levels.
 
 Level 0 is x; level l is what row l makes of level l - 1. A level has a size a unit, or a map of a
-convolution.
+convolution. Pools are rows, too: normalised and with noise, but linear.
 """
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import tensorflow as tf
 
 from zoo import replicas
 from zoo.errors import refusal
-from zoo.networks.block import activation_of
+from zoo.networks.block import activation_of, size
 from zoo.networks.layers import BatchShape, known_statistic
-from zoo.networks.rows import AnyRow, Row, deconv, dense, row_of
+from zoo.networks.rows import AnyRow, GlobalMean, MaxPool, Row, conv, deconv, dense, row_of
 from zoo.networks.stack import RowNetwork, Stack
 
 # What a row of a ladder may not have: the ladder has noise and a norm of its own.
 _FOREIGN = "noise", "dropout", "shift", "spectral", "weight_norm", "minibatch", "minibatch_stddev"
+LadderRow: TypeAlias = Row | GlobalMean | MaxPool
 
 
 class Level(NamedTuple):
@@ -55,8 +56,9 @@ class LadderEncoder(RowNetwork):
         z_l = (W_l h_{l-1} - mean) / sqrt(variance + epsilon) + noise,  h_l = act(z_l + b_l),
         logits = c (z_L + b_L)
 
-    Args: as of `Stack`. Rows may be dense or convolutions; they have normalisation and noise of
-        the ladder's, and none of their own.
+    Args: as of `Stack`. Rows may be dense, convolutions, transposed ones of stride 1 (which are
+        convolutions of inputs with a border of zeros) and pools; they have normalisation and noise
+        of the ladder's, and none of their own. A pool has no bias, unless it gives the logits.
 
     Call with `(x, training=False)`: logits without noise, by the population's statistics unless
     training. `remember` alone moves these statistics.
@@ -68,17 +70,20 @@ class LadderEncoder(RowNetwork):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, autocast=False, **kwargs)  # its maps alone compute in another type
 
-    def read(self, row: AnyRow | Mapping[str, Any]) -> Row:
+    def read(self, row: AnyRow | Mapping[str, Any]) -> LadderRow:
         """As `RowNetwork`; others are refused."""
         return _plain(row)
 
     def build(self, x_shape: BatchShape) -> None:
         shape, last = tuple(x_shape[1:]), len(self.rows) - 1
+        weighted = [i for i, row in enumerate(self.rows) if isinstance(row, Row)]
+        biased = [i for i in range(len(self.rows)) if i in weighted or i == last]
         self.shapes = [shape]  # of one example of every level
         self.maps: list[Stack] = []
         for i, row in enumerate(self.rows):
+            units = self.example_shape if i in weighted[-1:] else None
             linear = Stack(
-                [_bare(row)],
+                [_bare(row, None if units is None else size(units))],
                 self.example_shape if i == last else None,
                 init_stddev=self.init_stddev,
                 init_seed=self.init_seed * 1009 + i,
@@ -89,16 +94,20 @@ class LadderEncoder(RowNetwork):
             shape = tuple(linear.result_shape)
             self.maps.append(linear)
             self.shapes.append(shape)
-        self.bends = [activation_of(row, self.slope, {"dtype": "float32"}) for row in self.rows]
+        straight = dense(None, activation="linear")
+        bent = [row if isinstance(row, Row) else straight for row in self.rows]
+        self.bends = [activation_of(row, self.slope, {"dtype": "float32"}) for row in bent]
         widths = [shape[-1] for shape in self.shapes[1:]]
 
-        def weights(name: str, initial: str, trainable: bool) -> list[keras.Variable]:
+        def weights(
+            name: str, initial: str, trainable: bool, rows: Iterable[int] = range(len(widths))
+        ) -> list[keras.Variable]:
             own = {"initializer": initial, "dtype": "float32", "autocast": False}
             own |= {"trainable": trainable, "aggregation": "none" if trainable else "mean"}
-            named = [(width, f"{name}_{i}") for i, width in enumerate(widths)]
+            named = [(widths[i], f"{name}_{i}") for i in rows]
             return [self.add_weight(shape=(width,), name=name, **own) for width, name in named]
 
-        self.biases = weights("bias", "zeros", True)
+        self.biases = dict(zip(map(str, biased), weights("bias", "zeros", True, biased)))
         self.locs = weights("population_mean", "zeros", False)
         self.variances = weights("population_variance", "ones", False)
         self.scale = self.add_weight(
@@ -126,7 +135,8 @@ class LadderEncoder(RowNetwork):
             else:
                 loc, variance = map(tf.convert_to_tensor, (self.locs[i], self.variances[i]))
             z = normalised(pre, loc, variance, self.epsilon) + added[i + 1]
-            h = self.bends[i](z + tf.convert_to_tensor(self.biases[i]))
+            bias = self.biases.get(str(i))
+            h = self.bends[i](z if bias is None else z + tf.convert_to_tensor(bias))
             if i + 1 == len(self.maps):
                 h *= tf.convert_to_tensor(self.scale)
             found.append(Level(z, h, loc, variance))
@@ -159,7 +169,7 @@ class LadderDecoder(keras.layers.Layer):
     that zhat = 0.
 
     Args:
-        rows: of the encoder, which V mirrors.
+        rows: of the encoder, which V mirrors; pools have no mirror, and may not lie above `lowest`.
         shapes: of one example of every level, x first.
         lowest: the lowest level that is estimated.
         init_stddev, init_seed, epsilon: as of `Stack`.
@@ -171,7 +181,7 @@ class LadderDecoder(keras.layers.Layer):
 
     def __init__(
         self,
-        rows: Iterable[Row | Mapping[str, Any]],
+        rows: Iterable[AnyRow | Mapping[str, Any]],
         shapes: Sequence[Sequence[int]],
         lowest: int = 0,
         *,
@@ -226,7 +236,7 @@ class LadderDecoder(keras.layers.Layer):
         return found
 
     def get_config(self) -> dict[str, Any]:
-        rows = [{"row": "Row", **dataclasses.asdict(row)} for row in self.rows]
+        rows = [{"row": type(row).__name__, **dataclasses.asdict(row)} for row in self.rows]
         own = {"rows": rows, "shapes": self.shapes, "lowest": self.lowest}
         own |= {"init_stddev": self.init_stddev, "init_seed": self.init_seed}
         return {**super().get_config(), **own, "epsilon": self.epsilon}
@@ -239,32 +249,42 @@ def combine(z: tf.Tensor, u: tf.Tensor, a: tf.Tensor) -> tf.Tensor:
     return (z - mu) * v + mu
 
 
-def _plain(row: AnyRow | Mapping[str, Any]) -> Row:
+def _plain(row: AnyRow | Mapping[str, Any]) -> LadderRow:
     """A row of a ladder, as it is or as a configuration describes it; others are refused."""
     row = row_of(row)
-    if isinstance(row, Row) and row.op != "deconv" and row.activation != "maxout":
+    if isinstance(row, GlobalMean | MaxPool):
+        return row
+    if isinstance(row, Row) and (row.op != "deconv" or row.stride == 1):
         default = Row(row.op, row.units)
-        if all(getattr(row, name) == getattr(default, name) for name in _FOREIGN):
+        own = all(getattr(row, name) == getattr(default, name) for name in _FOREIGN)
+        if own and row.activation != "maxout":
             return row
-    expected = "dense rows and convolutions of one piece, without noise of their own"
+    expected = "dense rows, convolutions of one piece without noise of their own, and pools"
     raise ValueError(refusal("rows", expected, row))
 
 
-def _bare(row: Row) -> Row:
-    """The linear map of a row, and nothing else."""
-    return dataclasses.replace(row, norm=False, bias="none", activation="linear", extra=False)
+def _bare(row: LadderRow, units: int | None) -> LadderRow:
+    """The linear map of a row, and nothing else; `units` is of one that does not say its own."""
+    if not isinstance(row, Row):
+        return row
+    plain: dict[str, Any] = {"norm": False, "bias": "none", "activation": "linear", "extra": False}
+    return dataclasses.replace(row, units=row.units or units, **plain)
 
 
-def mirrored(row: Row, shape: Sequence[int], **options: Any) -> Row:
+def mirrored(row: LadderRow, shape: Sequence[int], **options: Any) -> Row:
     """The row that leads from a row's outputs back to inputs of this shape.
 
     Args:
-        row: dense, or a convolution.
+        row: dense, a convolution, or a transposed one of stride 1.
         shape: of one example of its inputs.
         **options: of the row, which without any is linear and has no bias.
     """
     options = options or {"activation": "linear", "bias": "none"}
+    if not isinstance(row, Row):
+        raise ValueError(refusal("rows", "no pools above a level that is denoised", row))
     if row.op == "dense":
         return dense(None, **options)
-    size = tuple(shape[:2])
-    return deconv(None, row.kernel, row.stride, padding=row.padding, size=size, **options)
+    if row.op == "deconv":
+        return conv(None, row.kernel, padding=row.padding, **options)
+    sides = tuple(shape[:2])
+    return deconv(None, row.kernel, row.stride, padding=row.padding, size=sides, **options)

@@ -86,7 +86,17 @@ class GlobalMean:
     """A row that averages each map over its pixels, [B, H, W, C] -> [B, C]."""
 
 
-AnyRow: TypeAlias = Row | Reshape | GlobalMean
+@dataclasses.dataclass(frozen=True)
+class MaxPool:
+    """A row that keeps the largest number of each window of size x size pixels of a map.
+
+    Windows do not overlap; those at the lower and right border may be incomplete.
+    """
+
+    size: int
+
+
+AnyRow: TypeAlias = Row | Reshape | GlobalMean | MaxPool
 
 
 def row_of(row: AnyRow | Mapping[str, Any]) -> AnyRow:
@@ -97,4 +107,6 @@ def row_of(row: AnyRow | Mapping[str, Any]) -> AnyRow:
     kind = fields.pop("row")
     if kind == "GlobalMean":
         return GlobalMean()
+    if kind == "MaxPool":
+        return MaxPool(fields["size"])
     return Reshape(tuple(fields["shape"])) if kind == "Reshape" else Row(**fields)

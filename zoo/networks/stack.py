@@ -19,6 +19,7 @@ from zoo.networks.layers import BatchShape
 from zoo.networks.noise import Seed
 from zoo.networks.rows import AnyRow as AnyRow
 from zoo.networks.rows import GlobalMean as GlobalMean
+from zoo.networks.rows import MaxPool as MaxPool
 from zoo.networks.rows import Reshape as Reshape
 from zoo.networks.rows import Row as Row
 from zoo.networks.rows import conv as conv
@@ -71,9 +72,9 @@ class Stack(RowNetwork):
     """A feed-forward network built from rows.
 
     Args:
-        rows: `Row`, `Reshape` and `GlobalMean` objects.
+        rows: `Row`, `Reshape`, `GlobalMean` and `MaxPool` objects.
         output_shape: shape of one output example, () for one number, or None for what the rows
-            give. A row without units gets as many as this shape needs.
+            give. A row without units, the last `Row`, gets as many as this shape needs.
         slope: of the leaky ReLUs.
         init_stddev: of the Gaussian initial weights, or None for He's in rows of ReLUs, leaky ReLUs
             and maxout, and Glorot's in others.

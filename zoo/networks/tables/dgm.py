@@ -29,11 +29,17 @@ DGM_SMALL_MLP = Table(
     reference="of this zoo",
 )
 
-# M1: 500-500, M2 on its code: one hidden layer of 300. ReLU in the place of softplus.
-M1_M2_MLP = Table(
-    roles={
-        **dict.fromkeys(("encoder", "decoder"), _rows(500, 500, init_stddev=1e-2)),
-        **dict.fromkeys(("code_encoder", "code_decoder"), _rows(300, init_stddev=1e-3)),
-    },
-    reference="Kingma et al., M1+M2, arXiv 1406.5298, after the authors' code",
-)
+
+def _m1_m2(hidden: int) -> Table:
+    """M1: 500-500, M2 on its code: one hidden layer. ReLU in the place of softplus."""
+    return Table(
+        roles={
+            **dict.fromkeys(("encoder", "decoder"), _rows(500, 500, init_stddev=1e-2)),
+            **dict.fromkeys(("code_encoder", "code_decoder"), _rows(hidden, init_stddev=1e-3)),
+        },
+        reference="Kingma et al., M1+M2, arXiv 1406.5298, after the authors' code",
+    )
+
+
+# For 100 labels, and for more.
+M1_M2_MLP, M1_M2_WIDE_MLP = _m1_m2(300), _m1_m2(500)
