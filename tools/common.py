@@ -253,6 +253,22 @@ def load_data(flags: types.SimpleNamespace) -> "Dataset":
     return data.load(flags.dataset, reference=flags.reference_dataset, **options)
 
 
+def described(
+    run_dir: pathlib.Path, flags: types.SimpleNamespace
+) -> tuple[types.SimpleNamespace, "Dataset"]:
+    """(the flags that a run records, its data); refused if these are others today.
+
+    Args:
+        run_dir: the directory.
+        flags: of a tool, with `allow` and `data_dir`.
+    """
+    found = recorded(run_dir, flags.allow)
+    found.data_dir = flags.data_dir or found.data_dir
+    dataset = load_data(found)
+    training.check_data(run_dir, dataset.description)
+    return found, dataset
+
+
 def measured_split(split: str | None, recorded: types.SimpleNamespace, dataset: "Dataset") -> str:
     """The split that a run is measured or shown on: rows it learned from keep the name "train".
 

@@ -54,20 +54,11 @@ def measure(
     common.load()
     from zoo import metrics
 
-    recorded, dataset = described(run_dir, flags)
+    recorded, dataset = common.described(run_dir, flags)
     model = training.restore(run_dir, flags.which, flags.allow)
     evaluation = evaluated(model, recorded, dataset, flags)
     ledger.write_json(out / FILE, evaluation)
     return evaluation["metrics"], metrics.applicable(model, dataset)
-
-
-def described(
-    run_dir: pathlib.Path, flags: types.SimpleNamespace
-) -> tuple[types.SimpleNamespace, "Dataset"]:
-    """(the flags that a run records, its data)."""
-    recorded = common.recorded(run_dir, flags.allow)
-    recorded.data_dir = flags.data_dir or recorded.data_dir
-    return recorded, common.load_data(recorded)
 
 
 def evaluated(

@@ -75,7 +75,7 @@ def run(flags: types.SimpleNamespace) -> None:
     from zoo import metrics
     from zoo.publishing import publication
 
-    recorded, dataset = evaluate.described(run_dir, flags)
+    recorded, dataset = common.described(run_dir, flags)
     settings = {item.name: result.flags.get(item.name, item.default) for item in evaluate.SETTINGS}
     measured_as = types.SimpleNamespace(**{**vars(flags), **settings, "seed": 0})
 

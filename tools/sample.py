@@ -60,9 +60,7 @@ def run(flags: types.SimpleNamespace) -> None:
     run_dir = common.existing_run(flags)
     out = pathlib.Path(flags.out or common.output_folder(flags, run_dir) / "samples")
     common.load()
-    recorded = common.recorded(run_dir, flags.allow)
-    recorded.data_dir = flags.data_dir or recorded.data_dir
-    dataset = common.load_data(recorded)
+    recorded, dataset = common.described(run_dir, flags)
     flags.split = common.measured_split(flags.split, recorded, dataset)
     model = training.restore(run_dir, flags.which, flags.allow)
     if len(dataset.image_shape) == 1 and dataset.image_shape != (2,):

@@ -54,6 +54,19 @@ def test_flags_that_no_run_wrote_are_refused_with_their_file(line, copy, capsys)
     refused(capsys, "flags.cfg")
 
 
+@pytest.mark.parametrize("tool", [evaluate, sample])
+def test_other_data_than_the_run_s_are_refused(tool, copy, tmp_path, capsys):
+    np.savez(tmp_path / "mine.npz", x=np.zeros((80, 8, 8, 1), np.uint8))
+    flags = (copy / "flags.cfg").read_text()
+    changed = flags.replace("--dataset=digits", f"--dataset=npz:{tmp_path / 'mine.npz'}")
+    assert changed != flags
+    (copy / "flags.cfg").write_text(changed)
+    before = sorted(copy.iterdir())
+    assert call(tool, f"--run_dir={copy}", ALLOW) == 2
+    refused(capsys, "Invalid `dataset`: expected what the run learned from, 'digits'. Received: ")
+    assert sorted(copy.iterdir()) == before
+
+
 @pytest.mark.parametrize(
     "given, part",
     [

@@ -14,6 +14,7 @@ _LAZY = {
     "Diverged": "stops",
     "DiskFull": "stops",
     "Terminated": "stops",
+    "check_data": "run",
     "check_run_dir": "run",
     "check_writable": "run",
     "describe": "run",

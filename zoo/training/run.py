@@ -257,6 +257,18 @@ def check_flags(
             raise ValueError(refusal("run_dir", expected, str(run_dir)))
 
 
+def check_data(run_dir: str | os.PathLike, data: str) -> None:
+    """Refuses data other than those that a run learned from.
+
+    Args:
+        run_dir: the directory.
+        data: `Dataset.description` of those that its flags name today.
+    """
+    recorded = read_identity(run_dir)["data"]
+    if data != recorded:
+        raise ValueError(refusal("dataset", f"what the run learned from, {recorded!r}", data))
+
+
 def check_identity(run_dir: str | os.PathLike, identity: Mapping[str, Any]) -> None:
     """Refuses, in one line that names what differs, the directory of another run.
 
