@@ -188,17 +188,15 @@ def test_instance_noise_is_on_all_that_the_discriminator_sees_and_fades():
 
 def test_weights_are_clipped_after_each_of_the_discriminators_updates(monkeypatch):
     model, largest = make("wgan", rate=1.0, clip_value=0.02, discriminator_steps=3), []
-    kernels, play = [model.generator.get_weights()[0]], model.play
+    play = model.play
 
     def spy(*arguments, **options):
         play(*arguments, **options)
         largest.append(max(np.abs(v).max() for v in model.discriminator.get_weights()))
-        kernels.append(model.generator.get_weights()[0])
 
     monkeypatch.setattr(model, "play", spy)
     model.train_step(batch())
-    np.testing.assert_allclose(largest, [0.02] * 4)
-    assert [(k == kernels[0]).all() for k in kernels] == [True] * 4 + [False]
+    assert largest == [np.float32(0.02)] * 4
 
 
 def test_feature_matching():
