@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
+from tests.conformance import cases
 from tests.metrics.toys import LABELLED, TOY, Clusters, Data, Grey, Hierarchy, Linear, labelled
 from zoo import metrics
 from zoo.metrics import likelihood, subject
@@ -54,6 +55,13 @@ def test_features_of_all_levels_join_the_hidden_ones_but_not_the_codes():
     )
     protocol = measured["svm_error"]["protocol"]
     assert "hidden layers of each encoder" in protocol and "level 2: means of q(z|x)" in protocol
+
+
+def test_the_protocol_says_of_how_many_draws_a_mean_is_made():
+    model = cases.make("avb")
+    x = np.random.default_rng(0).random((4, *model.image_shape), np.float32)
+    said = subject.Subject(model, Data(train={"x": x}, test={"x": x})).codes_are
+    assert said.startswith("means of q(z|x), the part that noise decides from 1,000 draws")
 
 
 def test_a_discriminators_features_are_classified_only_when_asked_for():

@@ -24,6 +24,7 @@ class Implicit(tfd.Distribution):
         batch_size: B, int or scalar tensor.
         event_shape: tuple of ints.
         mean: callable, () -> the means [B, *event_shape], where they have a closed form.
+        mean_draws: number of draws of parts of the noise that `mean` is made of; None: exact.
 
     Without a closed form `mean()` is the average of `draws` samples. Every row, in every batch, is
     given the same noises, from a fixed seed: so a row's mean is a function of that row alone, and
@@ -38,10 +39,12 @@ class Implicit(tfd.Distribution):
         batch_size: int | tf.Tensor,
         event_shape: tuple[int, ...],
         mean: Callable[[], tf.Tensor] | None = None,
+        mean_draws: int | None = None,
         name: str = "Implicit",
     ) -> None:
         parameters = dict(locals())
         self.function, self.noise_dim, self.closed_mean = function, noise_dim, mean
+        self.mean_draws = mean_draws
         self._batch, self._event = batch_size, tuple(event_shape)
         super().__init__(
             dtype=tf.float32,
@@ -61,7 +64,7 @@ class Implicit(tfd.Distribution):
         """The same distribution, its functions called inside of `context()`."""
         mean = self.closed_mean and inside(context, self.closed_mean)
         function = inside(context, self.function)
-        return Implicit(function, self.noise_dim, self._batch, self._event, mean)
+        return Implicit(function, self.noise_dim, self._batch, self._event, mean, self.mean_draws)
 
     def _batch_shape_tensor(self) -> tf.Tensor:
         return tf.reshape(tf.cast(self._batch, tf.int32), [1])

@@ -116,7 +116,8 @@ class AVB(FamilyLikelihood, GenerativeModel):
             width = self.basis_size * (self.noise_dim or self.latent_dim)
             fixed = lambda: distributions.noise("normal", [_MEAN_DRAWS, width], seeds.fold(0, "v"))
             mean = lambda: self.moments_of_sum(a, b, fixed())[0]
-            q = distributions.Implicit(combine, width, rows, (self.latent_dim,), mean)
+            shape = (self.latent_dim,)
+            q = distributions.Implicit(combine, width, rows, shape, mean, _MEAN_DRAWS)
             noise = lambda: self.shared_noise([self.contrast_samples, width], "moments")
             return q, lambda: self.moments_of_sum(a, b, noise())
         return self.code(x), lambda: self.moments_of_draws(x)

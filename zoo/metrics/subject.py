@@ -192,6 +192,9 @@ class Subject:
         if distributions.is_deterministic(q):
             return "codes of x"
         if distributions.has_exact_mean(q):
+            if draws := getattr(q, "mean_draws", None):
+                part = f"the part that noise decides from {draws:,} draws, the same for every x"
+                return f"means of q(z|x), {part}"
             return "means of q(z|x)"
         return f"means of {distributions.MEAN_DRAWS} draws of q(z|x), of the same noise for every x"
 
