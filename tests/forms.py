@@ -27,6 +27,7 @@ _GREY = _BYTES.astype(np.float32) / np.float32(255)
 _MASK = _BYTES > 127
 _POINTS = _RANDOM.integers(0, 200, (N, D)).astype(np.uint8)
 _Y = np.arange(N) % K
+_HUGE = np.array(-1e300)
 _TRAITS = _RANDOM.random((N, A), np.float32)
 
 # {form: (array, the plain array that it stands for, None where it is to be refused)}
@@ -57,6 +58,7 @@ VECTORS = {
     "int64": (_POINTS.astype(np.int64), _POINTS.astype(np.float32)),
     "bool": (_POINTS > 99, (_POINTS > 99).astype(np.float32)),
     "NaN among them": (np.where(_POINTS == _POINTS.max(), np.nan, _POINTS), None),
+    "float64 beyond float32": (np.where(_POINTS == _POINTS.max(), 1e300, _POINTS), None),
     "another width": (_POINTS[:, :1], None),
     "[N]": (_POINTS[:, 0], None),
 }
@@ -77,6 +79,7 @@ ATTRIBUTES = {
     "bool [N, A]": (_TRAITS > 0.5, (_TRAITS > 0.5).astype(np.float32)),
     "int64 [N, A]": (_TRAITS.astype(np.int64), _TRAITS.astype(np.int64).astype(np.float32)),
     "NaN among them": (np.where(_TRAITS == _TRAITS.max(), np.nan, _TRAITS), None),
+    "float64 beyond float32": (np.where(_TRAITS == _TRAITS.max(), _HUGE, _TRAITS), None),
     "another width": (_TRAITS[:, :1], None),
 }
 

@@ -125,6 +125,53 @@ def test_inpaint_reads_no_hidden_pixel_and_no_grey_mask():
         model.inpaint(hidden, ~known)
 
 
+@pytest.mark.filterwarnings("error:overflow")
+@pytest.mark.parametrize("size", [1e300, np.longdouble(10) ** 400])
+def test_numbers_beyond_float32_are_refused_before_they_are_infinite(tmp_path, size):
+    model = make(Bound)
+    model.compile(run_eagerly=True)
+    x = np.ones([4, D], np.result_type(size))
+    x[0, 0] = -size
+    words = r"^Invalid `[xz]`: expected numbers within float32, at most 3.4e\+38 in size. Rec"
+    verbs = (model, zoo.load(zoo.export(model, tmp_path / "export")))
+    doors_ = [model, model.fit, model.predict]
+    doors_ += [getattr(m, verb) for m in verbs for verb in ("encode", "reconstruct", "log_prob")]
+    for door in doors_ + [m.decode for m in verbs]:
+        with refused(ValueError, match=words):
+            door(x)
+    with refused(ValueError, match=words):
+        model.inpaint(x, np.ones(D, bool), steps=1)
+    with refused(ValueError, match="expected numbers within float32"):
+        forms.labels(x, 4, num_attributes=D, argument="x")
+
+
+def test_numbers_beyond_float32_are_refused_in_a_graph_too():
+    model = make(Bound)
+    model.compile()
+    x = tf.constant([[1.0, 1e300]] * 4, tf.float64)
+    with refused(ValueError, match="^Invalid `x`: expected numbers within float32"):
+        model.fit(tf.data.Dataset.from_tensors(x), verbose=0)
+    encoded = tf.function(lambda data: model.encode(data).mean())
+    with pytest.raises(tf.errors.InvalidArgumentError, match="numbers within float32"):
+        encoded(x)
+
+
+def test_long_doubles_are_read_as_float64():
+    x, model = batch(4).astype(np.longdouble), make(Bound)
+    model.compile(run_eagerly=True)
+    for y in (None, np.zeros(4, int)):
+        model.fit(x, y, verbose=0)
+    model.fit({"x": x, "y": np.ones([4, 3], np.longdouble)}, verbose=0)
+    model.fit((each for each in [{"x": x, "y": np.ones([4, 3], np.longdouble)}]), verbose=0)
+    for verb in (model, model.predict, lambda data: model.encode(data).mean()):
+        np.testing.assert_array_equal(verb(x), verb(x.astype(np.float64)))
+    with refused(ValueError, match="`y`: expected None or labels of classes"):
+        model.fit(x, x, verbose=0)
+    known = np.array([True, False])
+    found = [model.inpaint(each, known, steps=1, seed=0) for each in (x, batch(4))]
+    np.testing.assert_array_equal(*found)
+
+
 class Data:
     """What `check_data` asks of a data set."""
 

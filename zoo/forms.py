@@ -6,10 +6,11 @@
 |---|---|---|
 | uint8 | value / 255 | as they are |
 | bool | 0 and 1 | 0 and 1 |
-| floats | in [0, 1] | finite |
+| floats | in [0, 1] | finite, within float32 |
 | other integers | refused: what is white? | as they are |
 
-Labels are integers in [0, K), [N] or [N, 1]; attributes are finite numbers, [N, A], or [N] of one.
+Labels are integers in [0, K), [N] or [N, 1]; attributes are finite numbers within float32, [N, A],
+or [N] of one. Long doubles are read as float64.
 Arrays are checked here, on the host. `zoo.model.batches` checks streams in the graph, in the same
 words.
 """
@@ -26,6 +27,8 @@ from zoo.errors import refusal
 LOWEST, HIGHEST = -1e-3, 1 + 1e-3
 PIXELS = "pixels in [0, 1], or uint8 in 0 .. 255"
 FINITE = "finite numbers"
+LARGEST = float(np.finfo(np.float32).max)
+FLOAT32 = f"numbers within float32, at most {LARGEST:.3g} in size"
 ONE_HOT = "Pass y.argmax(axis=1)."
 UNLABELLED = (
     "Rows without a label belong in x alone: in a tf.data.Dataset, batches {'x': all, "
@@ -79,7 +82,7 @@ def white_hint(argument: str, high: float | None) -> str:
 def range_fault(low: float, high: float, image: bool, argument: str) -> tuple[str, str, str] | None:
     """(what was expected, what was received, a hint) of values out of range; None of good ones.
 
-    Those are NaN and infinity, and pixels outside [0, 1].
+    Those are NaN and infinity, pixels outside [0, 1], and what would be infinity in float32.
 
     Args:
         low, high: the smallest and the largest value; NaN if any value is.
@@ -88,7 +91,10 @@ def range_fault(low: float, high: float, image: bool, argument: str) -> tuple[st
     """
     if not (np.isfinite(low) and np.isfinite(high)):
         return FINITE, "NaN or infinity among them", ""
-    if not image or (low >= LOWEST and high <= HIGHEST):
+    if not image:
+        most = low if -low > high else high
+        return (FLOAT32, f"{most:.4g} among them", "") if abs(most) > LARGEST else None
+    if low >= LOWEST and high <= HIGHEST:
         return None
     hint = "Rescale it, or clip draws of a normal p(x|z)."
     if low >= 0 and high > 2:
@@ -104,6 +110,18 @@ def check_range(low: float, high: float, image: bool, argument: str) -> None:
         raise ValueError(refusal(argument, *fault))
 
 
+def narrowed(value: Any) -> Any:
+    """A value as it is, but an array of long doubles, which TensorFlow lacks, as float64.
+
+    What float64 does not hold becomes its largest number, which `range_fault` finds.
+    """
+    plain = isinstance(value, np.ndarray) and not np.ma.isMaskedArray(value)
+    if not plain or value.dtype.kind != "f" or value.dtype.itemsize <= 8:
+        return value
+    largest = np.finfo(np.float64).max
+    return np.where(np.isinf(value), value, value.clip(-largest, largest)).astype(np.float64)
+
+
 def check_images(x: npt.ArrayLike, image_shape: Sequence[int], argument: str = "x") -> np.ndarray:
     """The array [N, *image_shape], checked but not converted.
 
@@ -114,7 +132,8 @@ def check_images(x: npt.ArrayLike, image_shape: Sequence[int], argument: str = "
 
     Raises:
         TypeError: not numbers, or integers whose white is not known.
-        ValueError: another shape, no rows, NaN or infinity, pixels outside [0, 1].
+        ValueError: another shape, no rows, NaN or infinity, pixels outside [0, 1], numbers beyond
+            float32.
     """
     data, image = _shaped(x, tuple(image_shape), argument), len(image_shape) == 3
     if data.dtype == np.uint8 or data.dtype == bool:
@@ -180,7 +199,8 @@ def labels(
 
     Raises:
         TypeError: not numbers, or classes that are no integers.
-        ValueError: another shape, classes outside [0, K), attributes that are not finite.
+        ValueError: another shape, classes outside [0, K), attributes that are not finite or beyond
+            float32.
     """
     expected = label_words(num_classes, num_attributes, rows)
     given = numbers(y, argument, expected)
@@ -189,10 +209,9 @@ def labels(
             given = given[:, None]
         if given.shape != (rows, num_attributes):
             raise ValueError(refusal(f"{argument}.shape", expected, given.shape))
-        given = given.astype(np.float32)
-        if not np.isfinite(given).all():
-            raise ValueError(refusal(argument, FINITE, "NaN or infinity among them"))
-        return given
+        if given.size:
+            check_range(float(given.min()), float(given.max()), False, argument)
+        return given.astype(np.float32)
     if given.shape == (rows, 1):
         given = given[:, 0]
     if given.shape != (rows,):
@@ -244,7 +263,7 @@ def numbers(value: Any, argument: str, expected: str) -> np.ndarray:
         hint = f"Pass {argument}.filled(0)."
         raise TypeError(refusal(argument, f"{expected}, none masked", "a masked array", hint))
     try:
-        array = np.asarray(value)
+        array = narrowed(np.asarray(value))
     except ValueError:  # rows of different lengths
         hint = "Arrays of different things are a tuple, (x, y)." if _of_arrays(value) else ""
         raise TypeError(refusal(argument, expected, value, hint)) from None

@@ -129,15 +129,17 @@ def graph_images(x: Any, image_shape: Sequence[int], argument: str = "x") -> tf.
         own = tf.concat([sizes[:1], image_shape], axis=0)
         same = tf.raw_ops.Equal(x=sizes, y=own, incompatible_shape_error=False)
         x = _asserted(same, x, f"{argument}.shape", expected, "another shape in a batch")
-    given, x = x.dtype, tf.cast(x, tf.float32)
     x = tf.ensure_shape(x, (None, *image_shape))
-    if given == tf.uint8 and image:
+    if not image:
+        return _as_float(x, argument)
+    given, x = x.dtype, tf.cast(x, tf.float32)
+    if given == tf.uint8:
         return x / 255.0
-    if given.is_floating and image:
+    if given.is_floating:
         middle = (forms.LOWEST + forms.HIGHEST) / 2
         inside = tf.abs(x - middle) <= forms.HIGHEST - middle  # false of NaN
         return _asserted(inside, x, argument, forms.PIXELS)
-    return _asserted(tf.math.is_finite(x), x, argument, forms.FINITE) if given.is_floating else x
+    return x
 
 
 def graph_labels(
@@ -149,8 +151,7 @@ def graph_labels(
         y = y[:, None] if num_attributes == 1 and y.shape.rank == 1 else y
         if not y.shape.is_compatible_with((None, num_attributes)):
             raise ValueError(refusal(f"{argument}.shape", expected, tuple(y.shape)))
-        y = tf.ensure_shape(tf.cast(y, tf.float32), (None, num_attributes))
-        return _asserted(tf.math.is_finite(y), y, argument, forms.FINITE)
+        return _as_float(tf.ensure_shape(y, (None, num_attributes)), argument)
     y = y[:, 0] if y.shape.rank == 2 and y.shape[1] == 1 else y
     if not y.shape.is_compatible_with((None,)):
         hint = forms.ONE_HOT if y.shape[-1] == num_classes else ""
@@ -171,6 +172,15 @@ def as_many(y: tf.Tensor, x: tf.Tensor, argument: str = "y") -> tf.Tensor:
         return y
     same = tf.equal(tf.shape(y)[0], tf.shape(x)[0])
     return _asserted(same, y, argument, expected, "another number in a batch")
+
+
+def _as_float(x: tf.Tensor, argument: str) -> tf.Tensor:
+    """float32 of numbers that are asserted to be finite, and to stay so."""
+    if x.dtype.is_floating:
+        x = _asserted(tf.math.is_finite(x), x, argument, forms.FINITE)
+    if x.dtype == tf.float64:
+        x = _asserted(tf.abs(x) <= forms.LARGEST, x, argument, forms.FLOAT32)
+    return tf.cast(x, tf.float32)
 
 
 def _numbers(value: Any, argument: str) -> tf.Tensor:

@@ -10,6 +10,7 @@ import pytest
 
 import zoo.data
 from tests.helpers import refused
+from zoo import forms
 from zoo.data import npz, source, store
 
 # --- held-out rows --------------------------------------------------------------------------------
@@ -47,7 +48,7 @@ def test_other_members_of_an_archive_are_not_read(tmp_path):
     path = tmp_path / "a.npz"
     np.savez(path, x=np.zeros([20, 2]))
     with zipfile.ZipFile(path, "a") as archive:
-        for name in ("xylophone.txt", "years.npy", "x/notes.txt", "y"):
+        for name in ("xylophone.txt", "ages.npy", "x/notes.txt", "y"):
             archive.writestr(name, "no array")
     assert zoo.data.load(f"npz:{path}").image_shape == (2,)
 
@@ -142,6 +143,11 @@ def test_an_npz_header_larger_than_its_file_is_refused_before_memory_is_asked_fo
         ),
         ({"y": np.eye(3, dtype=np.uint8)[np.arange(9) % 3]}, r"Save y.argmax\(axis=1\)"),
         ({"y": np.eye(2)[np.arange(9) % 2]}, r"y of classes \[N\], not of one-hot rows"),
+        (
+            {"y": np.arange(9) % 2 * 10**6},
+            "y with .* classes as examples, 9, .* largest is 1000000",
+        ),
+        ({"y": np.arange(9) % 2.0}, r"not float64 \[9\]. .* y\[:, None\] of one attribute"),
     ],
 )
 def test_labels_that_would_be_read_as_others_are_refused(tmp_path, labels, words):
@@ -157,6 +163,54 @@ def test_labels_of_train_may_lack_a_class_of_test(tmp_path):
     traits = np.array([[0, 1, 1], [0, 0, 1]])
     np.savez(tmp_path / "b.npz", x=x[:2], y=traits)
     assert zoo.data.load(f"npz:{tmp_path / 'b.npz'}").num_attributes == 3
+
+
+@pytest.mark.parametrize(
+    "names, words",
+    [
+        (("x", "y_train"), "data are x, y, without y_train. .* Save y_train as y.$"),
+        (("x_train", "y"), "data are x_train, y_train, without y. .* Save y as y_train.$"),
+        (("x", "y", "x_train", "y_train"), "data are x, y, without x_train, y_train. "),
+        (("x", "x_train"), "without x_train. .* Rename x_train, or leave it out.$"),
+        (("x", "y", "y_test"), "data are x, y, without y_test. "),
+        (("x", "y", "x_test", "y_test", "x_val"), "x, y, x_test, y_test, without x_val. "),
+        (("x", "Y"), "data are x, y, without Y. "),
+    ],
+)
+def test_data_that_nothing_would_read_are_refused_by_name(tmp_path, names, words):
+    arrays = {"x": np.zeros([9, 2]), "y": np.arange(9) % 3}
+    np.savez(tmp_path / "a.npz", **{name: arrays[name[0].lower()] for name in names})
+    with refused(ValueError, match=words):
+        zoo.data.load(f"npz:{tmp_path / 'a.npz'}")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble, bool])
+def test_one_attribute_is_read_as_fit_reads_it(tmp_path, dtype):
+    y = (np.arange(9)[:, None] % 2).astype(dtype)
+    np.savez(tmp_path / "a.npz", x=np.zeros([9, 2]), y=y)
+    data = zoo.data.load(f"npz:{tmp_path / 'a.npz'}")
+    assert data.num_attributes == 1 and data.num_classes is None
+    expected = forms.labels(y, 9, num_attributes=1)
+    np.testing.assert_array_equal(data.arrays("train")["y"], expected)
+
+
+def test_as_many_classes_as_examples_of_both_splits_are_taken(tmp_path):
+    x = np.zeros([5, 2])
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(5), x_test=x, y_test=np.arange(5) + 5)
+    assert zoo.data.load(f"npz:{tmp_path / 'a.npz'}").num_classes == 10
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e300, np.longdouble(10) ** 400])
+@pytest.mark.parametrize("key", ["x", "y"])
+def test_numbers_beyond_float32_are_said_to_be_so(tmp_path, key, size):
+    arrays = {"x": np.ones([9, 2]), "y": np.ones([9, 2])}
+    arrays[key] = arrays[key] * np.array([1, -size])
+    np.savez(tmp_path / "a.npz", **arrays)
+    with refused(
+        ValueError, match=rf"{key} of numbers within float32, .* not -1\S*e\+30[08] among"
+    ):
+        zoo.data.load(f"npz:{tmp_path / 'a.npz'}")
 
 
 def test_pixels_out_of_range_are_said_without_stray_quotes(tmp_path):

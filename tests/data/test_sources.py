@@ -139,7 +139,7 @@ NAN[9, 3, 3, 0] = np.nan
         ({"x": IMAGES, "y": np.arange(9)}, ValueError, "each of 10 examples, not 9"),
         ({"x": IMAGES, "y": np.arange(10) - 1}, ValueError, "classes from 0"),
         ({"x": IMAGES, "y": np.full(10, 2**31)}, ValueError, "from 0, not 2147483648"),
-        ({"x": IMAGES, "y": np.full((10, 2), np.nan)}, ValueError, "y without NaN"),
+        ({"x": IMAGES, "y": np.full((10, 2), np.nan)}, ValueError, "y of finite numbers"),
         (
             {"x": IMAGES, "y": np.arange(10), "x_test": IMAGES, "y_test": np.ones((10, 2))},
             ValueError,

@@ -24,16 +24,16 @@ BROKEN = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError, SyntaxError),
     *(EOFError, OSError, ValueError, TypeError, KeyError, RuntimeError, MemoryError, OverflowError),
 )
-_ARRAYS = ("x", "x_train", "y", "y_train", "x_test", "y_test")
 
 
 def open_npz(name: str, path: str | os.PathLike, largest: int) -> Source:
     """The archive's arrays `x` (or `x_train`), `y` (`y_train`), `x_test`, `y_test` as a `Source`.
 
     x is read by the rule of `zoo.forms`: images [N, H, W] or [N, H, W, C], or vectors [N, D]. y is
-    integer [N] (classes from 0), or [N, A] (attributes; one-hot rows are refused). Without x_test,
-    a tenth of the rows are the test split (`source.held_out`). Other members are not read, and
-    nothing is unpickled.
+    integer [N] or [N, 1] (classes from 0, at most as many as examples), or other numbers [N, A]
+    (attributes; one-hot rows are refused). Without x_test, a tenth of the rows are the test split
+    (`source.held_out`). Other arrays whose names begin with x or y are refused, as they look like
+    data; the rest is not read. Nothing is unpickled.
 
     Args:
         name: as the user wrote it.
@@ -46,20 +46,17 @@ def open_npz(name: str, path: str | os.PathLike, largest: int) -> Source:
     try:
         with zipfile.ZipFile(path) as archive:
             files = {info.filename: info for info in archive.infolist()}
-            members = {key: files[f"{key}.npy"] for key in _ARRAYS if f"{key}.npy" in files}
+    except BROKEN as error:
+        raise _damaged(name, error) from None
+    keys, members = _chosen(name, files)
+    try:
+        with zipfile.ZipFile(path) as archive:
             headers = {key: _header(archive, key) for key in members}
     except BROKEN as error:
         raise _damaged(name, error) from None
 
     splits, shapes, ys = {}, {}, {}
-    for split, options in (("train", ("x", "x_train")), ("test", ("x_test",))):
-        key = next((option for option in options if option in members), None)
-        if key is None:
-            if split == "train":
-                found = ", ".join(sorted(files)) or "nothing"
-                expected = f"an archive with an array x or x_train; it holds {found}"
-                raise bad(name, expected)
-            continue
+    for split, key in keys.items():
         shape, dtype, _ = headers[key]
         if math.prod(shape[1:]) * dtype.itemsize > largest:
             expected = f"examples of at most {largest} bytes (memory_limit)"
@@ -78,12 +75,8 @@ def open_npz(name: str, path: str | os.PathLike, largest: int) -> Source:
     kinds = {y.shape[1:] for y in ys.values()}
     if len(kinds) > 1:
         raise bad(name, "labels of one kind in train and test")
-    classes = ys and kinds == {()}
-    least = min(int(y.min()) for y in ys.values()) if classes else 0
-    if least:  # there would be classes without examples
-        shown = " and ".join(key for key in _ARRAYS if key[0] == "y" and key in members)
-        hint = f"Subtract {least} from {shown}."
-        raise bad(name, f"{shown} with classes from 0, and the least is {least}", hint)
+    if classes := ys and kinds == {()}:
+        _check_classes(name, list(ys.values()), " and ".join(k for k in members if k[0] == "y"))
     digest = zlib.crc32(",".join(f"{key}:{members[key].CRC}" for key in sorted(headers)).encode())
     splits, drawn = with_test(splits)
     return Source(
@@ -96,8 +89,42 @@ def open_npz(name: str, path: str | os.PathLike, largest: int) -> Source:
         validation=tail(splits["train"].size),
         num_classes=1 + max(int(y.max()) for y in ys.values()) if classes else None,
         num_attributes=ys["train"].shape[1] if ys and not classes else None,
-        binary=headers["x" if "x" in members else "x_train"][1] == np.bool_,
+        binary=headers[keys["train"]][1] == np.bool_,
     )
+
+
+def _chosen(
+    name: str, files: dict[str, zipfile.ZipInfo]
+) -> tuple[dict[str, str], dict[str, zipfile.ZipInfo]]:
+    """({split: key of its x}, {key: member} of all arrays that are read)."""
+    held = {file.removesuffix(".npy"): file for file in files if file.endswith(".npy")}
+    x = next((key for key in ("x", "x_train") if key in held), None)
+    if x is None:
+        found = ", ".join(sorted(files)) or "nothing"
+        raise bad(name, f"an archive with an array x or x_train; it holds {found}")
+    keys = {"train": x} | ({"test": "x_test"} if "x_test" in held else {})
+    pairs = [pair for key in keys.values() for pair in (key, key.replace("x", "y", 1))]
+    unread = sorted(key for key in held if key[:1] in {*"xyXY"} and key not in pairs)
+    if unread:
+        key, y = unread[0], x.replace("x", "y", 1)
+        swapped = key in ("y", "y_train") and y not in held
+        hint = f"Save {key} as {y}." if swapped else f"Rename {key}, or leave it out."
+        expected = f"an archive whose data are {', '.join(pairs)}, without {', '.join(unread)}"
+        raise bad(name, expected, hint)
+    return keys, {key: files[held[key]] for key in pairs if key in held}
+
+
+def _check_classes(name: str, ys: list[np.ndarray], shown: str) -> None:
+    """Refuses classes without examples: below the least, or more than there are examples."""
+    least, most = min(int(y.min()) for y in ys), max(int(y.max()) for y in ys)
+    if least:
+        hint = f"Subtract {least} from {shown}."
+        raise bad(name, f"{shown} with classes from 0, and the least is {least}", hint)
+    rows = sum(map(len, ys))
+    if most >= rows:
+        expected = f"{shown} with at most as many classes as examples, {rows}"
+        hint = "Number the classes from 0, without gaps."
+        raise bad(name, f"{expected}, and the largest is {most}", hint)
 
 
 def _damaged(name: str, error: Exception) -> Exception:
@@ -167,21 +194,25 @@ def _label_array(
             y = np.lib.format.read_array(file, allow_pickle=False)
     except BROKEN as error:
         raise _damaged(name, error) from None
-    if y.ndim == 2 and y.shape[1] == 1:
+    if y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind in "iu":
         y = y[:, 0]
     if y.ndim == 1 and y.dtype.kind in "iu":
         if y.min() < 0 or y.max() >= 2**31:
             raise bad(name, f"{key} with classes from 0, not {y.min()} .. {y.max()}")
         return y.astype(np.int32)
-    if y.ndim == 2 and y.shape[1] and ((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all():
+    if (
+        y.ndim == 2
+        and y.shape[1] > 1
+        and ((y == 0) | (y == 1)).all()
+        and (y.sum(axis=1) == 1).all()
+    ):
         raise bad(name, f"{key} of classes [N], not of one-hot rows", f"Save {key}.argmax(axis=1).")
     if y.ndim == 2 and y.shape[1] and y.dtype.kind in "iufb":
-        y = y.astype(np.float32)
-        if not np.isfinite(y).all():
-            raise bad(name, f"{key} without NaN or infinity")
-        return y
-    expected = f"{key} of integers [N] or attributes [N, A], not {y.dtype} {list(y.shape)}"
-    raise bad(name, expected)
+        return _as_float(name, key, y, image=False)
+    expected = f"{key} of integers [N] or attributes [N, A], not {dtype} {list(shape)}"
+    one = y.ndim == 1 and y.dtype.kind in "fb"
+    hint = f"Save {key}.astype('int32') of classes, {key}[:, None] of one attribute." if one else ""
+    raise bad(name, expected, hint)
 
 
 def _parts(name: str, path: pathlib.Path, key: str, header: Header) -> Iterator[np.ndarray]:
@@ -226,8 +257,13 @@ def _pixels(name: str, key: str, x: np.ndarray) -> np.ndarray:
         return x.astype(np.uint8) * np.uint8(255)
     if image and x.dtype == np.uint8:
         return x
-    x = x.astype(np.float32)
-    if fault := forms.range_fault(float(x.min()), float(x.max()), image, key):
+    return _as_float(name, key, x, image)
+
+
+def _as_float(name: str, key: str, given: np.ndarray, image: bool) -> np.ndarray:
+    """float32 of what `forms.range_fault` finds good."""
+    given = forms.narrowed(given)
+    if fault := forms.range_fault(float(given.min()), float(given.max()), image, key):
         expected, found, hint = fault
         raise bad(name, f"{key} of {expected}, not {found}", hint)
-    return x
+    return given.astype(np.float32)

@@ -240,7 +240,7 @@ class Doors(keras.Model):
         """
         if not _is_arrays(x):
             return self._checked_stream(x), y
-        batch = named((x, y))
+        batch = {name: forms.narrowed(value) for name, value in named((x, y)).items()}
         self.refuse_target(x if y is None else (x, y), batch)
         rows = {}
         for name in DATA_NAMES:
@@ -271,7 +271,7 @@ class Doors(keras.Model):
         y = batch.get("y")
         if y is None or self.labelled_kind:
             return
-        y = y if hasattr(y, "dtype") else np.asarray(y)
+        y = forms.narrowed(y if hasattr(y, "dtype") else np.asarray(y))
         shape, dtype = tf.TensorShape(y.shape), tf.as_dtype(y.dtype)
         if shape.rank is None or (not dtype.is_floating and shape[1:].as_list() in ([], [1])):
             return
