@@ -15,6 +15,7 @@ import tensorflow as tf
 import zoo
 from tests.helpers import ROOT
 from tests.small import Bound, D, make
+from zoo.errors import refusal
 from zoo.model.doors import in_one_line
 
 PAGE = ROOT / "docs" / "data_forms.md"
@@ -144,10 +145,8 @@ class Doors:
             doors |= {
                 "predict": lambda x, y: m.predict(x, verbose=0),
                 "model(x)": lambda x, y: m(x),
-                "npz": self._npz,
             }
-        reconstruct = lambda verbs: lambda x, y: verbs.reconstruct(x, y, seed=0)
-        return doors | {"verbs": reconstruct(m), "zoo.load": reconstruct(s)}
+        return doors | {"npz": self._npz, "verbs": self._verbs(m), "zoo.load": self._verbs(s)}
 
     def outcome(self, door, given, plain):
         """`TAKEN` or `REFUSED`; an error where something else happens."""
@@ -187,13 +186,38 @@ class Doors:
         with in_one_line():
             return next(iter(tf.data.Dataset.from_tensors(data).map(self.model.as_batch)))
 
+    def _verbs(self, model):
+        """All that read x, of a model or an export: they take the same, or refuse the same."""
+        verbs = {
+            "reconstruct": lambda x, y: model.reconstruct(x, y, seed=0),
+            "encode": lambda x, y: model.encode(x, y=y).mean(),
+            "log_prob": lambda x, y: model.log_prob(x, y=y, seed=0),
+        }
+
+        def each(x, y):
+            found, errors = {}, {}
+            for name in sorted(verbs.keys() & model.capabilities):
+                try:
+                    found[name] = verbs[name](x, y)
+                except (ValueError, TypeError) as error:
+                    errors[name] = error
+            assert not found or not errors, errors
+            for error in errors.values():
+                raise error
+            return found
+
+        return each
+
     def _npz(self, x, y):
-        path = self.folder / "data.npz"
-        np.savez(path, x=x)
-        found = zoo.data.load(f"npz:{path}").arrays("train")["x"]
-        if found.shape[1:] != self.model.image_shape:  # data of a model of another shape
-            raise ValueError("Invalid `image_shape`: another one")
-        return found
+        """As the tools read an archive, to make a model for it or to be refused for this one."""
+        path, given = self.folder / "data.npz", {} if y is None else {"y": y}
+        np.savez(path, x=x, **given)
+        data = zoo.data.load(f"npz:{path}")
+        for name in ("image_shape", "num_classes", "num_attributes"):
+            own, found = getattr(self.model, name), getattr(data, name)
+            if own is not None and found != own:  # data of another model
+                raise ValueError(refusal(name, own, found))
+        return data.arrays("train")
 
 
 def behind(folder):
@@ -254,6 +278,8 @@ def page(found):
         "arrays, and kept true by the tests. What is taken is read alike by all doors; what is",
         "refused is refused in one line, before any work. A stream is a `tf.data.Dataset`, a",
         "generator or a `PyDataset`; TensorFlow Datasets' `image` and `label` are x and y.",
+        "*verbs* are `encode`, `reconstruct` and `log_prob`, which take and refuse the same, and",
+        "*zoo.load* those of an export; *npz* is an archive as `zoo.data.load` and the tools read it.",
         "`sample_weight` and `class_weight` are refused by all: losses weigh all rows alike.",
         "Images in a `folder:` are uint8. uint8 always means value / 255 in images: save masks of",
         "0 and 1 as bool.",
