@@ -279,7 +279,7 @@ def page(found):
         "refused is refused in one line, before any work. A stream is a `tf.data.Dataset`, a",
         "generator or a `PyDataset`; TensorFlow Datasets' `image` and `label` are x and y.",
         "*verbs* are `encode`, `reconstruct` and `log_prob`, which take and refuse the same, and",
-        "*zoo.load* those of an export; *npz* is an archive as `zoo.data.load` and the tools read it.",
+        "*zoo.load* those of an export; *npz* is an archive as `zoo.data.load` and tools read it.",
         "`sample_weight` and `class_weight` are refused by all: losses weigh all rows alike.",
         "Images in a `folder:` are uint8. uint8 always means value / 255 in images: save masks of",
         "0 and 1 as bool.",
