@@ -227,6 +227,27 @@ def labels(
     return given.astype(np.int32)
 
 
+def beside(value: npt.ArrayLike, rows: int, argument: str, sizes: bool = False) -> np.ndarray:
+    """What lies beside x in a batch, as an array [rows, ...]: Keras takes no lists.
+
+    Args:
+        value: any numbers, such as labels of which a method does not learn.
+        rows: of x.
+        argument: its name in messages.
+        sizes: whether a stream may have another number of it.
+
+    Raises:
+        TypeError: not numbers.
+        ValueError: another number of rows.
+    """
+    hint = "; other sizes go in a tf.data.Dataset" if sizes else ""
+    expected = f"arrays of {rows} rows, as x{hint}"
+    array = numbers(value, argument, expected)
+    if array.shape[:1] != (rows,):
+        raise ValueError(refusal(argument, expected, len(array) if array.ndim else value))
+    return array
+
+
 def _shaped(x: npt.ArrayLike, shape: tuple[int, ...], argument: str) -> np.ndarray:
     """An array of real numbers [N, *shape], N >= 1, its values unread."""
     expected = shape_words(shape)

@@ -6,6 +6,7 @@ its type and its shape are checked, and its values asserted in the graph.
 """
 
 import functools
+import re
 import types
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -16,6 +17,13 @@ import tensorflow as tf
 
 from zoo import checks, forms, seeds
 from zoo.errors import refusal
+
+# What an assertion says before the numbers that it carries, and how its refusal is found.
+_CARRIED = "values of a batch, least and largest"
+_CARRYING = re.compile(
+    rf"Invalid `(?P<argument>[^`]+)`: expected (?P<expected>.*)\. Received: .*'{_CARRIED}'\."
+    r"\] \[(?P<low>\S+)\] \[(?P<high>\S+)\]"
+)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
@@ -129,6 +137,7 @@ def graph_images(x: Any, image_shape: Sequence[int], argument: str = "x") -> tf.
         own = tf.concat([sizes[:1], image_shape], axis=0)
         same = tf.raw_ops.Equal(x=sizes, y=own, incompatible_shape_error=False)
         x = _asserted(same, x, f"{argument}.shape", expected, "another shape in a batch")
+    x = _some_rows(x, image_shape, argument)
     x = tf.ensure_shape(x, (None, *image_shape))
     if not image:
         return _as_float(x, argument)
@@ -138,7 +147,7 @@ def graph_images(x: Any, image_shape: Sequence[int], argument: str = "x") -> tf.
     if given.is_floating:
         middle = (forms.LOWEST + forms.HIGHEST) / 2
         inside = tf.abs(x - middle) <= forms.HIGHEST - middle  # false of NaN
-        return _asserted(inside, x, argument, forms.PIXELS)
+        return _asserted_range(inside, x, argument, forms.PIXELS)
     return x
 
 
@@ -160,7 +169,7 @@ def graph_labels(
         hint = f"Pass {argument}.astype('int32')."
         raise TypeError(refusal(f"{argument}.dtype", expected, y.dtype.name, hint))
     y = tf.ensure_shape(tf.cast(y, tf.int32), (None,))
-    return _asserted((y >= 0) & (y < num_classes), y, argument, expected)
+    return _asserted_range((y >= 0) & (y < num_classes), y, argument, expected)
 
 
 def as_many(y: tf.Tensor, x: tf.Tensor, argument: str = "y") -> tf.Tensor:
@@ -177,9 +186,11 @@ def as_many(y: tf.Tensor, x: tf.Tensor, argument: str = "y") -> tf.Tensor:
 def _as_float(x: tf.Tensor, argument: str) -> tf.Tensor:
     """float32 of numbers that are asserted to be finite, and to stay so."""
     if x.dtype.is_floating:
-        x = _asserted(tf.math.is_finite(x), x, argument, forms.FINITE)
+        received = "NaN or infinity among them"
+        x = _asserted(tf.math.is_finite(x), x, argument, forms.FINITE, received)
     if x.dtype == tf.float64:
-        x = _asserted(tf.abs(x) <= forms.LARGEST, x, argument, forms.FLOAT32)
+        received = "larger ones in a batch"
+        x = _asserted(tf.abs(x) <= forms.LARGEST, x, argument, forms.FLOAT32, received)
     return tf.cast(x, tf.float32)
 
 
@@ -191,12 +202,59 @@ def _numbers(value: Any, argument: str) -> tf.Tensor:
     return tensor
 
 
+def _some_rows(x: tf.Tensor, image_shape: Sequence[int], argument: str) -> tf.Tensor:
+    """x, of at least one row: seen of its shape, else asserted in the graph."""
+    expected = f"{forms.shape_words(image_shape)} with B >= 1"
+    if x.shape[0] == 0:
+        raise ValueError(refusal(f"{argument}.shape", expected, tuple(x.shape)))
+    shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    # At the end of data a replica may be given none, which is its strategy's to know.
+    if x.shape[0] is not None or (shared and not tf.distribute.in_cross_replica_context()):
+        return x
+    return _asserted(tf.shape(x)[0] > 0, x, f"{argument}.shape", expected, "no rows in a batch")
+
+
+def _asserted_range(inside: tf.Tensor, value: tf.Tensor, argument: str, expected: str) -> tf.Tensor:
+    """As `_asserted`; the refusal has the least and the largest value, read only if it is due."""
+    message = refusal(argument, expected, _CARRIED)
+
+    def ends() -> tuple[tf.Tensor, tf.Tensor]:
+        low, high = tf.reduce_min(value), tf.reduce_max(value)
+        if not value.dtype.is_floating:
+            return low, high
+        number = tf.reduce_any(tf.math.is_nan(value))
+        nan = tf.constant(float("nan"), value.dtype)
+        return tf.where(number, nan, low), tf.where(number, nan, high)
+
+    def refuse() -> tf.Tensor:
+        carried = [message, *ends()]
+        with tf.control_dependencies([tf.raw_ops.Assert(condition=False, data=carried)]):
+            return tf.constant(False)
+
+    fulfilled = tf.reduce_all(inside)
+    if tf.executing_eagerly():
+        if not fulfilled:
+            low, high = (end.numpy() for end in ends())
+            raise ValueError(told(f"{message}] [{low}] [{high}]"))
+        return value
+    with tf.control_dependencies([tf.cond(fulfilled, lambda: tf.constant(True), refuse)]):
+        return tf.identity(value)
+
+
+def told(line: str) -> str:
+    """What an assertion of a graph says, the numbers that it carries in their place."""
+    carrying = _CARRYING.search(line)
+    if carrying is None:
+        return line.removesuffix("]")
+    argument, expected = carrying["argument"], carrying["expected"]
+    low, high = float(carrying["low"]), float(carrying["high"])
+    fault = forms.range_fault(low, high, True, argument) if expected == forms.PIXELS else None
+    hint = forms.UNLABELLED if low == -1 and expected != forms.PIXELS else ""
+    return refusal(argument, *(fault or (expected, f"{low:.6g} .. {high:.6g}", hint)))
+
+
 def _asserted(
-    condition: tf.Tensor,
-    value: tf.Tensor,
-    argument: str,
-    expected: str,
-    received: str = "other values in a batch",
+    condition: tf.Tensor, value: tf.Tensor, argument: str, expected: str, received: str
 ) -> tf.Tensor:
     """`value`; a step whose batch does not fulfil the condition everywhere ends before any work."""
     message = refusal(argument, expected, received)

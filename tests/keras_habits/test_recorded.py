@@ -94,3 +94,9 @@ def test_networks_of_layers_come_back(made):
     twin.set_weights(network.get_weights())
     x = np.random.default_rng(0).uniform(size=(2, 8, 8, 1)).astype(np.float32)
     np.testing.assert_array_equal(twin(x), network(x))
+
+
+@pytest.mark.parametrize("configs", ["x", ["encoder"], 3, None])
+def test_recorded_networks_are_named_by_their_roles(configs):
+    with refused(ValueError, match="`networks`: expected an object, {role: a recorded"):
+        own.revive(configs)

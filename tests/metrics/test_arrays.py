@@ -221,6 +221,8 @@ def test_svm_draws_are_balanced_distinct_and_seeded():
     np.testing.assert_array_equal(drawn, again)
     with pytest.raises(ValueError, match=r"labels_per_class.*1, ..., 10"):
         svm.balanced_draw((features, labels), 11, np.random.default_rng(1))
+    with helpers.refused(ValueError, match="`labels`: expected at least two classes among them"):
+        svm.balanced_draw((features, 0 * labels), 4, np.random.default_rng(1))
 
 
 def test_choose_c_takes_the_least_validation_error_and_the_smallest_of_equals(monkeypatch):

@@ -167,6 +167,18 @@ def test_an_identity_of_any_content_is_named_in_one_line(tmp_path, text):
         run.read_identity(tmp_path)
 
 
+@pytest.mark.parametrize("dtype", [{}, {"dtype": "float32"}])
+@pytest.mark.parametrize("precision", ["float7", 3, ["float32"], "mixed_bfloat16"])
+def test_a_precision_that_no_run_has_is_refused(tmp_path, precision, dtype):
+    own = {"method": "vae", "hyper_parameters": dtype, "data": "", "precision": precision}
+    (tmp_path / "identity.json").write_text(json.dumps(own))
+    if not dtype and precision == "mixed_bfloat16":
+        assert run.read_identity(tmp_path)["precision"] == precision
+        return
+    with helpers.refused(ValueError, match="identity.json has precision, "):
+        run.read_identity(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["identity.json", "flags.cfg"])
 @pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
 def test_what_is_no_regular_file_is_not_read(tmp_path, name, put):

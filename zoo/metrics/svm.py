@@ -74,6 +74,8 @@ def balanced_draw(pair: Pair, per_class: int, generator: np.random.Generator) ->
     """`per_class` random examples of each label: (features [K * per_class, d], labels)."""
     features, labels = pair
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    if len(members) < 2:
+        raise ValueError(refusal("labels", "at least two classes among them", len(members)))
     smallest = min(map(len, members))
     if not 1 <= per_class <= smallest:
         expected = f"an int in 1, ..., {smallest}, the size of the smallest class"

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from zoo import checks, forms, tensors
@@ -103,8 +102,8 @@ def in_one_line() -> Iterator[None]:
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         # The assertion puts its message into brackets, and escapes quotes; Keras prints in bold.
-        line = found[0].partition("\x1b")[0].removesuffix("]").replace("\\'", "'")
-        raise kind(line.strip()) from None
+        line = found[0].partition("\x1b")[0].replace("\\'", "'")
+        raise kind(tensors.told(line.strip())) from None
 
 
 def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
@@ -147,7 +146,7 @@ def _door(name: str, needs_labels: bool = True) -> Callable[..., Any]:
         else:
             found["x"] = self.checked_input(found.get("x"))
         with in_one_line():
-            return method(*given.args, **given.kwargs)
+            return streams.not_empty(name, method, given)
 
     return door
 
@@ -242,20 +241,17 @@ class Doors(keras.Model):
             return self._checked_stream(x), y
         batch = {name: forms.narrowed(value) for name, value in named((x, y)).items()}
         self.refuse_target(x if y is None else (x, y), batch)
-        rows = {}
-        for name in DATA_NAMES:
-            if name in batch:
-                # With its channel: Keras' step would otherwise be traced for data of any rank.
-                batch[name] = forms.check_images(batch[name], self.image_shape, name)
-                rows[name] = len(batch[name])
-        if len(set(rows.values())) > 1:
-            expected = f"arrays of {rows['x']} rows, as x; other sizes go in a tf.data.Dataset"
-            other = next(name for name in rows if rows[name] != rows["x"])
-            raise ValueError(refusal(other, expected, rows[other]))
-        for name in ("y", "y_labelled"):
-            if name in batch and self.labelled_kind:
+        # With its channel: Keras' step would otherwise be traced for data of any rank.
+        batch["x"] = forms.check_images(batch["x"], self.image_shape)
+        rows = len(batch["x"])
+        for name in sorted(batch.keys() - {"x"}):  # images before their labels
+            if name in ("y", "y_labelled") and self.labelled_kind:
                 kinds = self.num_classes, self.num_attributes
-                batch[name] = forms.labels(batch[name], rows["x"], *kinds, argument=name)
+                batch[name] = forms.labels(batch[name], rows, *kinds, argument=name)
+                continue
+            if name in DATA_NAMES:
+                batch[name] = forms.check_images(batch[name], self.image_shape, name)
+            batch[name] = forms.beside(batch[name], rows, name, sizes=name in DATA_NAMES)
         self.need_labels(batch)
         return (batch, None) if isinstance(x, dict) else (batch["x"], batch.get("y"))
 
@@ -271,7 +267,8 @@ class Doors(keras.Model):
         y = batch.get("y")
         if y is None or self.labelled_kind:
             return
-        y = forms.narrowed(y if hasattr(y, "dtype") else np.asarray(y))
+        y = y if hasattr(y, "dtype") else forms.numbers(y, "y", "None or labels of classes")
+        y = forms.narrowed(y)
         shape, dtype = tf.TensorShape(y.shape), tf.as_dtype(y.dtype)
         if shape.rank is None or (not dtype.is_floating and shape[1:].as_list() in ([], [1])):
             return

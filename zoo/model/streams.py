@@ -1,5 +1,6 @@
 """Streams of batches on their way to Keras: what a door maps them through."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -51,6 +52,25 @@ def is_empty(stream: Any) -> bool:
     if isinstance(stream, tf.data.Dataset):
         return int(stream.cardinality()) == 0
     return isinstance(stream, keras.utils.PyDataset) and stream.num_batches == 0
+
+
+def not_empty(name: str, method: Callable[..., Any], given: inspect.BoundArguments) -> Any:
+    """What Keras' method of a name returns, unless it met no batch, which nobody could foresee."""
+    # Keras' `fit` comes by `evaluate` with an argument of its own; a generator ends with an epoch.
+    within = bool(given.arguments.get("kwargs"))
+    fault = refusal("validation_data" if within else "x", "a stream of at least one batch", "none")
+    try:
+        found = method(*given.args, **given.kwargs)
+    except UnboundLocalError as error:  # of Keras' loop, whose body never ran
+        if name != "predict" or "batch_outputs" not in str(error):
+            raise
+        raise ValueError(fault) from None
+    nothing = name == "fit" and bool(found.epoch) and not found.history
+    if name == "evaluate" and isinstance(found, dict) and not found:
+        nothing = not within or isinstance(given.arguments.get("x"), tf.data.Dataset)
+    if nothing:
+        raise ValueError(fault)
+    return found
 
 
 def ranks(batch: dict[str, Any]) -> dict[str, int | None]:

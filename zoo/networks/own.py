@@ -119,6 +119,8 @@ def revive(configs: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: a class that is neither Keras' nor registered with it, or no description.
     """
+    if not isinstance(configs, dict):
+        raise ValueError(refusal("networks", "an object, {role: a recorded network}", configs))
     found = {}
     for role, config in configs.items():
         _check_classes(role, config)

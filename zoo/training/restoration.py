@@ -54,7 +54,7 @@ def restore(
     run.check_flags(run_dir, identity, registry.hyper_parameters(made))
     try:
         with allowance(of_run(run_dir)):
-            networks = own.revive(identity.get("networks") or {})
+            networks = own.revive(identity.get("networks", {}))
             model = made(**identity["hyper_parameters"], **networks)
     except Exception as error:
         trouble = " ".join(f"{type(error).__name__}: {error}".split())

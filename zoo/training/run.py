@@ -19,6 +19,7 @@ from zoo import files, pretrained, registry
 from zoo.differences import as_json, differences
 from zoo.errors import refusal
 from zoo.fields import HyperParameter
+from zoo.precision import CHOICES
 from zoo.training import checkpoints, stops
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def read_identity(run_dir: str | os.PathLike) -> dict[str, Any]:
     """The identity stored in a run directory.
 
     Returns:
-        As of `describe`: method, hyper_parameters and data are of the right kind.
+        As of `describe`: method, hyper_parameters, data and precision are of the right kind.
 
     Raises:
         FileNotFoundError: no such directory, or no run in it.
@@ -197,6 +198,12 @@ def read_identity(run_dir: str | os.PathLike) -> dict[str, Any]:
         if not isinstance(found.get(name), kind):
             expected = f"a run whose {IDENTITY} has {name}, {_WORDS[kind]}"
             raise ValueError(refusal("run_dir", expected, str(run_dir)))
+    policy = found.get("precision")
+    dtype = found["hyper_parameters"].get("dtype")
+    if policy is not None and policy not in (CHOICES[1:] if dtype is None else (dtype,)):
+        words = f"one of {', '.join(CHOICES[1:])}" if dtype is None else f"{dtype!r} as its dtype"
+        expected = f"a run whose {IDENTITY} has precision, {words} (it is {policy!r:.40})"
+        raise ValueError(refusal("run_dir", expected, str(run_dir)))
     return found
 
 
