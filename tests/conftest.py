@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items):
     """Tests of one group go to one worker (`--dist=loadgroup`), one after the other.
 
     The longest groups come first, so that no worker ends alone with one: files whose few tests wait
-    for processes, then methods, those with the most costly tests first.
+    for processes, then methods, those with the most costly tests first, then those of many tests.
     """
     for item in items:
         item.add_marker(pytest.mark.xdist_group(seconds.group_of(item)[0]))
@@ -57,7 +57,8 @@ def pytest_collection_modifyitems(items):
 
     def rank(group):
         waits = any(_WAITS & set(item.path.parts) for item in group)
-        return not waits, -sum(1 for item in group if item.get_closest_marker("costly"))
+        costly = sum(1 for item in group if item.get_closest_marker("costly"))
+        return not waits, -costly, -len(group)
 
     items[:] = [item for group in sorted(groups.values(), key=rank) for item in group]
 

