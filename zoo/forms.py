@@ -27,6 +27,7 @@ from zoo.errors import refusal
 LOWEST, HIGHEST = -1e-3, 1 + 1e-3
 PIXELS = "pixels in [0, 1], or uint8 in 0 .. 255"
 FINITE = "finite numbers"
+NOT_FINITE = "NaN or infinity among them"
 LARGEST = float(np.finfo(np.float32).max)
 FLOAT32 = f"numbers within float32, at most {LARGEST:.3g} in size"
 ONE_HOT = "Pass y.argmax(axis=1)."
@@ -90,7 +91,7 @@ def range_fault(low: float, high: float, image: bool, argument: str) -> tuple[st
         argument: its name in the hint.
     """
     if not (np.isfinite(low) and np.isfinite(high)):
-        return FINITE, "NaN or infinity among them", ""
+        return FINITE, NOT_FINITE, ""
     if not image:
         most = low if -low > high else high
         return (FLOAT32, f"{most:.4g} among them", "") if abs(most) > LARGEST else None

@@ -186,11 +186,10 @@ def as_many(y: tf.Tensor, x: tf.Tensor, argument: str = "y") -> tf.Tensor:
 def _as_float(x: tf.Tensor, argument: str) -> tf.Tensor:
     """float32 of numbers that are asserted to be finite, and to stay so."""
     if x.dtype.is_floating:
-        received = "NaN or infinity among them"
-        x = _asserted(tf.math.is_finite(x), x, argument, forms.FINITE, received)
+        x = _asserted(tf.math.is_finite(x), x, argument, forms.FINITE, forms.NOT_FINITE)
     if x.dtype == tf.float64:
-        received = "larger ones in a batch"
-        x = _asserted(tf.abs(x) <= forms.LARGEST, x, argument, forms.FLOAT32, received)
+        within = tf.abs(x) <= forms.LARGEST
+        x = _asserted(within, x, argument, forms.FLOAT32, "larger ones in a batch")
     return tf.cast(x, tf.float32)
 
 

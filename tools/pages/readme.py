@@ -71,8 +71,8 @@ def how_close(sources: Sources) -> str:
                 cells = markdown.code(name), stem, metric, paper, source, here, len(entry.seeds)
                 lines.append(markdown.row(*cells))
     legends = {figures.OPTIMISTIC: figures.OPTIMISTIC_LEGEND, _MISSES: _MISSES_LEGEND}
-    shown = [[legend] for mark, legend in legends.items() if any(mark in line for line in lines)]
-    return "\n".join([*lines, *(line for legend in shown for line in ("", *legend))])
+    shown = [legend for mark, legend in legends.items() if any(mark in line for line in lines)]
+    return "\n".join([*lines, *(f"\n{legend}" for legend in shown)])
 
 
 def shipped(models: list[Entry]) -> str:
