@@ -56,6 +56,7 @@ def by_player(given: Any, players: Iterable[str]) -> dict[str, keras.optimizers.
 
 
 def _optimizer(player: str, value: Any) -> keras.optimizers.Optimizer:
+    value = inner(value)
     if isinstance(value, keras.optimizers.Optimizer):
         return value
     argument = f"optimizers[{player!r}]"
@@ -118,7 +119,6 @@ def check(
     given: Mapping[str, keras.optimizers.Optimizer],
     before: Mapping[str, keras.optimizers.Optimizer],
     lr_schedule: str,
-    in_float16: bool = False,
 ) -> None:
     """Refuses optimizers of other variables, averages and scales of their own, and two schedules.
 
@@ -126,13 +126,9 @@ def check(
         given: of `by_player`.
         before: {player: its optimizer until now}.
         lr_schedule: of the model.
-        in_float16: whether networks are, so that steps whose gradients overflow are left out.
     """
     for player, optimizer in given.items():
         argument = f"optimizers[{player!r}]"
-        if in_float16 and not (isinstance(optimizer, FusedAdam) and optimizer.can_stay):
-            expected = "None in float16, as the method's own leaves out steps that overflow"
-            raise ValueError(refusal(argument, expected, type(optimizer).__name__))
         if optimizer.built and optimizer is not before.get(player):
             expected = "an optimizer that was not used before"
             raise ValueError(refusal(argument, expected, optimizer))
@@ -262,37 +258,6 @@ class FusedAdam(keras.optimizers.Adam):
     Reference: Kingma and Ba, arXiv 1412.6980, end of section 2.
     """
 
-    _moves: tf.Tensor | None = None
-
-    @property
-    def can_stay(self) -> bool:
-        """Whether `apply` takes `moves`: the kernel does all that there is to do."""
-        accumulates = (self.gradient_accumulation_steps or 1) > 1
-        return not (self.amsgrad or self.weight_decay or self.use_ema or accumulates)
-
-    def apply(
-        self, grads: Any, trainable_variables: Any = None, *, moves: tf.Tensor | None = None
-    ) -> None:
-        """As Keras'.
-
-        Args:
-            grads, trainable_variables: as Keras'.
-            moves: a bool; where it is False, variables, slots and the count of steps stay as they
-                are, whatever the (finite) gradients. None for True.
-
-        Raises:
-            ValueError: `moves` of an optimizer that cannot stay.
-        """
-        if moves is not None and not self.can_stay:
-            raise ValueError(refusal("moves", "None with these options", self.get_config()))
-        self._moves = moves
-        try:
-            super().apply(grads, trainable_variables)
-        finally:
-            self._moves = None
-        if moves is not None:
-            self.iterations.assign_add(tf.cast(moves, self.iterations.dtype) - 1)
-
     def update_step(
         self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
     ) -> None:
@@ -310,9 +275,6 @@ class FusedAdam(keras.optimizers.Adam):
         beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
         powers = beta_1**step, beta_2**step
         rate = tf.cast(learning_rate, dtype)
-        if self._moves is not None:
-            rate = tf.where(self._moves, rate, 0.0)
-            beta_1, beta_2 = (tf.where(self._moves, beta, 1.0) for beta in (beta_1, beta_2))
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=_handle(m),
@@ -335,3 +297,70 @@ def _handle(slot: keras.Variable) -> tf.Tensor:
         if not hasattr(slot, "_get_on_device_or_primary")
         else slot._get_on_device_or_primary().handle
     )
+
+
+class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+    """A player's optimizer in float16: it leaves out plays that the model says overflowed.
+
+    One scale is that of all players (`zoo.model.loss_scale`), as one backward pass may serve
+    several; `dynamic_scale` and `step_counter` show it, as Keras' class does.
+
+    Args:
+        inner_optimizer: what moves the player, any of Keras'.
+        scale: of the model's losses.
+        steady: how many plays ago it changed.
+    """
+
+    def __init__(
+        self,
+        inner_optimizer: keras.optimizers.Optimizer,
+        scale: keras.Variable,
+        steady: keras.Variable,
+    ) -> None:
+        super().__init__(inner_optimizer, name=f"loss_scale_{inner_optimizer.name}")
+        self.dynamic_scale, self.step_counter = scale, steady
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        self.inner_optimizer.build(variables)
+        keras.optimizers.Optimizer.build(self, variables)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The inner optimizer's, so that checkpoints are those of other precisions."""
+        return self.inner_optimizer.variables
+
+    def save_own_variables(self, store: Any) -> None:
+        """Nothing: the inner optimizer saves its own, and the model the scale."""
+
+    def load_own_variables(self, store: Any) -> None:
+        """Nothing, as `save_own_variables`."""
+
+    def apply(
+        self, grads: Any, trainable_variables: Any = None, *, moves: tf.Tensor | None = None
+    ) -> None:
+        """Moves the variables, or leaves them and all that the inner optimizer keeps as they are.
+
+        Args:
+            grads: out of the scale.
+            trainable_variables: as Keras'.
+            moves: a bool, the same on all replicas; None for True.
+        """
+        move = self.inner_optimizer.apply
+        if moves is None:
+            move(grads, trainable_variables)
+        elif tf.__internal__.distribute.strategy_supports_no_merge_call():
+            tf.cond(moves, lambda: move(grads, trainable_variables), lambda: None)
+        else:  # a branch may not merge replicas, as optimizers do, so the branches are outside
+
+            def together(strategy: Any, moves: Any, *arguments: Any) -> None:
+                every = strategy.extended.call_for_each_replica
+                first = strategy.experimental_local_results(moves)[0]
+                tf.cond(first, lambda: every(move, args=arguments), lambda: None)
+
+            replica = tf.distribute.get_replica_context()
+            replica.merge_call(together, args=(moves, grads, trainable_variables))
+
+
+def inner(optimizer: Any) -> Any:
+    """What a `LossScaleOptimizer` moves its player with; all else as it is."""
+    return optimizer.inner_optimizer if isinstance(optimizer, LossScaleOptimizer) else optimizer

@@ -85,23 +85,38 @@ def test_the_scale_doubles_after_2000_steady_plays_and_ends_at_1(before, value, 
     assert state(scale) == after
 
 
-def test_an_adam_that_does_not_move_forgets_nothing():
+@pytest.mark.parametrize("make_one", [FusedAdam, keras.optimizers.SGD, keras.optimizers.Adagrad])
+def test_an_optimizer_that_leaves_out_a_play_forgets_nothing(make_one):
     def after(*steps):
-        variable, adam = keras.Variable([1.0, -2.0]), FusedAdam(0.1)
-        adam.build([variable])
+        variable, scale = keras.Variable([1.0, -2.0]), scale_of()
+        optimizer = scale.heeded(make_one(0.1))
+        optimizer.build([variable])
         for gradient, moves in steps:
-            adam.apply([tf.constant(gradient)], [variable], moves=moves)
-        return [v.numpy() for v in (variable, *adam.variables)]
+            optimizer.apply([tf.constant(gradient)], [variable], moves=moves)
+        return [v.numpy() for v in (variable, *optimizer.variables)]
 
     yes, no = tf.constant(True), tf.constant(False)
     first, second = ([0.5, -1.0], yes), ([1.5, 2.0], yes)
     expected = after(first, second)
     for found in (
-        after(first, ([7.0, 7.0], no), second),
+        after(first, ([7.0, np.inf], no), second),
         after(*((gradient, None) for gradient, _ in (first, second))),
     ):
         for a, b in zip(found, expected, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_the_players_optimizers_show_the_one_scale():
+    scale = scale_of(loss_scale=8.0, steady_plays=3)
+    players = [scale.heeded(FusedAdam(0.1)) for _ in range(2)]
+    for each in players:
+        each.build([keras.Variable([1.0])])
+        assert isinstance(each, keras.optimizers.LossScaleOptimizer)
+        assert float(each.scale_loss(2.0)) == 16.0 and int(each.step_counter) == 3
+        each.learning_rate = 0.5
+        assert float(each.inner_optimizer.learning_rate) == 0.5
+    scale.gradients({"a": [tf.constant([np.inf])]})
+    assert [float(each.dynamic_scale) for each in players] == [4.0, 4.0]
 
 
 # --- models ---------------------------------------------------------------------------------------
@@ -189,16 +204,45 @@ def test_checkpoints_hold_the_scale(tmp_path):
 
 
 @pytest.mark.usefixtures("float16")
-def test_optimizers_that_cannot_leave_out_a_step_are_refused():
-    model = make(Bound, dtype="mixed_float16")
-    for given in ("adam", FusedAdam(amsgrad=True), FusedAdam(weight_decay=0.1)):
-        with pytest.raises(ValueError, match="`optimizers.'model'.`: expected None in float16"):
-            model.compile(given)
-    model.compile(FusedAdam(0.1))
-    variable, adam = keras.Variable([1.0]), FusedAdam(weight_decay=0.1)
-    adam.build([variable])
-    with pytest.raises(ValueError, match="`moves`: expected None"):
-        adam.apply([tf.constant([1.0])], [variable], moves=tf.constant(True))
+@pytest.mark.parametrize(
+    "given",
+    [
+        "sgd",
+        lambda: keras.optimizers.Adam(1e-2, amsgrad=True),
+        lambda: keras.optimizers.AdamW(1e-2, weight_decay=0.1),
+        lambda: keras.optimizers.SGD(1e-2, gradient_accumulation_steps=2),
+    ],
+    ids=["sgd", "amsgrad", "adamw", "accumulated"],
+)
+def test_any_optimizer_of_keras_leaves_out_an_overflow(given):
+    model = weighted(value=1e8)
+    model.compile(given if isinstance(given, str) else given())
+    before = helpers.arrays(model)
+    play = player_of(model)
+    play()
+    after = helpers.arrays(model)
+    changed = {path for path in after if not np.array_equal(after[path], before[path])}
+    assert changed == {"loss_scale", "step", "play_counter"}
+    model.weight.assign(1.0)
+    start = model.encoder.get_weights()
+    for _ in range(2):  # one that accumulates moves at every second play
+        assert play()["model_gradient_norm"] > 0
+    assert any((a != b).any() for a, b in zip(model.encoder.get_weights(), start, strict=True))
+    assert float(model.optimizer.iterations) >= 1
+
+
+@pytest.mark.usefixtures("float16")
+def test_optimizers_are_those_given_and_can_be_given_again():
+    model, own = make(Bound, dtype="mixed_float16"), keras.optimizers.SGD(0.25)
+    model.compile(own)
+    assert model.optimizers["model"].inner_optimizer is own
+    model.optimizer.learning_rate = 0.5
+    assert float(own.learning_rate) == 0.5
+    model.compile(model.optimizers)
+    assert model.optimizers["model"].inner_optimizer is own
+    other = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.25))
+    with pytest.raises(ValueError, match="expected an optimizer that scales no loss"):
+        model.compile(other)
 
 
 @pytest.mark.usefixtures("float16")
@@ -210,6 +254,10 @@ def test_keras_files_hold_the_model_and_its_scale(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert again.state["loss_scale"] == 64.0 and again.compiled
+    slots, expected = (each.optimizers["model"].variables for each in (again, model))
+    assert int(again.optimizer.iterations) == 1
+    for a, b in zip(slots, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(again.encode(batch()).mean(), model.encode(batch()).mean())
 
 

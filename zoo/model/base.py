@@ -19,7 +19,7 @@ from zoo.model.game import Game, ending_in_report
 from zoo.model.logs import Logs
 from zoo.model.rows import DISTRIBUTIONS, Rows, giving_distribution
 from zoo.model.saving import Saving
-from zoo.optimizers import FusedAdam, Players, by_player, check, check_variables, record
+from zoo.optimizers import FusedAdam, Players, by_player, check, check_variables, inner, record
 from zoo.staged import Staged, keras_step
 
 _REQUIRED: Any = inspect.Parameter.empty  # no default, refused in words of our own
@@ -266,8 +266,8 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
             steps_per_execution: batches a call of the traced step.
 
         Raises:
-            ValueError, TypeError: optimizers of another form, or in float16 such as cannot leave
-                out a step; losses or metrics, which the method has itself.
+            ValueError, TypeError: optimizers of another form, or that scale losses, which the
+                model does; losses or metrics, which the method has itself.
         """
         for argument, value in {"loss": loss, **others}.items():
             if value is not None:
@@ -276,14 +276,15 @@ class GenerativeModel(fields.Declared, Rows, Game, Building, Batches, Saving):
         if optimizer is not None and optimizers is not None:
             raise TypeError(refusal("optimizer", "None with optimizers", optimizer))
         given = by_player(optimizers if optimizer is None else optimizer, self.players)
-        check(given, self.optimizers, self.lr_schedule, self._loss_scale is not None)
+        check(given, {p: inner(o) for p, o in self.optimizers.items()}, self.lr_schedule)
         self._own_optimizers = record(given)
         moved = self.player_variables
-        self.optimizers = {
-            player: given.get(player) or self._adam(player) for player in self.players
-        }
-        for player, made in self.optimizers.items():
-            made.build(moved[player])
+        for player in self.players:
+            optimizer = given.get(player) or self._adam(player)
+            if self._loss_scale is not None:
+                optimizer = self._loss_scale.heeded(optimizer)
+            optimizer.build(moved[player])
+            self.optimizers[player] = optimizer
         if jit_compile == "auto":
             jit_compile = bool(
                 tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("TPU")

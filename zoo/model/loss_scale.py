@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from zoo import seeds
+from zoo.optimizers import LossScaleOptimizer
 
 _FIRST, _LARGEST = 2.0**15, 2.0**60
 _PATIENCE = 2000  # plays without an overflow after which the scale doubles
@@ -42,6 +43,10 @@ class LossScale:
     def of(self, objective: tf.Tensor) -> tf.Tensor:
         """An objective in the scale."""
         return objective * tf.convert_to_tensor(self.value)
+
+    def heeded(self, optimizer: keras.optimizers.Optimizer) -> LossScaleOptimizer:
+        """An optimizer that leaves out a play whose gradients are not finite."""
+        return LossScaleOptimizer(optimizer, self.value, self.steady)
 
     def gradients(self, found: Gradients) -> tuple[Gradients, tf.Tensor]:
         """(gradients out of the scale, whether all are finite); moves the scale.

@@ -10,6 +10,7 @@ import keras
 
 from zoo.errors import refusal
 from zoo.model.loss_scale import LossScale
+from zoo.optimizers import inner
 
 _OLD = (".h5", ".hdf5")
 
@@ -95,8 +96,9 @@ class Saving(keras.Model):
     def get_compile_config(self) -> dict[str, Any]:
         if not self.compiled:
             return {}
-        serialised = {k: keras.saving.serialize_keras_object(o) for k, o in self.optimizers.items()}
-        return {"optimizers": serialised, **self._compile_arguments}
+        serialise = keras.saving.serialize_keras_object
+        optimizers = {player: serialise(inner(each)) for player, each in self.optimizers.items()}
+        return {"optimizers": optimizers, **self._compile_arguments}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         config = dict(config)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from zoo import replicas
 from zoo.fields import field
 from zoo.model.moves import clip_scale
+from zoo.optimizers import inner
 from zoo.precision import INNER_SCALE
 
 if TYPE_CHECKING:  # what it is mixed into
@@ -138,7 +139,7 @@ class Unrolling(Model):
         return moved
 
     def _update_of(self, player: str, variables: list[keras.Variable]) -> Update:
-        optimizer = self.optimizers.get(player)
+        optimizer = inner(self.optimizers.get(player))
         rate = self.learning_rate_of(player) if optimizer is None else optimizer.learning_rate
         rate = tf.convert_to_tensor(rate)
         if self.lr_schedule != "constant":
