@@ -379,6 +379,8 @@ def _finish(dataset: tf.data.Dataset) -> tf.data.Dataset:
     # Nothing here is for tuning, and the tuner's thread delays an iterator's end by its period, up
     # to a minute.
     options.autotune.enabled = False
+    # Nor for rewriting, which would copy the whole of the data that the graph holds.
+    options.experimental_optimization.apply_default_optimizations = False
     return dataset.with_options(options).prefetch(2)
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import mmap
 import os
 import pathlib
 import platform
@@ -28,27 +29,21 @@ class Rows:
     """Examples of one split.
 
     Attributes:
-        x: numpy array or memory map [N, *shape], uint8 or float32.
+        x: numpy array [N, *shape], in memory or mapped, uint8 or float32, aligned to 64 bytes.
         y: int32 [N], float32 [N, A] or None.
-        path: raw file behind `x`, or None.
     """
 
     x: np.ndarray
     y: np.ndarray | None
-    path: str | None = None
 
     def tensor(self) -> tf.Tensor:
-        """`x` as an eager tensor on the CPU, without a copy of the data.
+        """`x` as an eager tensor on the CPU, over the same bytes.
 
-        A raw file becomes a tensor over the mapped pages, so a data set of any size is gathered
-        from by the same graph as a small one, and the system may drop its pages at any time.
+        Of a raw file these are mapped pages, so a data set of any size is gathered from by the same
+        graph as a small one, and the system may drop its pages at any time. By DLPack, as other
+        ways (`tf.convert_to_tensor`, `ImmutableConst`) copy everything, for a moment at least.
         """
-        with tf.device("CPU:0"):
-            if self.path is None:
-                return tf.convert_to_tensor(self.x)
-            return tf.raw_ops.ImmutableConst(
-                dtype=self.x.dtype, shape=self.x.shape, memory_region_name=self.path
-            )
+        return tf.experimental.dlpack.from_dlpack(self.x.__dlpack__())
 
 
 def collect(
@@ -104,14 +99,19 @@ def _opened(folder: pathlib.Path, shape: tuple[int, ...], dtype: str) -> Rows:
     """
     if files.read_json(folder / _SUMS) != _sums(folder):
         raise ValueError(f"{folder} is not as it was written")
-    x = np.memmap(folder / "x.raw", dtype=dtype, mode="r", shape=shape)
+    with files.open_regular(folder / "x.raw") as file:
+        # Pages of its own, were one written: DLPack takes no array that is read-only.
+        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    if hasattr(mmap, "MADV_RANDOM"):  # a batch is rows from anywhere: what is beside them is no use
+        pages.madvise(mmap.MADV_RANDOM)
+    x = np.frombuffer(pages, dtype).reshape(shape)
     if not (folder / "y.npy").exists():
-        return Rows(x, None, str(folder / "x.raw"))
+        return Rows(x, None)
     with files.open_regular(folder / "y.npy") as file:
         y = np.lib.format.read_array(file, allow_pickle=False)
     if len(y) != len(x):
         raise ValueError(f"{folder} has {len(y)} labels of {len(x)} examples")
-    return Rows(x, y, str(folder / "x.raw"))
+    return Rows(x, y)
 
 
 def _prepare(
