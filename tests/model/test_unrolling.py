@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import zoo
 from zoo.model import unrolling
+from zoo.optimizers import inner
 
 RATE = 0.3
 
@@ -101,3 +103,23 @@ def test_updates_ahead_are_decayed_and_clipped_as_real_ones(clip_norm, scale):
     found = moved(weights, [*gradients, tf.constant([2.0])])
     expected = [[1.0 - 0.1 * scale], [0.8 - 0.24 * scale]]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.usefixtures("float16")
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_looking_ahead_goes_on_from_the_optimizer_s_moments(dtype):
+    model = zoo.create("unrolled_gan", image_shape=(2,), latent_dim=2, dtype=dtype)
+    model.compile()
+    variables = model.player_variables["discriminator"]
+    optimizer = inner(model.optimizers["discriminator"])
+    optimizer.iterations.assign(4)
+    for slots, value in ((optimizer._momentums, 0.3), (optimizer._velocities, 0.04)):
+        for slot in slots:
+            slot.assign(tf.fill(slot.shape, value))
+    weights = [tf.zeros(v.shape) for v in variables]
+    found = model._update_of("discriminator", variables)(weights, weights)
+    # By hand, after a fifth gradient, of 0: m = 0.3 b1, v = 0.04 b2.
+    b1, b2 = model.beta_1, model.beta_2
+    rate = model.learning_rate_of("discriminator") * np.sqrt(1 - b2**5) / (1 - b1**5)
+    for each in found:
+        np.testing.assert_allclose(each, -rate * 0.3 * b1 / np.sqrt(0.04 * b2), rtol=1e-5)

@@ -14,8 +14,9 @@ class UnrolledGAN(GAN):
     *Capabilities*: sample, decode.
     *Result*: results/unrolled_gan-*.json.
 
-    The unrolled steps see the data, the noise and the penalty points of the generator's own, and
-    neither clip nor decay anything. Time and memory grow with K.
+    The unrolled steps see the data, the noise and the penalty points of the generator's own; they
+    decay weights and clip gradients as the discriminator's steps do, and clip no weights. Time and
+    memory grow with K.
 
     Reference:
         Metz, Poole, Pfau, Sohl-Dickstein: Unrolled generative adversarial networks, arXiv
