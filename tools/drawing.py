@@ -64,7 +64,7 @@ def grids(
         found["interpolations"] = interpolations(model, x, y, min(_ROWS, len(x) // 2) or 1, seed)
         if not has_mean(model, *shown, seed):
             found["draws"] = draws(model, *shown, seed)
-        if model.code_dim > first_of_style(model):
+        if style(model):
             found["traversals"] = traversals(model, *shown, seed)
         if number_of_classes(model):
             found["classes"] = classes(model, seed)
@@ -154,12 +154,11 @@ def traversals(
 ) -> np.ndarray:
     """A row a dimension of one image's code, moved over the prior's range; a block an image.
 
-    The range is -2 to 2, or -1 to 1 where the prior ends there. A categorical part stays.
+    The range is -2 to 2, or -1 to 1 where the prior ends there. A categorical part and noise stay.
     """
-    n, first = min(_TRAVERSED, len(x)), first_of_style(model)
+    n, dimensions = min(_TRAVERSED, len(x)), style(model)[:_DIMENSIONS]
     x, y = x[:n], None if y is None else y[:n]
-    dimensions = range(first, min(model.code_dim, first + _DIMENSIONS))
-    bounded = np.abs(draw_prior(model, 1_000, seed)[:, first:]).max() <= 1.0
+    bounded = np.abs(draw_prior(model, 1_000, seed)[:, dimensions]).max() <= 1.0
     values = np.linspace(-1.0, 1.0, _STEPS) * (1.0 if bounded else 2.0)
     z = pictures.traverse(start_codes(model, x, y, seed), dimensions, values)
     labels = None if y is None else np.repeat(y, len(dimensions) * _STEPS, axis=0)
@@ -285,7 +284,7 @@ def codes(
     """
     found = draw_codes(model, real["x"], labels_of(model, real), seed)
     shown = {"codes": found if classes is None else (found, classes)}
-    prior = draw_prior(model, len(found), seed)[:, first_of_style(model) :]
+    prior = draw_prior(model, len(found), seed)[:, style(model).start :]
     if prior.shape == found.shape:  # of a hierarchy the prior is the top level's
         shown["prior"] = prior
     return plots.scatter_image(shown, latent=())
@@ -324,9 +323,9 @@ def number_of_classes(model: "GenerativeModel") -> int | None:
     return model.num_classes if model.conditional else model.code_classes
 
 
-def first_of_style(model: "GenerativeModel") -> int:
-    """The first dimension of the code after its categorical part."""
-    return model.code_classes or 0
+def style(model: "GenerativeModel") -> range:
+    """The dimensions of a code after its categorical part, and before noise that is beside it."""
+    return range(model.code_classes or 0, getattr(model, "told_dim", model.code_dim))
 
 
 def planar_part(model: "GenerativeModel") -> str | None:

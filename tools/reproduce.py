@@ -29,7 +29,7 @@ import common
 import experiment
 from experiment import Config
 
-from zoo import files, ledger, libraries, precision, training
+from zoo import files, ledger, libraries, precision, registry, training
 from zoo.differences import differences
 from zoo.errors import refusal
 
@@ -380,7 +380,10 @@ def make_picture(config: Config, seed: int, path: pathlib.Path) -> bool:
 
     from zoo import pictures
 
-    files = [run_dir / "samples" / f"{name}.png" for name in _PICTURES]
+    names = list(_PICTURES)
+    if "read" in registry.paragraph(config.flags.method, "Capabilities").split(", "):
+        names.append("traversals")  # its codes are what it is about
+    files = [run_dir / "samples" / f"{name}.png" for name in names]
     shown = [np.asarray(Image.open(file).convert("RGB")) for file in files if file.is_file()]
     picture = pictures.stack(shown) if len(shown) > 1 else shown[0]
     pictures.save_png(path, picture, max_bytes=pictures.REPORT_BYTES)

@@ -162,6 +162,14 @@ def test_a_traversal_leaves_the_categorical_part():
     close(shown[0, 1:, 3], np.linspace(0, 1, 9))
 
 
+def test_a_traversal_leaves_the_noise_beside_a_code_that_is_told():
+    model = Painter(5)
+    model.told_dim = 2
+    shown = cells(drawing.traversals(model, images(1), None, 0), 1 + 9)
+    assert len(shown) == 2
+    close(shown[:, 1:, 2:5], np.broadcast_to(images(1).reshape(-1)[2:5], (2, 9, 3)))
+
+
 def test_without_encoder_the_prior_is_traversed_and_no_image_shown():
     shown = cells(drawing.traversals(Painter(encodes=False), images(2), None, 0), 9)
     close(shown[0, :, 0], np.linspace(0, 1, 9))

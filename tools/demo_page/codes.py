@@ -51,16 +51,16 @@ class Latents(Ability):
 
     @classmethod
     def fits(cls, model: "Verbs") -> bool:
-        return super().fits(model) and model.code_dim > drawing.first_of_style(model)
+        return super().fits(model) and bool(drawing.style(model))
 
     @property
     def width(self) -> int:
         """How many dimensions have a slider at a time."""
-        return min(SLIDERS, self.model.code_dim - drawing.first_of_style(self.model))
+        return min(SLIDERS, len(drawing.style(self.model)))
 
     @property
     def controls(self) -> tuple[Control, ...]:
-        first, last = drawing.first_of_style(self.model), self.model.code_dim - self.width
+        first, last = drawing.style(self.model).start, drawing.style(self.model).stop - self.width
         start = Whole("first", f"First dimension, of {self.model.code_dim}", first, first, last)
         seed = () if self.images else (SEED,)
         chosen = (start,) if first < last else ()
@@ -78,10 +78,10 @@ class Latents(Ability):
 
     def first(self, values: Values) -> int:
         """The first dimension that has a slider."""
-        return values.get("first", drawing.first_of_style(self.model))
+        return values.get("first", drawing.style(self.model).start)
 
     def show(self, values: Values, x: np.ndarray) -> list[Shown]:
-        first, k = self.first(values), drawing.first_of_style(self.model)
+        first, k = self.first(values), drawing.style(self.model).start
         y = self.labels(values, 1)
         z = code(self.model, x, y, values.get("seed", 0))
         moved = z.copy()

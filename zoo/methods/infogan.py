@@ -67,8 +67,13 @@ class InfoGAN(GAN):
         return (self.num_clusters or 0) + self.continuous_codes
 
     @property
+    def told_dim(self) -> int:
+        """Dimensions of a code before its noise: those that Q tells from a sample."""
+        return self.head_width
+
+    @property
     def code_dim(self) -> int:
-        return self.head_width + self.latent_dim
+        return self.told_dim + self.latent_dim
 
     @property
     def phase_logs(self) -> tuple[str, ...]:
