@@ -246,6 +246,9 @@ class Verbs:
         return tensors.images(x, self.image_shape)
 
     def _labels(self, y: npt.ArrayLike | None, n: int | tf.Tensor) -> Any:
+        if y is not None and not self.conditional and self.code_classes:
+            hint = "Decode a code, which begins with the one-hot class, to ask for it."
+            raise ValueError(refusal("y", "None, as this model is unconditional", y, hint))
         return tensors.labels(y, n, self.num_classes, self.num_attributes, self.conditional)
 
     def _labels_of(self, y: npt.ArrayLike | None, x: tf.Tensor) -> Any:

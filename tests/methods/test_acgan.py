@@ -1,13 +1,17 @@
 """ACGAN: what its discriminator says beside its logit, and what that costs each player."""
 
+import warnings
+
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import zoo
 from tests.helpers import refused
 from tests.methods.tiny import constant, linear, phase, seen_by
-from tests.small import D, batch, gradients, nets, same, sgd, weights
+from tests.small import D, batch, gradients, nets, same, sgd, stack, weights
 from zoo.methods.acgan import ACGAN
+from zoo.networks.stack import dense
 
 CONFORMANCE = {"images": {"num_classes": 10}, "vectors": None}
 
@@ -78,6 +82,13 @@ def test_penalties_are_on_the_slope_of_the_logit():
     np.testing.assert_allclose(found - plain, 3.0 * (w @ w), rtol=1e-4)
 
 
+def test_a_bounded_critic_needs_no_warning():
+    spectral = stack(1 + K, 7, dense(8, activation="tanh", spectral=True))
+    with warnings.catch_warnings(action="error"):
+        for bound in ({"clip_value": 0.01}, {"penalty": "r1"}, {"discriminator": spectral}):
+            acgan(discriminator_loss="wasserstein", **bound)
+
+
 def test_logs_and_verbs():
     model, x = acgan(), batch(4)
     assert model.capabilities == {"sample", "decode", "classify"} and model.conditional
@@ -89,7 +100,8 @@ def test_logs_and_verbs():
     np.testing.assert_allclose(
         float(logs["discriminator_accuracy_data"]), np.mean(outputs[:, 0] > 0)
     )
-    critic = acgan(discriminator_loss="wasserstein")
+    with pytest.warns(UserWarning, match="Nothing bounds the critic's slope"):
+        critic = acgan(discriminator_loss="wasserstein")
     assert critic.phase_logs == ("wasserstein", "class_accuracy_data", "class_accuracy_model")
     assert np.isfinite(float(critic.test_step((x, Y))["wasserstein"]))
 

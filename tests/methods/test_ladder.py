@@ -195,6 +195,18 @@ def test_both_passes_of_the_unlabelled_get_gradients():
     np.testing.assert_allclose(found, slopes[0], atol=1e-5)
 
 
+def test_labels_are_told_from_the_pass_with_noise(monkeypatch):
+    model, data, random = sgd(ladder(noise_stddev=0.5)), few_labels(), np.random.default_rng(0)
+    drawn = [random.standard_normal((6, width)).astype(np.float32) for width in (D, 6, K)]
+    noise = iter(drawn)
+    with phase(model, training=True):
+        monkeypatch.setattr(model, "draw", lambda *_, **__: tf.constant(next(noise)))
+        found = model.label_cost(tf.constant(data["x_labelled"]), tf.constant(data["y_labelled"]))
+    logits = by_hand(model, data["x_labelled"], [0.5 * each for each in drawn])[-1][1]
+    told = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(6), data["y_labelled"]]
+    np.testing.assert_allclose(found, told.mean(), rtol=1e-4)
+
+
 @pytest.mark.every
 def test_every_level_is_denoised_if_its_cost_counts():
     """Errors fall below the variance of z; by the authors' costs x is served, and others wait."""

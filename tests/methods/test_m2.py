@@ -113,6 +113,12 @@ def test_the_gap_of_the_classifier_is_its_divergence():
     np.testing.assert_allclose(logs(model)["elbo"], np.mean(scalar.evidence(X) - gap), rtol=1e-4)
 
 
+def test_a_class_is_asked_for_by_its_code():
+    words = "`y`: expected None.* Decode a code, which begins with the one-hot"
+    with helpers.refused(ValueError, match=words):
+        toy().sample(2, y=[0, 1])
+
+
 def test_bounds_with_and_without_labels_agree_where_the_class_is_sure():
     model = toy(kl="monte_carlo")
     for y in range(K):

@@ -58,6 +58,15 @@ def test_the_terms_by_hand():
     assert model.encoder.shapes == [SHAPE, (3, 3, 4), (2, 2, 5)]
 
 
+def test_it_can_be_smoothed():
+    plain, smooth = (
+        sgd(swwae(vat_weight=w), rate=0.0).train_step(few_labels()) for w in (0.0, 3.0)
+    )
+    assert smooth["smoothness_loss"] > 0.0 and "smoothness_loss" not in plain
+    extra = smooth["classifier_loss"] - plain["classifier_loss"]
+    np.testing.assert_allclose(extra, 3.0 * smooth["smoothness_loss"], rtol=1e-3, atol=1e-5)
+
+
 def test_both_halves_learn_from_the_way_back():
     model, x = sgd(swwae()), tf.constant(images(8))
     with phase(model, training=True), tf.GradientTape() as tape:

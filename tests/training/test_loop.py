@@ -360,6 +360,15 @@ def test_the_bar_elsewhere_is_a_line_a_log_interval():
     assert [line[:10] for line in out.getvalue().splitlines()] == ["step  5/10", "step 10/10"]
 
 
+def test_a_last_stage_that_never_begins_is_told(data, tmp_path, capsys):
+    model = zoo.create("gan_posthoc", image_shape=data.image_shape, pretrain_steps=2)
+    model.compile()
+    for steps, told in ((2, True), (3, False)):
+        run(data, tmp_path, steps, model)
+        warned = "before its last stage begins, at 2." in capsys.readouterr().err
+        assert warned == told
+
+
 def test_health_warns_once_an_episode(capsys):
     health = listeners.Health(listeners.Progress(10, out=io.StringIO()), patience=3)
     for step, accuracy in enumerate([1.0, 1.0, 0.9, 1.0, 1.0, 1.0, 1.0]):

@@ -1,5 +1,7 @@
 """The table `few labels` of RESULTS.md: classifiers of few labels, beside baselines."""
 
+import statistics
+
 from pages import markdown
 from pages.sources import Sources
 from zoo.cards import figures
@@ -18,8 +20,9 @@ _NOTE = (
     "Test errors at the end of a fixed schedule. Each seed draws other labels, equally many of a "
     "class. Methods see the whole of train without labels; label spreading and self-training see "
     "its first 10,000 at most. Rows in italics are baselines that learn from the same labels: four "
-    "of scikit-learn's, and the zoo's own network. *Beats label spreading* compares on the same "
-    "draw of labels; blank: not measured. Which rows of train each draw labels is in "
+    "of scikit-learn's, and the zoo's own network. *From label spreading* is the difference on "
+    "the same draws of labels, below 0 where a method is better, ± its standard error over draws; "
+    "blank: not measured. Which rows of train each draw labels is in "
     "[docs/label_draws.json](docs/label_draws.json). What was tuned, a method's page says "
     "(*Settings chosen*)."
 )
@@ -36,14 +39,16 @@ def section(sources: Sources) -> list:
                 rows.setdefault((data, labels), []).append((name, stem, entry))
     if not rows:
         return []
-    lines = markdown.header("data", "labels", "method", "error ↓", "beats label spreading", "seeds")
+    lines = markdown.header(
+        "data", "labels", "method", "error ↓", "from label spreading ↓", "seeds"
+    )
     for (data, labels), found in sorted(rows.items()):
         for name, stem, entry in found:
             link = markdown.link(stem, f"results/{name}.md#{name}-{stem}")
             config = sources.configs.get((name, stem))
             mark = figures.OPTIMISTIC if config and config.optimistic else ""
             shown = figures.reached(_ERROR, entry.metrics[_ERROR])
-            cells = f"{name}, {link}{mark}", shown, beats(entry), len(entry.seeds)
+            cells = f"{name}, {link}{mark}", shown, gained(entry), len(entry.seeds)
             lines.append(markdown.row(data, labels, *cells))
         for metric, title in BASELINES.items():
             known = [entry.metrics[metric] for *_, entry in found if metric in entry.metrics]
@@ -56,11 +61,19 @@ def section(sources: Sources) -> list:
     return ["## Few labels", _NOTE, lines, figures.OPTIMISTIC_LEGEND if marked else ""]
 
 
-def beats(entry: Entry) -> str:
-    """Whether the mean error is below that of label spreading on the same draws; "" if unknown."""
+def gained(entry: Entry) -> str:
+    """The mean error less that of label spreading on the same draws; "" if it is unknown.
+
+    With its standard error where there are several draws; in italics where no method is gained.
+    """
     if _BAR not in entry.metrics:
         return ""
-    return "yes" if entry.metrics[_ERROR].mean < entry.metrics[_BAR].mean else "*no*"
+    own, bar = (entry.metrics[name].values for name in (_ERROR, _BAR))
+    pairs = [a - b for a, b in zip(own, bar, strict=True)]
+    shown = f"{statistics.fmean(pairs):+.3f}"
+    if len(pairs) > 1:
+        shown += f" ± {statistics.stdev(pairs) / len(pairs) ** 0.5:.3f}"
+    return shown if statistics.fmean(pairs) < 0 else f"*{shown}*"
 
 
 def _draws(metric: Metric) -> int:

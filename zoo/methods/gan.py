@@ -1,5 +1,6 @@
 """GAN: generative adversarial networks."""
 
+import warnings
 from typing import Any, ClassVar, Literal
 
 import tensorflow as tf
@@ -149,6 +150,13 @@ class GAN(Unrolling, TwoPlayerGAN):
         alone = not self.penalty or not networks.couples_rows(self.discriminator)
         expected = "None with a discriminator whose rows depend on each other (batch normalisation)"
         self.require(alone, "penalty", expected)
+        steep = not (self.penalty or self.clip_value or networks.bounds_slope(self.discriminator))
+        if loss == "wasserstein" and steep:
+            warnings.warn(
+                "Nothing bounds the critic's slope, so its loss has no least value. Choose "
+                "clip_value=0.01, penalty='two_sided', or a network with spectral normalisation.",
+                stacklevel=2,
+            )
         pure = not self.unrolled_steps or networks.is_function(self.discriminator)
         expected = "0 with a discriminator that has noise or state (dropout, batch normalisation)"
         self.require(pure, "unrolled_steps", expected)

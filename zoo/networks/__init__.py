@@ -12,6 +12,7 @@ from zoo.networks.layers import BatchNorm
 from zoo.networks.masked import MADE, PixelStack
 from zoo.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
 from zoo.networks.noise import Dropout, GaussianNoise, Shift
+from zoo.networks.spectral import SpectralNorm
 from zoo.networks.stack import Pair, Stack, dense
 from zoo.networks.switches import SwitchEncoder
 from zoo.networks.tables.table import Table
@@ -22,6 +23,7 @@ __all__ = [
     "Pair",
     "PixelStack",
     "Stack",
+    "bounds_slope",
     "check",
     "couples_rows",
     "is_function",
@@ -38,6 +40,7 @@ _COUPLING = (
     MinibatchStddev,
     keras.layers.BatchNormalization,
 )
+_BOUNDING = (SpectralNorm, keras.layers.SpectralNormalization)
 _NOISY = (Dropout, GaussianNoise, Shift)
 
 # Networks on codes alone, for tables that say nothing of them. A discriminator of codes is without
@@ -53,6 +56,11 @@ _ON_CODES = {
 def couples_rows(network: keras.Layer) -> bool:
     """Whether a row of the outputs depends on the batch's other rows while it trains."""
     return _has(network, _COUPLING)
+
+
+def bounds_slope(network: keras.Layer) -> bool:
+    """Whether the network has layers of spectral norm 1."""
+    return _has(network, _BOUNDING)
 
 
 def is_function(network: keras.Layer) -> bool:

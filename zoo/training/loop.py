@@ -142,6 +142,8 @@ def train(
         if start >= steps:
             say.line(f"Already at step {start} of {steps}: nothing to do in {run.path}.")
             return {}
+        if model.stage_starts and steps <= (last := model.stage_starts[-1]):
+            say.warn(f"training ends at step {steps}, before its last stage begins, at {last}.")
         batches = functools.partial(dataset.train, batch_size, seed, start_step=start, **feed)
         data = strategies.distribute(strategy, batches)
         watching = [listeners.Guard(run.checkpoints), listeners.Health(say)]
