@@ -326,7 +326,7 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """The inner optimizer's, so that checkpoints are those of other precisions."""
+        """The inner optimizer's alone: the scale is the model's."""
         return self.inner_optimizer.variables
 
     def save_own_variables(self, store: Any) -> None:

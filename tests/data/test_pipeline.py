@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -321,6 +322,24 @@ print(1024 * grown)
     command = [sys.executable, "-c", program]
     found = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=plain)
     assert int(found.stdout.split()[-1]) < size / 4
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="files with holes")
+def test_a_file_larger_than_memory_opens_and_is_gathered_from(tmp_path):
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    shape = (2 * memory // 2**20, 2**20)
+    folder = tmp_path / "prepared"
+    folder.mkdir()
+    with open(folder / "x.raw", "wb") as file:
+        file.truncate(math.prod(shape))
+        file.seek((shape[0] - 2) * shape[1])
+        file.write(b"\x07" * shape[1])
+    (folder / "sums.json").write_text(json.dumps(store._sums(folder)))
+    rows = store._opened(folder, shape, "uint8")
+    found = tf.gather(rows.tensor(), [0, shape[0] - 2])
+    np.testing.assert_array_equal(tf.reduce_max(found, axis=1), [0, 7])
+    with pytest.raises(ValueError, match="read-only"):
+        rows.x[0, 0] = 1
 
 
 def test_two_that_want_the_same_file_at_once_prepare_it_once(tmp_path):

@@ -53,12 +53,12 @@ def test_keras_predict_takes_the_streams_that_fit_takes():
 M = 0.4
 
 
-def learned(loss):
+def learned(loss, norm=False):
     """(model, data): 20,000 examples a side, 400 steps of a network of one hidden row."""
     rng = np.random.default_rng(0)
     sides = (rng.normal(m, 1.0, (20_000, 1)).astype(np.float32) for m in (M, -M))
     data = dict(zip(("x", "x_reference"), sides))
-    rows = dense(16, activation="tanh"), dense(None, activation="linear")
+    rows = dense(16, activation="tanh", norm=norm), dense(None, activation="linear")
     model = DensityRatio(
         image_shape=(1,),
         ratio_loss=loss,
@@ -97,6 +97,11 @@ def test_it_recovers_the_log_ratio_of_two_gaussians(loss):
     # KL of N(m, 1) from N(-m, 1) is 2 m^2, in either direction.
     np.testing.assert_allclose(logs["log_ratio_data"], 2 * M**2, atol=0.08)
     np.testing.assert_allclose(logs["log_ratio_reference"], -2 * M**2, atol=0.08)
+
+
+def test_batch_normalisation_spans_both_sides():
+    model, _ = learned("bernoulli", norm=True)
+    assert largest_error(model) < 0.25
 
 
 # --- two data sets --------------------------------------------------------------------------------

@@ -43,7 +43,18 @@ class Rows:
         graph as a small one, and the system may drop its pages at any time. By DLPack, as other
         ways (`tf.convert_to_tensor`, `ImmutableConst`) copy everything, for a moment at least.
         """
-        return tf.experimental.dlpack.from_dlpack(self.x.__dlpack__())
+        return tf.experimental.dlpack.from_dlpack(np.asarray(_Pages(self.x)).__dlpack__())
+
+
+class _Pages:
+    """An array for DLPack, which cannot say that one is read-only; TensorFlow writes to none.
+
+    A mapping that could be written would count as memory, and a file larger than it be refused.
+    """
+
+    def __init__(self, x: np.ndarray) -> None:
+        self.kept = x
+        self.__array_interface__ = {**x.__array_interface__, "data": (x.ctypes.data, False)}
 
 
 def collect(
@@ -100,8 +111,7 @@ def _opened(folder: pathlib.Path, shape: tuple[int, ...], dtype: str) -> Rows:
     if files.read_json(folder / _SUMS) != _sums(folder):
         raise ValueError(f"{folder} is not as it was written")
     with files.open_regular(folder / "x.raw") as file:
-        # Pages of its own, were one written: DLPack takes no array that is read-only.
-        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     if hasattr(mmap, "MADV_RANDOM"):  # a batch is rows from anywhere: what is beside them is no use
         pages.madvise(mmap.MADV_RANDOM)
     x = np.frombuffer(pages, dtype).reshape(shape)

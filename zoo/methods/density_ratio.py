@@ -80,7 +80,8 @@ class DensityRatio(GenerativeModel):
 
     def comparison(self, x: tf.Tensor, x_reference: tf.Tensor) -> Losses:
         """a(D(x)) + b(D(x')), x ~ p and x' ~ q."""
-        outputs = self.apply_each("discriminator", (x,), (x_reference,), together=False)
+        # Batch normalisation spans both: sides that are normalised apart look alike.
+        outputs = self.apply_each("discriminator", (x,), (x_reference,))
         log_r = [self.cost.margin(each) for each in outputs]
         data, reference = adversarial.accuracies(*log_r).values()
         self.log(
