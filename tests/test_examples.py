@@ -105,6 +105,18 @@ def test_methods_are_compared_on_own_data(example, in_tmp_path, capsys, methods)
         assert_shows(found[3 * index + 1], x)
 
 
+# --- ratios of Gaussians --------------------------------------------------------------------------
+
+
+@pytest.mark.every
+def test_each_ratio_loss_finds_the_log_ratio_of_gaussians(example, capsys):
+    example("gaussian_ratio")(["--seeds=1", "--steps=200"])
+    header, *rows = capsys.readouterr().out.splitlines()
+    found = {row.split("\t")[0]: float(row.split("\t")[1]) for row in rows}
+    assert header.startswith("loss") and len(found) == 13
+    assert 0.0 < min(found.values()) and max(found.values()) < 0.4, found
+
+
 # --- two disjoint lines ---------------------------------------------------------------------------
 
 

@@ -26,12 +26,9 @@ GFLOP are 2 per multiply-add of the convolutions and matrix products in the trac
 backward, dead nodes left out; everything else is not counted.
 """
 
-import atexit
 import json
 import os
-import pathlib
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -47,8 +44,8 @@ import growth
 from pages import markdown
 from peers import cases, duel
 
-from zoo import data, files
-from zoo.errors import refusal
+from zoo import files, registry
+from zoo.errors import refusal, unknown
 
 FLAGS = (
     common.flag("methods", "tuple", ("vae", "gan", "ali"), "which methods"),
@@ -91,6 +88,7 @@ AUTOREGRESSIVE = (  # (method, hyper-parameters)
 
 def run(flags: types.SimpleNamespace) -> None:
     """All cases, each in a process of its own, then the table."""
+    _check(flags)
     if flags.case is not None:
         method, *rest = flags.case.split(":")
         if flags.growth:
@@ -113,6 +111,23 @@ def run(flags: types.SimpleNamespace) -> None:
         each = [(method, precision) for precision in precisions for method in flags.methods]
         found = [_apart(flags, *options, case=case) for case in each]
         _publish(table(found, flags), MARKS, flags.write and not flags.images)
+
+
+def _check(flags: types.SimpleNamespace) -> None:
+    """Refuses names of no methods, and flags that what is measured would ignore."""
+    for method in flags.methods:
+        if method not in registry.list_methods():
+            raise unknown("methods", method, registry.list_methods())
+    chosen = [name for name in ("sampling", "growth", "against") if getattr(flags, name)]
+    if len(chosen) > 1:
+        expected = f"nothing beside --{chosen[0]}"
+        raise ValueError(refusal(chosen[1], expected, getattr(flags, chosen[1])))
+    used = {"sampling": {"images"}, "growth": {"images"}, "against": {"images", "methods"}}
+    ignored = used[chosen[0]] if chosen else set()
+    ignored |= set() if "against" in chosen else {"duels", "device", "peer_python"}
+    for name in sorted(ignored & set(flags.given)):
+        expected = f"nothing with --{chosen[0]}" if chosen else "nothing without --against"
+        raise ValueError(refusal(name, expected, getattr(flags, name)))
 
 
 def _apart(flags: types.SimpleNamespace, *options: str, case: Sequence[Any]) -> dict[str, Any]:
@@ -157,6 +172,7 @@ def _publish(text, marks, write):
 def measure(flags: types.SimpleNamespace, method: str, precision: str) -> dict[str, Any]:
     """One case: medians over interleaved rounds."""
     common.load()
+    import bench_data
     import tensorflow as tf
 
     import zoo
@@ -165,7 +181,7 @@ def measure(flags: types.SimpleNamespace, method: str, precision: str) -> dict[s
     if flags.threads:
         training.set_threads(flags.threads)
     batch = flags.batch_size
-    source = _source(flags)
+    source = bench_data.load(SHAPE, flags.images, flags.data_dir)
     model = zoo.create(
         method,
         image_shape=SHAPE,
@@ -315,52 +331,6 @@ def fastest_convolution(dtype: str) -> tuple[str, Convolution]:
         rate = convolution.operations / arithmetic.seconds(convolution.call, 0.5)
         tried.append((rate, f"100x{side}x{side}x{maps}, 5x5, {maps} maps", convolution))
     return max(tried, key=lambda each: each[0])[1:]
-
-
-def _source(flags):
-    """MNIST where it is at hand, else uint8 noise of its size: the pipeline does the same work."""
-    if flags.images:
-        return _mapped(flags.images)
-    try:
-        return data.load("mnist", data_dir=flags.data_dir)
-    except FileNotFoundError:
-        import numpy as np
-
-        folder = tempfile.mkdtemp()
-        path = pathlib.Path(folder, "noise.npz")
-        noise = np.random.default_rng(0).integers(0, 256, (60_000, *SHAPE), dtype=np.uint8)
-        np.savez(path, x=noise)
-        return data.load(f"npz:{path}")
-
-
-def _mapped(count: int) -> "data.Dataset":
-    """Noise that is prepared as a raw file and read from there, however much it is."""
-    import numpy as np
-
-    from zoo.data.source import Source, Split
-
-    def chunks():
-        random, size = np.random.default_rng(0), 2**16
-        for start in range(0, count, size):
-            shape = (min(size, count - start), *SHAPE)
-            yield random.integers(0, 256, shape, dtype=np.uint8), None
-
-    folder = tempfile.mkdtemp()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return data.Dataset(
-        Source(
-            f"{count:,} images of noise in a file",
-            SHAPE,
-            "uint8",
-            {"train": Split(count, chunks)},
-            f"{count} images of noise",
-        ),
-        binarise=None,
-        labels=None,
-        label_seed=0,
-        cache_dir=pathlib.Path(folder),
-        memory_limit=0,
-    )
 
 
 def table(measured: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:

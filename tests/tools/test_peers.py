@@ -1,6 +1,7 @@
 """The zoo beside its twins: who is refused, what is timed; with stand-ins for both sides."""
 
 import json
+import re
 import sys
 import time
 
@@ -96,6 +97,20 @@ def test_calls_are_counted_and_timed():
 def test_work_that_goes_on_after_a_call_is_waited_for():
     found = loop.timed(lambda: None, 0.0, settle=lambda: time.sleep(0.02))
     assert found["seconds"] >= 0.02
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        (["--growth", "--against=torch"], "`against`: expected nothing beside --growth"),
+        (["--against=torch", "--images=1000"], "`images`: expected nothing with --against"),
+        (["--duels=vae"], "`duels`: expected nothing without --against"),
+        (["--methods=gen"], "`methods`: expected one of .*Did you mean 'gan'?"),
+    ],
+)
+def test_flags_that_would_be_ignored_are_refused(flags, words, capsys):
+    assert common.main(benchmark.run, benchmark.FLAGS, ["benchmark.py", *flags]) == 2
+    assert re.search(words, capsys.readouterr().err)
 
 
 def test_other_names_and_environments_are_refused(tmp_path, capsys):

@@ -8,12 +8,15 @@ import collections
 import pathlib
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from peers import cases, zoo_side
+
+from zoo.errors import refusal
 
 CALLS = 8
 _KINDS = {"convolutions": "Conv2D", "products": "MatMul", "Adam": "ApplyAdam"}  # name, part of op
@@ -52,16 +55,24 @@ def grouped(spent: dict[str, float], singly: int = 6) -> list[tuple[str, float]]
     return [*kinds, *others[:singly], ("others", sum(spent for _, spent in others[singly:]))]
 
 
-def main(case: str, part: str = "step", threads: str = "1") -> None:
-    """Prints the profile of a case."""
+def main(case: str = "", part: str = "step", threads: str = "1") -> None:
+    """Prints the profile of a case, and for how long its threads had nothing to do."""
+    if case not in cases.CASES:
+        sys.exit(f"{refusal('CASE', 'one of ' + ', '.join(cases.CASES), case)}")
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(int(threads))
     tf.config.threading.set_inter_op_parallelism_threads(int(threads))
     call = zoo_side.parts(zoo_side.make(case), zoo_side.data(case))[part]
     found = grouped(busy(call))
+    start = time.perf_counter()
+    for _ in range(CALLS):
+        call()
+    wall = 1e3 * (time.perf_counter() - start) / CALLS
     whole = sum(milliseconds for _, milliseconds in found)
-    print(f"{case} {part}: {whole:.1f} ms a call, {cases.CASES[case].note}")
+    idle = 1.0 - whole / (int(threads) * wall)
+    print(f"{case} {part}: {whole:.1f} ms of work a call, {cases.CASES[case].note}")
+    print(f"{wall:.1f} ms a call on {threads} threads, idle for {100 * idle:.0f} %")
     for kind, milliseconds in found:
         print(f"{100 * milliseconds / whole:5.1f} %  {milliseconds:8.2f} ms  {kind}")
 
