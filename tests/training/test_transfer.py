@@ -2,6 +2,7 @@
 
 import shutil
 import types
+import warnings
 
 import numpy as np
 import pytest
@@ -117,6 +118,20 @@ def test_networks_of_other_shapes_are_refused_by_role(source, data, tmp_path):
     with helpers.refused(ValueError, match="a run whose discriminator is this one's"):
         trained(data, tmp_path / "new", small.InTurn, 1, source[0])  # D(x) from D(x, z)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_decoder_of_another_likelihood_is_told(data, tmp_path):
+    trained(data, tmp_path / "source", small.Bound, 1)
+    same, other = (
+        small.Bound(image_shape=(2,), latent_dim=2, decoder_output=family)
+        for family in ("normal", "bernoulli")
+    )
+    with warnings.catch_warnings(action="error"):
+        transfer.read(tmp_path / "source", same, tmp_path / "run")
+    with pytest.warns(
+        UserWarning, match="decoder_output='normal', and this model's is 'bernoulli'"
+    ):
+        transfer.read(tmp_path / "source", other, tmp_path / "run")
 
 
 def test_no_common_network_is_refused(source, tmp_path):

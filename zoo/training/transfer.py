@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pathlib
+import warnings
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,13 @@ def _in_common(
             if here != there:
                 expected = f"a run whose {role} is this one's (it has {there} for {here})"
                 raise ValueError(refusal("init_from", expected, str(init_from)))
+    then, now = (getattr(each, "decoder_output", None) for each in (other, model))
+    if "decoder" in roles and then and now and then != now:
+        warnings.warn(
+            f"The decoder of {init_from} learned for decoder_output={then!r}, and this model's is "
+            f"{now!r}: the first losses may be very large.",
+            stacklevel=2,
+        )
     with other.inference():
         return {
             role: [np.asarray(v.value) for v in other.networks[role].variables] for role in roles
