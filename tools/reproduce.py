@@ -28,8 +28,9 @@ from typing import Any
 import common
 import experiment
 from experiment import Config
+from pages import sources
 
-from zoo import files, ledger, libraries, precision, registry, training
+from zoo import files, ledger, libraries, precision, training
 from zoo.differences import differences
 from zoo.errors import refusal
 
@@ -368,6 +369,12 @@ def write_entry(path: pathlib.Path, config: Config, kept: dict[int, dict[str, An
     ledger.write(path, found)
 
 
+def shown_of(method: str) -> tuple[str, ...]:
+    """The pictures of a method that its page shows, as far as its models have them."""
+    reads = "read" in sources.method(method).verbs  # its codes are what it is about
+    return (*_PICTURES, "traversals") if reads else _PICTURES
+
+
 def make_picture(config: Config, seed: int, path: pathlib.Path) -> bool:
     """Writes the picture of a seed beside the entry; False if its run directory is gone."""
     run_dir = config.run_dir(seed)
@@ -380,10 +387,7 @@ def make_picture(config: Config, seed: int, path: pathlib.Path) -> bool:
 
     from zoo import pictures
 
-    names = list(_PICTURES)
-    if "read" in registry.paragraph(config.flags.method, "Capabilities").split(", "):
-        names.append("traversals")  # its codes are what it is about
-    files = [run_dir / "samples" / f"{name}.png" for name in names]
+    files = [run_dir / "samples" / f"{name}.png" for name in shown_of(config.flags.method)]
     shown = [np.asarray(Image.open(file).convert("RGB")) for file in files if file.is_file()]
     picture = pictures.stack(shown) if len(shown) > 1 else shown[0]
     pictures.save_png(path, picture, max_bytes=pictures.REPORT_BYTES)

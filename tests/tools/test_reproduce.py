@@ -363,6 +363,10 @@ for name, size in {sizes}.items():
 """
 
 
+def test_codes_that_are_read_are_moved_on_the_page():
+    assert reproduce.shown_of("infogan") == (*reproduce.shown_of("vae"), "traversals")
+
+
 @pytest.mark.parametrize(
     "sizes, expected",
     [
