@@ -49,8 +49,6 @@ FLAGS = (
 STATE = "reproduce.json"
 _TOOLS = pathlib.Path(__file__).resolve().parent
 # Those of tools/sample.py that a result shows, from top to bottom.
-_PICTURES = ("scatter", "samples", "reconstructions", "classes", "ratios")
-_PICTURES += ("draws", "codes", "levels", "curves")
 
 
 class Seed:
@@ -369,12 +367,6 @@ def write_entry(path: pathlib.Path, config: Config, kept: dict[int, dict[str, An
     ledger.write(path, found)
 
 
-def shown_of(method: str) -> tuple[str, ...]:
-    """The pictures of a method that its page shows, as far as its models have them."""
-    reads = "read" in sources.method(method).verbs  # its codes are what it is about
-    return (*_PICTURES, "traversals") if reads else _PICTURES
-
-
 def make_picture(config: Config, seed: int, path: pathlib.Path) -> bool:
     """Writes the picture of a seed beside the entry; False if its run directory is gone."""
     run_dir = config.run_dir(seed)
@@ -387,9 +379,10 @@ def make_picture(config: Config, seed: int, path: pathlib.Path) -> bool:
 
     from zoo import pictures
 
-    files = [run_dir / "samples" / f"{name}.png" for name in shown_of(config.flags.method)]
-    shown = [np.asarray(Image.open(file).convert("RGB")) for file in files if file.is_file()]
-    picture = pictures.stack(shown) if len(shown) > 1 else shown[0]
+    shown = sources.method(config.flags.method).pictures
+    files = [run_dir / "samples" / f"{name}.png" for name in shown]
+    found = [np.asarray(Image.open(file).convert("RGB")) for file in files if file.is_file()]
+    picture = pictures.stack(found) if len(found) > 1 else found[0]
     pictures.save_png(path, picture, max_bytes=pictures.REPORT_BYTES)
     return True
 

@@ -15,7 +15,6 @@ BASELINES = {
     "self_training_error": "self-training",
     "supervised_error": "the zoo's network, labels alone",
 }
-_MISSES = " ‡"
 _ERROR, _BAR = "classification_error", "label_spreading_error"
 _NOTE = (
     "Test errors at the end of a fixed schedule. Each seed draws other labels, equally many of a "
@@ -48,7 +47,7 @@ def section(sources: Sources) -> list:
             link = markdown.link(stem, f"results/{name}.md#{name}-{stem}")
             config = sources.configs.get((name, stem))
             mark = figures.OPTIMISTIC if config and config.optimistic else ""
-            mark += _MISSES if config and config.reason else ""
+            mark += markdown.MISSES if config and config.reason else ""
             shown = figures.reached(_ERROR, entry.metrics[_ERROR])
             cells = f"{name}, {link}{mark}", shown, gained(entry), len(entry.seeds)
             lines.append(markdown.row(data, labels, *cells))

@@ -8,7 +8,6 @@ from zoo.pretrained import Entry
 
 # What many methods have, each one word in a cell: those with inference, and games without.
 _WORDS = {"basic": ("sample", "encode", "decode", "reconstruct"), "samples": ("sample", "decode")}
-_MISSES = " ‡"  # beside a figure of a config that says why it misses the paper's
 _MISSES_LEGEND = "‡ The method's page in `results/` says what this row misses, and why."
 
 
@@ -65,12 +64,12 @@ def how_close(sources: Sources) -> str:
                 here = figures.reached(metric, entry.metrics[metric])
                 config = sources.configs.get((name, stem))
                 here += figures.OPTIMISTIC if config and config.optimistic else ""
-                here += _MISSES if config and config.reason else ""
+                here += markdown.MISSES if config and config.reason else ""
                 paper = figures.published(figure)
                 source = sources.methods[name].printed(figure["source"])
                 cells = markdown.code(name), stem, metric, paper, source, here, len(entry.seeds)
                 lines.append(markdown.row(*cells))
-    legends = {figures.OPTIMISTIC: figures.OPTIMISTIC_LEGEND, _MISSES: _MISSES_LEGEND}
+    legends = {figures.OPTIMISTIC: figures.OPTIMISTIC_LEGEND, markdown.MISSES: _MISSES_LEGEND}
     shown = [legend for mark, legend in legends.items() if any(mark in line for line in lines)]
     return "\n".join([*lines, *(f"\n{legend}" for legend in shown)])
 

@@ -22,6 +22,10 @@ PURPOSES = (
 USE_LENGTH = 50  # README's table keeps its lines below 120 characters
 
 
+PICTURES = ("scatter", "samples", "reconstructions", "classes", "ratios")
+PICTURES += ("draws", "codes", "levels", "curves")
+
+
 @dataclasses.dataclass(frozen=True)
 class Method:
     """What a method's docstring says.
@@ -91,6 +95,12 @@ class Method:
         papers = re.findall(r"([\w-]+), arXiv (\d{4}\.\d{4,5})", source)
         name, number = papers[-1] if papers else ("", self._arxiv())
         return "" if number == self._arxiv() else name
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """What `sample.py` draws and its page shows, as far as its models have it."""
+        reads = "read" in self.verbs  # its codes are what it is about
+        return (*PICTURES, "traversals") if reads else PICTURES
 
     def _arxiv(self) -> str | None:
         number = re.search(r"\b\d{4}\.\d{4,5}\b", self.reference)
