@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import tensorflow as tf
 
+_CEILING_SHAPES = ((28, 64), (14, 128), (14, 256))  # side, maps in and out, batch 100, 5x5
+
 
 def operations(graph: "tf.Graph") -> int:
     """2 per multiply-add of the convolutions and products that the graph's results need."""
@@ -42,3 +44,26 @@ def seconds(call: Callable[[], Any], at_least: float) -> float:
     for leaf in result.values() if isinstance(result, dict) else [result]:
         leaf.numpy()  # wait for the last one
     return (time.perf_counter() - began) / count
+
+
+class Convolution:
+    """A 5x5 convolution, [100, side, side, maps] -> the same shape."""
+
+    def __init__(self, side: int, maps: int, dtype: str):
+        import tensorflow as tf
+
+        x = tf.cast(tf.random.stateless_normal([100, side, side, maps], [0, 0]), dtype)
+        w = tf.cast(tf.random.stateless_normal([5, 5, maps, maps], [0, 1]), dtype)
+        self.call = tf.function(lambda: tf.nn.conv2d(x, w, 1, "SAME")[0, 0, 0, 0])
+        self.operations = 2 * 100 * side**2 * 25 * maps**2
+
+
+def fastest_convolution(dtype: str) -> tuple[str, Convolution]:
+    """(its shape in words, the fastest `Convolution`) of `_CEILING_SHAPES`, on a short trial."""
+    tried = []
+    for side, maps in _CEILING_SHAPES:
+        convolution = Convolution(side, maps, dtype)
+        convolution.call()
+        rate = convolution.operations / seconds(convolution.call, 0.5)
+        tried.append((rate, f"100x{side}x{side}x{maps}, 5x5, {maps} maps", convolution))
+    return max(tried, key=lambda each: each[0])[1:]

@@ -17,7 +17,7 @@ from an export, in calls of `log_prob` on the same batch.
 
 With `--against=torch`, instead: the zoo beside its twins in PyTorch (`tools/peers/`), which `make
 bench-peers` installs in an environment of its own. Sides take turns; "PyTorch / zoo" is over 1
-where the zoo is faster.
+where the zoo is faster. With `--against=FOLDER`, the other side is the zoo of another checkout.
 
 With `--growth`, instead: what a step costs as the images, the batch and the networks grow, beside
 the arithmetic that grows with them.
@@ -28,6 +28,7 @@ backward, dead nodes left out; everything else is not counted.
 
 import json
 import os
+import pathlib
 import resource
 import statistics
 import subprocess
@@ -62,15 +63,14 @@ FLAGS = (
     common.flag("case", "str", None, "one case, measured in this process; prints JSON"),
     common.flag("sampling", "bool", False, "autoregressive sampling instead of training"),
     common.flag("growth", "bool", False, "cost against image side, batch and width"),
-    common.flag("against", "str", None, "another library, beside the zoo", choices=("torch",)),
+    common.flag("against", "str", None, "torch, or the folder of another checkout, beside the zoo"),
     common.flag("device", "str", "cpu", "where `--against` computes", choices=cases.DEVICES),
     common.flag("peer_python", "str", ".venv-peers/bin/python", "interpreter of that library"),
-    common.flag("duels", "tuple", cases.NAMES, "which of `--against`", choices=cases.NAMES),
+    common.flag("duels", "tuple", cases.NAMES, "which cases of `--against`", choices=cases.NAMES),
     common.flag("write", "bool", False, "also write the table to BUILD.md"),
     common.DATA_DIR,
 )
 SHAPE = (28, 28, 1)
-CEILING_SHAPES = ((28, 64), (14, 128), (14, 256))  # side, maps in and out, batch 100, 5x5
 MARKS = ("<!-- bench:begin -->", "<!-- bench:end -->")
 PEERS_MARKS = ("<!-- peers:begin -->", "<!-- peers:end -->")
 GROWTH_MARKS = ("<!-- growth:begin -->", "<!-- growth:end -->")
@@ -147,16 +147,29 @@ def _apart(flags: types.SimpleNamespace, *options: str, case: Sequence[Any]) -> 
 
 def duels(flags: types.SimpleNamespace) -> str:
     """The zoo beside another library, as a Markdown table."""
-    if not os.access(flags.peer_python, os.X_OK):
-        expected = "a Python with PyTorch (`make bench-peers` makes it)"
-        raise ValueError(refusal("peer_python", expected, flags.peer_python))
+    other = _other(flags)
     found = []
     for name in flags.duels:
         for precision in flags.precisions or ("float32",):
             how = (_cores(flags), flags.rounds, flags.seconds, flags.device, precision)
-            found.append(duel.duel(name, flags.peer_python, *how))
+            found.append(duel.duel(name, other, *how))
             print(f"measured {name}, {precision}", file=sys.stderr)
-    return duel.table(found, duel.starts(flags.peer_python), _cores(flags))
+    return duel.table(found, duel.starts(other), _cores(flags))
+
+
+def _other(flags: types.SimpleNamespace) -> duel.Player:
+    """Whom `--against` names."""
+    if flags.against == "torch":
+        if not os.access(flags.peer_python, os.X_OK):
+            expected = "a Python with PyTorch (`make bench-peers` makes it)"
+            raise ValueError(refusal("peer_python", expected, flags.peer_python))
+        return duel.torch(flags.peer_python)
+    if not (pathlib.Path(flags.against) / "zoo" / "__init__.py").is_file():
+        expected = "torch, or a folder that holds a checkout of the zoo"
+        raise ValueError(refusal("against", expected, flags.against))
+    if flags.write:
+        raise ValueError(refusal("write", "False, as BUILD.md has no table of checkouts", True))
+    return duel.checkout(flags.against)
 
 
 def _publish(text, marks, write):
@@ -195,7 +208,7 @@ def measure(flags: types.SimpleNamespace, method: str, precision: str) -> dict[s
     model.adapt(x)
     bare = tf.function(lambda: model.train_step({"x": x}), autograph=False)
     counted = arithmetic.operations(bare.get_concrete_function().graph)
-    shape, ceiling = fastest_convolution(precision.removeprefix("mixed_"))
+    shape, ceiling = arithmetic.fastest_convolution(precision.removeprefix("mixed_"))
     feed = iter(stream)
     draw = tf.function(lambda: next(feed)["x"], autograph=False)
 
@@ -308,29 +321,6 @@ class _Fit:
         self.model.fit(self.stream, steps_per_epoch=steps + 1, **options)
         first, last = self.clock.times[0], self.clock.times[-1]
         return (last - first) / steps
-
-
-class Convolution:
-    """A 5x5 convolution, [100, side, side, maps] -> the same shape."""
-
-    def __init__(self, side: int, maps: int, dtype: str):
-        import tensorflow as tf
-
-        x = tf.cast(tf.random.stateless_normal([100, side, side, maps], [0, 0]), dtype)
-        w = tf.cast(tf.random.stateless_normal([5, 5, maps, maps], [0, 1]), dtype)
-        self.call = tf.function(lambda: tf.nn.conv2d(x, w, 1, "SAME")[0, 0, 0, 0])
-        self.operations = 2 * 100 * side**2 * 25 * maps**2
-
-
-def fastest_convolution(dtype: str) -> tuple[str, Convolution]:
-    """(its shape in words, the fastest `Convolution`) of `CEILING_SHAPES`, on a short trial."""
-    tried = []
-    for side, maps in CEILING_SHAPES:
-        convolution = Convolution(side, maps, dtype)
-        convolution.call()
-        rate = convolution.operations / arithmetic.seconds(convolution.call, 0.5)
-        tried.append((rate, f"100x{side}x{side}x{maps}, 5x5, {maps} maps", convolution))
-    return max(tried, key=lambda each: each[0])[1:]
 
 
 def table(measured: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:

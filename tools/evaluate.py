@@ -38,7 +38,7 @@ def run(flags: types.SimpleNamespace) -> None:
     run_dir = common.existing_run(flags)
     measured, askable = measure(run_dir, flags, common.output_folder(flags, run_dir))
     if measured:
-        print(table(measured))
+        print(table(measured, flags.seed))
     else:
         print(f"No metric fits unasked. Ask for some of --metrics={','.join(askable) or 'none'}")
 
@@ -98,7 +98,7 @@ def progress(name: str, index: int, count: int) -> None:
 # --- text -------------------------------------------------------------------------------------
 
 
-def table(measured: Mapping[str, dict]) -> str:
+def table(measured: Mapping[str, dict], seed: int = 0) -> str:
     """What `zoo.metrics.evaluate` returned as aligned columns, and the protocols below."""
     # Columns that some metric fills; the standard error is always shown.
     shown = [key for key in ("std", "floor") if any(key in found for found in measured.values())]
@@ -111,6 +111,7 @@ def table(measured: Mapping[str, dict]) -> str:
     legend = [f"+- is the standard error over the n examples, {ledger.OF_NONE}"]
     legend += ["std the deviation over draws"] if "std" in shown else []
     legend += ["floor the value of real data in the samples' place"] if "floor" in shown else []
+    legend += [f"seed {seed} of samples and draws"]
     protocols = {name: found["protocol"] for name, found in measured.items()}
     lines = [*aligned(rows), "", f"{', '.join(legend)}.", "", *explained(protocols)]
     return "\n".join(lines)

@@ -32,6 +32,10 @@ def test_distance_of_two_gaussians():
         # Slopes near 1, variances near 1: sqrt(1 / n + 1 / 2,000).
         assert measure.standard_error == pytest.approx((1 / measure.n + 1 / 2_000) ** 0.5, rel=0.2)
     assert [m.n for m in (held_out, own, train)] == [2_000, 2_000, 4_000]
+    # Train data, of the same Gaussian, in the samples' place.
+    for measure in (held_out, own):
+        assert abs(measure.floor) < 4 * (1 / measure.n + 1 / 4_000) ** 0.5
+    assert train.floor is None
     assert "the other half" in held_out.protocol and "train split" in train.protocol
 
 
@@ -43,6 +47,7 @@ def test_no_distance_between_the_same_and_a_closer_training_set_is_seen():
     # The model's samples are its training data's twins, and far from the others.
     held_out, _, train = distances((2.0, 0.0), train_mean=(0.0, 0.0))
     assert held_out.value > 1.8 and abs(train.value) < 0.2
+    assert held_out.floor == pytest.approx(held_out.value - train.value)
 
 
 def test_units_are_those_of_x(monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 from tests.helpers import refused
 from tests.metrics.toys import LABELLED, TOY, Clusters, Data, Grey, Hierarchy, Linear, Sign
 from zoo import metrics
-from zoo.metrics import classifier, neighbours
+from zoo.metrics import classifier, modes, neighbours
 from zoo.metrics.measure import Measure
 
 
@@ -68,6 +68,12 @@ def test_toys_are_measured_by_their_modes():
     assert measured["modes_covered"]["n"] == 10_000
     assert measured["high_quality_share"]["n"] == measured["modes_high_quality"]["n"] == 2_500
     assert measured["modes_covered"]["split"] == "samples"
+    real = TOY.arrays("test")["x"]
+    assert measured["modes_covered"]["floor"] == modes.modes_covered(real, TOY.modes).value
+    share = modes.high_quality_share(real, TOY.modes, TOY.mode_stddev).value
+    assert (
+        measured["high_quality_share"]["floor"] == share != measured["high_quality_share"]["value"]
+    )
 
 
 def test_same_seed_same_numbers():

@@ -1,10 +1,13 @@
 """Precision, recall, density and coverage, against loops and against what is known of them."""
 
+import types
+
 import numpy as np
 import pytest
 
 from tests.helpers import refused
-from zoo.metrics import manifolds
+from zoo.metrics import features, manifolds
+from zoo.metrics.measure import Measure
 
 NAMES = ("precision", "recall", "density", "coverage")
 
@@ -74,3 +77,16 @@ def test_edges_count_for_precision_alone_and_far_samples_for_nothing():
 def test_too_few_examples_are_refused():
     with refused(ValueError, match="`k`: expected an int in 1, ..., 2"):
         values(normal(9, 2), normal(3, 2))
+
+
+def test_the_floor_has_real_data_in_the_samples_place(monkeypatch):
+    # Sums of samples and of data tell them apart: the reference is the data of both.
+    pairs = [(np.full([1], value), None) for value in (1.0, 20.0, 300.0)]
+    of = features.Found(*pairs, "f")  # samples, reference, other
+    assert of.samples[0] == 1.0 and of.reference[0] == 20.0
+    monkeypatch.setattr(features, "described", lambda s: "s")
+    subject = types.SimpleNamespace(once=lambda compute: of)
+    measure = lambda x, data: Measure(float(x[0] - 2.0 * data[0]), 1, "p")
+    found = features.of_features(measure)(subject)
+    assert (found.value, found.floor) == (1.0 - 40.0, 300.0 - 40.0)
+    assert found.protocol == "p; features: f; s"

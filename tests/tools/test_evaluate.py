@@ -91,13 +91,13 @@ def test_a_table_of_numbers():
         "nll": {"value": 1.5, "standard_error": 0.123, "n": 9, "split": "test", "protocol": "so"},
         "active_units": {"value": 12.0, "n": 10, "split": "test", "protocol": "thus"},
     }
-    assert evaluate.table(measured).splitlines() == [
+    assert evaluate.table(measured, seed=3).splitlines() == [
         "metric        value  +-    n   split",
         "nll           1.5    0.12  9   test",
         "active_units  12     -     10  test",
         "",
         "+- is the standard error over the n examples, 1 / (n + 1) for a share of 0 or 1, "
-        "Wilson's bound.",
+        "Wilson's bound, seed 3 of samples and draws.",
         "",
         "nll: so",
         "active_units: thus",

@@ -18,7 +18,10 @@ losses = lambda: {losses!r}
 step = lambda: sum(range(1000))
 told = {{"parameters": {parameters!r}, "import_seconds": 1.5, "library": {library!r}}}
 told["device"] = "a CPU"
-loop.serve(told, {{"step": step, "critic": step, "losses": losses}})
+counted = {{"operations": lambda: {{"step": 3000, "critic": None}}}}
+counted["ceiling operations"] = lambda: {{"ceiling": 1000}}
+parts = dict.fromkeys(["step", "critic", "ceiling"], step)
+loop.serve(told, parts, {{"losses": losses, **counted}})
 """
 CASE = "wgan_gp"
 STATED = cases.CASES[CASE].parameters
@@ -29,15 +32,15 @@ def sides(tmp_path, monkeypatch):
     """Makes the two sides: what they say of themselves may differ."""
 
     def make(**of_torch):
-        scripts = {}
+        players = []
         for side, library in (("zoo", "TensorFlow 2"), ("torch", "PyTorch 2")):
             told = {"losses": {"discriminator": 10.0, "generator": 0.0}, "parameters": STATED}
             told |= of_torch if side == "torch" else {}
             path = tmp_path / f"{side}.py"
             path.write_text(STAND_IN.format(peers=str(duel.HERE.parent), library=library, **told))
-            scripts[side] = path
-        monkeypatch.setattr(duel, "SIDES", scripts)
-        return lambda: duel.duel(CASE, sys.executable, 1, rounds=3, seconds=0.001)
+            players.append(duel.Player(side, sys.executable, path, counts=side == "zoo"))
+        monkeypatch.setattr(duel, "ZOO", players[0])
+        return lambda: duel.duel(CASE, players[1], 1, rounds=3, seconds=0.001)
 
     return make
 
@@ -48,7 +51,14 @@ def test_both_sides_are_timed_round_by_round(sides):
     for times in found["parts"].values():
         assert {side: len(rounds) for side, rounds in times.items()} == {"zoo": 3, "torch": 3}
         assert all(t["seconds"] > 0 and t["core_seconds"] >= 0 for r in times.values() for t in r)
-    assert all(found["peak_mb"][side] > 1 and found["first_step"][side] > 0 for side in duel.SIDES)
+    assert all(found["peak_mb"][name] > 1 and found["first_step"][name] > 0 for name in times)
+
+
+def test_a_share_of_the_ceiling_is_of_operations_a_second(sides):
+    # A step and the ceiling are the same sum here, of 3,000 and of 1,000 operations.
+    found = sides()()["share"]
+    assert list(found["step"]) == ["zoo"] and 1.0 < found["step"]["zoo"] < 9.0
+    assert found["critic"] == {}
 
 
 def test_twins_of_another_size_or_loss_are_refused(sides):
@@ -84,6 +94,7 @@ def test_the_table_has_a_line_a_part(sides):
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
     assert [row[:2] for row in rows[2:]] == [[CASE, "step"], [CASE, "critic"]]
     assert len({len(row) for row in rows}) == 1
+    assert rows[0][4:6] == ["torch", "torch / zoo"]
     assert "TensorFlow 2 against PyTorch 2" in lines[-1] and "`import zoo` 0.04 s" in lines[-1]
 
 
@@ -102,6 +113,8 @@ def test_work_that_goes_on_after_a_call_is_waited_for():
 @pytest.mark.parametrize(
     "flags, words",
     [
+        (["--against=there"], "`against`: expected torch, or a folder that holds a checkout"),
+        (["--against=.", "--write"], "`write`: expected False"),
         (["--growth", "--against=torch"], "`against`: expected nothing beside --growth"),
         (["--against=torch", "--images=1000"], "`images`: expected nothing with --against"),
         (["--duels=vae"], "`duels`: expected nothing without --against"),

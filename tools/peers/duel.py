@@ -1,9 +1,10 @@
-"""The zoo beside another library: two processes a case, timed in turn, round by round.
+"""The zoo beside another library, or another zoo: two processes a case, timed in turn.
 
 Machines are noisy: what counts is the ratio of the two sides' best rounds, and how far the ratios
 of single rounds spread. Core seconds, which other programs disturb less, stand beside wall time.
 """
 
+import dataclasses
 import json
 import pathlib
 import statistics
@@ -18,15 +19,49 @@ from peers import cases
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-SIDES = {"zoo": "zoo_side.py", "torch": "torch_twins.py"}
-_HEADS = ("case", "part", "precision", "zoo", "PyTorch", "PyTorch / zoo", "rounds", "core time")
-_HEADS += ("first step", "peak memory")
+_OWN = ("case", "part", "precision", "zoo")
+_STATED = ("rounds", "core time", "of the ceiling", "first step", "peak memory")
 _STARTS = {
     "python": ("-c", "pass"),
     "import zoo": ("-c", "import zoo"),
     "train.py --help": (ROOT / "tools" / "train.py", "--help"),
     "import tensorflow": ("-c", "import tensorflow"),
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Player:
+    """A side, and how it is started.
+
+    Attributes:
+        name: in the table.
+        python: its interpreter.
+        script: in this folder.
+        more: what its `main` takes after the case, threads, device and precision.
+        start: a line of Python whose process is timed beside those of the zoo, or "".
+        counts: whether it tells the operations of its parts.
+    """
+
+    name: str
+    python: str
+    script: str
+    more: tuple[str, ...] = ()
+    start: str = ""
+    counts: bool = False
+
+
+ZOO = Player("zoo", sys.executable, "zoo_side.py", counts=True)
+
+
+def torch(python: str) -> Player:
+    """The twins in PyTorch, in an environment of their own."""
+    return Player("PyTorch", python, "torch_twins.py", start="import torch")
+
+
+def checkout(folder: str) -> Player:
+    """The zoo of another checkout, measured by this one's script."""
+    path = pathlib.Path(folder).resolve()
+    return Player(path.name, sys.executable, ZOO.script, (str(path),), counts=True)
 
 
 class Side:
@@ -72,7 +107,7 @@ class Side:
 
 def duel(
     case: str,
-    python: str,
+    other: Player,
     threads: int,
     rounds: int,
     seconds: float,
@@ -83,7 +118,7 @@ def duel(
 
     Args:
         case: name.
-        python: interpreter of the other library.
+        other: whom it is put beside.
         threads: of each side.
         rounds: each of them times both sides, the one or the other first.
         seconds: of each timing.
@@ -91,20 +126,22 @@ def duel(
         precision: one of `cases.PRECISIONS`.
 
     Returns:
-        {"case", "precision", "parts": {part: {side: [timings of the rounds]}}, "first_step",
-        "import_seconds", "peak_mb", "library", "device": by side}.
+        {"case", "precision", "parts": {part: {side: [timings of the rounds]}}, "share": {part:
+        {side: of the ceiling, where it is counted}}, "first_step", "import_seconds", "peak_mb",
+        "library", "device": by side}.
 
     Raises:
         SystemExit: the sides do not train as many numbers, or do not have the same losses.
     """
     how = (case, threads, device, precision)
-    made = {
-        side: Side(sys.executable if side == "zoo" else python, script, *how)
-        for side, script in SIDES.items()
-    }
+    both = (ZOO, other)
+    made = {each.name: Side(each.python, each.script, *how, *each.more) for each in both}
     try:
         _check(case, made, 1e-4 if precision == "float32" else 1e-2)
+        counted = {p.name: made[p.name].ask("operations") for p in both if p.counts}
+        (ceiling,) = made["zoo"].ask("ceiling operations").values()
         parts: dict[str, dict[str, list]] = {}
+        at_best = []
         for part in cases.CASES[case].parts:
             times = parts[part] = {side: [] for side in made}
             for side in made.values():
@@ -112,11 +149,15 @@ def duel(
             for index in range(rounds):
                 for name in list(made)[:: -1 if index % 2 else 1]:
                     times[name].append(made[name].ask(part, seconds))
+                at_best.append(ceiling / made["zoo"].ask("ceiling", seconds / 2)["seconds"])
         each = lambda what: {name: what(side) for name, side in made.items()}
         return {
             "case": case,
             "precision": precision,
             "parts": parts,
+            "share": {
+                part: _shares(part, times, counted, max(at_best)) for part, times in parts.items()
+            },
             "first_step": each(lambda side: side.first_step),
             "import_seconds": each(lambda side: side.described["import_seconds"]),
             "peak_mb": each(lambda side: side.peak_mb),
@@ -126,6 +167,16 @@ def duel(
     finally:
         for side in made.values():
             side.close()
+
+
+def _shares(part, times, counted, ceiling):
+    """{side: share of the ceiling's operations a second}, of sides that count the part's."""
+    best = {side: min(each["seconds"] for each in rounds) for side, rounds in times.items()}
+    return {
+        side: operations[part] / best[side] / ceiling
+        for side, operations in counted.items()
+        if operations[part]
+    }
 
 
 def _check(case: str, sides: dict[str, Side], tolerance: float) -> None:
@@ -140,10 +191,11 @@ def _check(case: str, sides: dict[str, Side], tolerance: float) -> None:
                 raise SystemExit(f"{case}: losses with all weights zero differ: {losses}")
 
 
-def starts(python: str, repeats: int = 5) -> dict[str, float]:
+def starts(other: Player, repeats: int = 5) -> dict[str, float]:
     """{what: seconds from the start of an interpreter to its end}, the best of some."""
     lines = {name: [sys.executable, *arguments] for name, arguments in _STARTS.items()}
-    lines["import torch"] = [python, "-c", "import torch"]
+    if other.start:
+        lines[other.start] = [other.python, "-c", other.start]
     return {name: min(_run(line) for _ in range(repeats)) for name, line in lines.items()}
 
 
@@ -154,32 +206,37 @@ def _run(line: Sequence[Any]) -> float:
 
 
 def summary(times: dict[str, list[dict[str, float]]], key: str = "seconds") -> dict[str, Any]:
-    """{side: best of the rounds}, "ratio" of these, "low" and "high" of the rounds' ratios."""
+    """{side: best of the rounds}, "ratio" of these, other / zoo; "low", "high", "median" of all."""
     rounds = {side: [each[key] for each in found] for side, found in times.items()}
     best = {side: min(found) for side, found in rounds.items()}
-    ratios = [torch / zoo for torch, zoo in zip(rounds["torch"], rounds["zoo"])]
-    more = {"ratio": best["torch"] / best["zoo"], "low": min(ratios), "high": max(ratios)}
+    zoo, other = rounds
+    ratios = [b / a for a, b in zip(rounds[zoo], rounds[other])]
+    more = {"ratio": best[other] / best[zoo], "low": min(ratios), "high": max(ratios)}
     return {**best, **more, "median": statistics.median(ratios)}
 
 
 def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: int) -> str:
     """The duels as a Markdown table, and what a start takes."""
-    lines = markdown.header(*_HEADS)
+    zoo, other = found[0]["device"]
+    lines = markdown.header(*_OWN, other, f"{other} / zoo", *_STATED)
+    both = lambda what, sides: " / ".join(
+        what(sides[side]) for side in (zoo, other) if side in sides
+    )
     for each in found:
         for part, times in each["parts"].items():
             wall, cores = summary(times), summary(times, "core_seconds")
-            first, peak = each["first_step"], each["peak_mb"]
             cells = (
                 each["case"],
                 part,
                 each["precision"].removeprefix("mixed_"),
-                _milliseconds(wall["zoo"]),
-                _milliseconds(wall["torch"]),
+                _milliseconds(wall[zoo]),
+                _milliseconds(wall[other]),
                 f"**{wall['ratio']:.2f}**",
                 f"{wall['low']:.2f} to {wall['high']:.2f}",
                 f"{cores['ratio']:.2f}",
-                f"{first['zoo']:.1f} s / {first['torch']:.1f} s",
-                f"{peak['zoo']:,.0f} MB / {peak['torch']:,.0f} MB",
+                both("{:.0%}".format, each["share"][part]).replace("%", " %"),
+                both("{:.1f} s".format, each["first_step"]),
+                both("{:,.0f} MB".format, each["peak_mb"]),
             )
             lines.append(markdown.row(*cells))
     libraries = " against ".join(found[0]["library"].values())
@@ -189,9 +246,9 @@ def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: 
     imports = found[0]["import_seconds"]
     lines += [
         "",
-        f"{libraries}, on {found[0]['device']['zoo']}, batch {cases.BATCH}, {threads} threads. Of "
-        f"the first step {imports['zoo']:.1f} s are the import of TensorFlow, "
-        f"{imports['torch']:.1f} s that of PyTorch. Start and end of a process: {start}. {notes}.",
+        f"{libraries}, on {found[0]['device'][zoo]}, batch {cases.BATCH}, {threads} threads. Of "
+        f"the first step {imports[zoo]:.1f} s are the import of TensorFlow, "
+        f"{imports[other]:.1f} s that of {other}. Start and end of a process: {start}. {notes}.",
     ]
     return "\n".join(lines)
 

@@ -14,26 +14,29 @@ from typing import Any
 
 def serve(
     described: dict[str, Any],
-    calls: dict[str, Callable[[], Any]],
+    parts: dict[str, Callable[[], Any]],
+    told: dict[str, Callable[[], dict[str, Any]]],
     settle: Callable[[], Any] = lambda: None,
 ) -> None:
     """Describes itself, after a first training step, and answers until stdin ends.
 
     Args:
         described: of the side: numbers of parameters, seconds of imports.
-        calls: {name: a function}; the answer to a name without seconds is what it returns, where
-            that is a dict.
+        parts: {name: what is timed}; without seconds it is called once.
+        told: {name: what returns the answer}.
         settle: returns when all work is done that calls have started.
     """
     say(described)
     for line in sys.stdin:
         name, *seconds = json.loads(line)
-        if seconds:
-            say(timed(calls[name], *seconds, settle))
+        if name in told:
+            say(told[name]())
+        elif seconds:
+            say(timed(parts[name], *seconds, settle))
         else:
-            found = calls[name]()
+            parts[name]()
             settle()
-            say(found if isinstance(found, dict) else {})
+            say({})
 
 
 def timed(

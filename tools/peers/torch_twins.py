@@ -387,7 +387,7 @@ def main(name: str, threads: str, device: str = "cpu", precision: str = "float32
     described["library"] = f"PyTorch {torch.__version__}"
     other = lambda: make(torch.contiguous_format)
     parts = {part: faster(name, part, twin, other) for part in cases.CASES[name].parts}
-    loop.serve(described, parts | {"losses": twin.losses_at_zero}, settle)
+    loop.serve(described, parts, {"losses": twin.losses_at_zero}, settle)
 
 
 if __name__ == "__main__":

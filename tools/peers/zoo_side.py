@@ -1,4 +1,7 @@
-"""A case as the zoo computes it: `zoo_side.py CASE THREADS [cpu|gpu] [PRECISION]`."""
+"""A case as the zoo computes it: `zoo_side.py CASE THREADS [cpu|gpu] [PRECISION] [CHECKOUT]`.
+
+CHECKOUT is the folder of another version of the zoo, which is then measured by this script.
+"""
 
 import functools
 import os
@@ -12,6 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import arithmetic  # noqa: E402
 from peers import cases, loop  # noqa: E402
 
 
@@ -62,14 +66,18 @@ def parts(model: Any, x: Any) -> dict[str, Callable[[], Any]]:
 
     x = tf.constant(x)
     traced = functools.partial(tf.function, autograph=False, jit_compile=model.jit_compile)
-    step = traced(lambda: model.train_step({"x": x}))
-    critic = traced(lambda: model.play(model.discriminator_phase, x))
     drawn = cases.DRAWN if model.method == "pixel_cnn" else cases.BATCH
     return {
-        "step": lambda: step()["loss"],
-        "critic": critic,
+        "step": traced(lambda: model.train_step({"x": x})),
+        "critic": traced(lambda: model.play(model.discriminator_phase, x)),
         "sample": lambda: model.sample(drawn, seed=0),
     }
+
+
+def operations(call: Any) -> int | None:
+    """Of the graph of a call, as `arithmetic.operations` counts them; None of other calls."""
+    graph = getattr(call, "get_concrete_function", None)
+    return arithmetic.operations(graph().graph) if graph else None
 
 
 def losses_at_zero(model: Any, x: Any) -> dict[str, float]:
@@ -108,14 +116,20 @@ def phase_losses(model: Any, phase: str, x: Any) -> dict[str, Any]:
     return found
 
 
-def main(name: str, threads: str, device: str = "cpu", precision: str = "float32") -> None:
+def main(
+    name: str, threads: str, device: str = "cpu", precision: str = "float32", checkout: str = ""
+) -> None:
     """Serves a case."""
     began = time.perf_counter()
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    import common  # the way all tools start
+    sys.path.insert(0, checkout or str(HERE.parent.parent))
+    import zoo  # before the tools, which would import their own
 
-    tf = common.load()
+    assert pathlib.Path(zoo.__file__).is_relative_to(sys.path[0]), zoo.__file__
+    import command_line  # the way all tools start
+
+    tf = command_line.load()
     imported = time.perf_counter() - began
     tf.config.threading.set_intra_op_parallelism_threads(int(threads))
     tf.config.threading.set_inter_op_parallelism_threads(int(threads))
@@ -128,10 +142,18 @@ def main(name: str, threads: str, device: str = "cpu", precision: str = "float32
     count = {p: sum(v.numpy().size for v in moved) for p, moved in model.player_variables.items()}
     described = {"parameters": count, "import_seconds": imported, "device": where}
     timed = parts(model, x)
-    timed["step"]().numpy()
+    timed["step"]()["loss"].numpy()
     described["library"] = f"TensorFlow {tf.__version__}"
-    losses = lambda: losses_at_zero(model, x)
-    loop.serve(described, timed | {"losses": losses}, tf.test.experimental.sync_devices)
+    fastest = functools.cache(
+        lambda: arithmetic.fastest_convolution(precision.removeprefix("mixed_"))[1]
+    )
+    told = {
+        "losses": lambda: losses_at_zero(model, x),
+        "operations": lambda: {part: operations(timed[part]) for part in cases.CASES[name].parts},
+        "ceiling operations": lambda: {"ceiling": fastest().operations},
+    }
+    timed["ceiling"] = lambda: fastest().call()
+    loop.serve(described, timed, told, tf.test.experimental.sync_devices)
 
 
 if __name__ == "__main__":

@@ -100,10 +100,13 @@ def _on_modes(model: GenerativeModel, dataset: Dataset) -> bool:
 
 
 def _of_samples(n: int, measure: Callable[[np.ndarray, Any], Measure]) -> Callable[..., Measure]:
-    """`measure(samples, dataset)` of n samples as a function of a subject."""
+    """`measure(samples, dataset)` of n samples, beside its floor, as a function of a subject."""
 
     def measured(s: Subject) -> Measure:
-        return measure(s.samples(n), s.dataset).noted(f"samples: {s.samples_are}")
+        real = s.x[:n]
+        note = f"floor: {len(real)} examples of the {s.split} split in the samples' place"
+        found = measure(s.samples(n), s.dataset)._replace(floor=measure(real, s.dataset).value)
+        return found.noted(f"samples: {s.samples_are}; {note}")
 
     return measured
 
