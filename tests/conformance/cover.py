@@ -25,7 +25,7 @@ VERBS = {"sample", "encode", "decode", "reconstruct", "log_prob", "classify", "r
 EXPORTED = {"conditional on labels", "few labels", "levels", "parts", "pixels in turn"}
 EXPORTED |= {"an implicit encoder", "reads x by another network"}
 # What decides which rows of the data a process gets at a step.
-ROWS = ("conditional on labels", "few labels", "stages")
+ROWS = ("few labels", "stages")  # labels of all rows are read as those of few
 # What a checkpoint has to hold beside the weights of networks and optimizers.
 KEPT = ("stages", "players in turn", "networks of its own", "codes with standardised moments")
 KEPT += ("initialised by data", "few labels", "a prior of its own")

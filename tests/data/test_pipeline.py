@@ -332,7 +332,7 @@ def test_a_seed_of_labels_needs_labels(numbered):
         zoo.data.load(numbered, label_seed=7)
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist"])
+@pytest.mark.parametrize("name", helpers.first_of(["digits", "mnist"]))
 def test_published_draws_of_labels_are_those_that_are_made(name, repository, request):
     """So that another library can learn from the same labels."""
     if name != "digits":

@@ -113,6 +113,7 @@ def test_sample_does_not_depend_on_how_many(pair):
     close(served.sample(600, seed=9)[:5], served.sample(5, seed=9), model)  # in chunks
 
 
+@pytest.mark.every
 def test_log_prob_of_many_samples_is_the_importance_weighted_bound(tmp_path):
     model = make("normal_ema")
     served = zoo.load(zoo.export(model, tmp_path / "model"))

@@ -266,6 +266,7 @@ def test_a_validation_metric_is_chosen_on_rows_held_out_of_training(data, tmp_pa
     assert len(lines(tmp_path)) == 6
 
 
+@pytest.mark.every
 def test_best_is_chosen_as_in_a_run_that_was_never_stopped(data, tmp_path, monkeypatch):
     """Scored between log lines, so that a resumed run must know how its interval began."""
     score, scored = listeners.Best.score, {}
