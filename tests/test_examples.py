@@ -9,6 +9,7 @@ from PIL import Image
 from scipy import optimize
 
 import zoo
+from tests import helpers
 from tests.conformance import cases
 
 SCALE, CELL = 4, 4 * 8 + 2  # an image of 8 x 8 in a grid, and its line
@@ -103,6 +104,24 @@ def test_methods_are_compared_on_own_data(example, in_tmp_path, capsys, methods)
     assert len(found) == 3 * len(methods)
     for index in range(len(methods)):
         assert_shows(found[3 * index + 1], x)
+
+
+@pytest.mark.parametrize("steps", helpers.first_of([3, 400]))
+def test_classes_are_learned_from_few_labels_of_ones_own(example, in_tmp_path, capsys, steps):
+    data = zoo.data.load("digits", labels=50)
+    few, test = data.labelled_arrays(), data.arrays("test")
+    np.savez("all.npz", x=data.arrays("train")["x"])
+    np.savez("some.npz", **few, x_test=test["x"], y_test=test["y"])
+    example("few_labels")(["--data=npz:all.npz", "--labelled=npz:some.npz", f"--steps={steps}"])
+    own, nearest, path = capsys.readouterr().out.splitlines()
+    apart = np.square(test["x"][:, None] - few["x"]).sum(axis=(2, 3, 4))
+    wrong = np.mean(few["y"][apart.argmin(axis=1)] != test["y"])
+    assert nearest == f"nearest\terror {wrong:.3f}"
+    error = float(own.removeprefix("vat\terror "))
+    truth = zoo.data.load("npz:all.npz")
+    found = np.load(path)
+    assert found.shape == (truth.size("train"),) and {*found} <= {*range(10)}
+    assert error < 0.1 or steps == 3
 
 
 # --- ratios of Gaussians --------------------------------------------------------------------------
