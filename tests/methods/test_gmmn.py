@@ -151,6 +151,13 @@ def test_refusals():
             gmmn(**options)
 
 
+def test_a_last_batch_of_one_row_is_refused_in_one_line():
+    model = gmmn(estimator="unbiased", root=False)
+    model.compile()
+    with refused(ValueError, match=r"^Invalid `x`: expected at least two rows.*last batch\)\.$"):
+        model.fit(batch(5), batch_size=2, verbose=0)
+
+
 def test_verbs():
     for space in ("data", "codes"):
         model = gmmn(space=space)

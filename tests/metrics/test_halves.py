@@ -175,7 +175,7 @@ def small(weights=None):
     return keras.Sequential([keras.Input((299, 299, 3)), *pool, keras.layers.Dense(7, "softmax")])
 
 
-def test_inception_is_read_from_a_file_whose_sum_is_said(tmp_path, monkeypatch):
+def test_inception_is_read_from_a_file_whose_sum_is_said(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(keras.applications, "InceptionV3", small)
     path = tmp_path / "inception.weights.h5"
     network = small()
@@ -195,6 +195,9 @@ def test_inception_is_read_from_a_file_whose_sum_is_said(tmp_path, monkeypatch):
     path.write_bytes(b"no weights")
     with refused(ValueError, match="`inception_weights`: expected weights of Keras's Inception"):
         features.inception(str(path))
+    asked = {"metrics": ["fid"], "inception_weights": str(path), "limit": 80}
+    with refused(ValueError, match="^Invalid `inception_weights`: expected weights of Keras's"):
+        metrics.evaluate(digits.model, digits.dataset, **asked)
 
 
 def test_a_file_that_is_not_there_is_refused_before_any_work():

@@ -141,6 +141,27 @@ def test_steps_are_those_of_float32_to_rounding(kind):
 
 
 @pytest.mark.usefixtures("float16")
+def test_a_rate_that_falls_is_that_of_float32():
+    steps = []
+    for dtype, schedule in (
+        ("float32", "linear"), ("mixed_float16", "linear"), ("float32", "constant"),
+    ):  # fmt: skip
+        falling = {} if schedule == "constant" else {"lr_schedule": schedule, "decay_steps": 2}
+        model = make(Bound, dtype=dtype, **falling)
+        model.compile()
+        before = [v.numpy() for v in model.trainable_variables]
+        play = player_of(model)
+        for _ in range(3):
+            play()
+        moved = [v.numpy() - was for v, was in zip(model.trainable_variables, before)]
+        steps.append(np.concatenate([each.ravel() for each in moved]))
+        assert float(model.optimizers["model"].learning_rate) == pytest.approx(model.learning_rate)
+    falls, in_float16, stays = steps
+    far = np.linalg.norm(stays - falls)
+    assert np.linalg.norm(in_float16 - falls) < 0.05 * far
+
+
+@pytest.mark.usefixtures("float16")
 def test_gradients_below_the_range_of_float16_move_the_weights():
     # The mean of 16 losses, weighted by 1e-6, has slopes of about 6e-8: float16 ends there.
     norms = [

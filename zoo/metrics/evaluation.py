@@ -87,6 +87,8 @@ def evaluate(
             found = _finite(metric.measure(subject).as_dict())
         except ValueError as error:
             reason = " ".join(str(error).split())
+            if metrics is not None and reason.startswith("Invalid `"):  # of another argument
+                raise
             if metrics is not None:
                 expected = f"metrics that can be had of {dataset.name} ({reason})"
                 raise ValueError(refusal("metrics", expected, name)) from error

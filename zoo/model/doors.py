@@ -101,8 +101,9 @@ def in_one_line() -> Iterator[None]:
         if found is None or "\n" not in str(error):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        # The assertion puts its message into brackets, and escapes quotes; Keras prints in bold.
-        line = found[0].partition("\x1b")[0].replace("\\'", "'")
+        # The assertion puts its message into brackets, before those of its condition, and escapes
+        # quotes; Keras prints in bold.
+        line = found[0].partition("\x1b")[0].partition("] [Condition")[0].replace("\\'", "'")
         raise kind(tensors.told(line.strip())) from None
 
 

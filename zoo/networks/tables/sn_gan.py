@@ -1,5 +1,7 @@
 """Plain convolutional GANs for 32x32 images, on which normalisations of D were compared."""
 
+from typing import Any
+
 from zoo.networks.stack import Reshape, conv, deconv, dense
 from zoo.networks.tables.table import Table
 
@@ -8,7 +10,7 @@ _UP = {"activation": "relu", "norm": True, "padding": "same"}
 
 def _table(norm: bool = False, spectral: bool = False) -> Table:
     """`norm` and `spectral` are of D's convolutions, and the latter of its last row, too."""
-    rows = {"norm": norm, "spectral": spectral, "padding": "same"}
+    rows: dict[str, Any] = {"norm": norm, "spectral": spectral, "padding": "same"}
     halved = ((64, 128), (128, 256), (256, 512))
     return Table(
         roles={
