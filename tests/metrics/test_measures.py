@@ -147,7 +147,7 @@ def test_samples_are_draws_of_p_of_x_where_it_is_a_likelihood():
     # means, N(0, I), it would be 1 - exp(-9 / 2) = 0.989.
     share = found["high_quality_share"]
     assert share["value"] == pytest.approx(1 - math.exp(-9 / 4), abs=4 * share["standard_error"])
-    assert all(each["protocol"].endswith("samples: draws of p(x|z)") for each in found.values())
+    assert all("samples: draws of p(x|z); floor: " in each["protocol"] for each in found.values())
     s = subject.Subject(Means(), toy)
     np.testing.assert_allclose(simulation.simulate(Means(), 5)[1], s.means(5), rtol=1e-6)
     dull = Means(decode=lambda z, y=None: distributions.bernoulli(z))
