@@ -122,7 +122,11 @@ def _check(flags: types.SimpleNamespace) -> None:
     if len(chosen) > 1:
         expected = f"nothing beside --{chosen[0]}"
         raise ValueError(refusal(chosen[1], expected, getattr(flags, chosen[1])))
-    used = {"sampling": {"images"}, "growth": {"images"}, "against": {"images", "methods"}}
+    for name in ("methods", "duels", "precisions", "against"):
+        if name in flags.given and not getattr(flags, name):
+            raise ValueError(refusal(name, "one name at least", getattr(flags, name)))
+    of_steps = {"images", "network", "batch_size", "latent_dim"}
+    used = {"sampling": {"images"}, "growth": of_steps, "against": {"methods", *of_steps}}
     ignored = used[chosen[0]] if chosen else set()
     ignored |= set() if "against" in chosen else {"duels", "device", "peer_python"}
     for name in sorted(ignored & set(flags.given)):

@@ -113,6 +113,9 @@ def test_work_that_goes_on_after_a_call_is_waited_for():
 @pytest.mark.parametrize(
     "flags, words",
     [
+        (["--against="], "`against`: expected one name at least"),
+        (["--methods="], "`methods`: expected one name at least"),
+        (["--against=torch", "--network=auto"], "`network`: expected nothing with --against"),
         (["--against=there"], "`against`: expected torch, or a folder that holds a checkout"),
         (["--against=.", "--write"], "`write`: expected False"),
         (["--growth", "--against=torch"], "`against`: expected nothing beside --growth"),
