@@ -61,7 +61,7 @@ def torch(python: str) -> Player:
 def checkout(folder: str) -> Player:
     """The zoo of another checkout, measured by this one's script."""
     path = pathlib.Path(folder).resolve()
-    return Player(path.name, sys.executable, ZOO.script, (str(path),), counts=True)
+    return Player(f"checkout {path.name}", sys.executable, ZOO.script, (str(path),), counts=True)
 
 
 class Side:
