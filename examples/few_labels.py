@@ -9,7 +9,6 @@ error on labelled images that were held out, beside that of their nearest labell
 
 import argparse
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -39,7 +38,6 @@ def main(arguments=None):
         lambda all, some: {"x": all["x"], "x_labelled": some["x"], "y_labelled": some["y"]}
     )
     model = zoo.create(given.method, image_shape=images.image_shape, num_classes=few.num_classes)
-    keras.utils.set_random_seed(0)
     model.compile()
     model.fit(batches, steps_per_epoch=given.steps, verbose=0)
 

@@ -73,13 +73,16 @@ def evaluated(
     settings = {item.name: getattr(flags, item.name) for item in SETTINGS}
     settings["split"] = common.measured_split(flags.split, recorded, dataset)
     without: dict[str, list[str]] = {}
-    measured = metrics.evaluate(
-        model,
-        dataset,
-        progress=progress,
-        left_out=lambda name, reason: without.setdefault(reason, []).append(name),
-        **settings,
-    )
+    try:
+        measured = metrics.evaluate(
+            model,
+            dataset,
+            progress=progress,
+            left_out=lambda name, reason: without.setdefault(reason, []).append(name),
+            **settings,
+        )
+    finally:
+        on_terminal("")
     for reason, left_out in without.items():
         print(f"Left out: {', '.join(left_out)}: {reason}", file=sys.stderr)
     del settings["metrics"]  # which ones, not how
@@ -89,10 +92,13 @@ def evaluated(
 
 def progress(name: str, index: int, count: int) -> None:
     """Says on a terminal what is being measured."""
+    on_terminal(f"{index + 1}/{count} {name}")
+
+
+def on_terminal(line: str) -> None:
+    """Puts a line in the place of the last one, on a terminal alone."""
     if sys.stderr.isatty():
-        print(f"\r\033[K{index + 1}/{count} {name}", end="", file=sys.stderr, flush=True)
-        if index + 1 == count:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
 # --- text -------------------------------------------------------------------------------------

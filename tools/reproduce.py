@@ -48,7 +48,6 @@ FLAGS = (
 )
 STATE = "reproduce.json"
 _TOOLS = pathlib.Path(__file__).resolve().parent
-# Those of tools/sample.py that a result shows, from top to bottom.
 
 
 class Seed:

@@ -108,6 +108,12 @@ def test_a_table_of_numbers():
     ]  # fmt: skip
 
 
+def test_the_last_metric_is_shown_while_it_is_measured(monkeypatch, capsys):
+    monkeypatch.setattr(evaluate.sys.stderr, "isatty", lambda: True, raising=False)
+    evaluate.progress("nll", 1, 2)
+    assert capsys.readouterr().err.endswith("2/2 nll")
+
+
 def test_help_names_every_metric_without_tensorflow(run_tool):
     done = run_tool("evaluate.py", "--help", COLUMNS="90")
     assert done.returncode == 0, done.stderr

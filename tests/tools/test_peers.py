@@ -55,10 +55,18 @@ def test_both_sides_are_timed_round_by_round(sides):
 
 
 def test_a_share_of_the_ceiling_is_of_operations_a_second(sides):
-    # A step and the ceiling are the same sum here, of 3,000 and of 1,000 operations.
+    times = {"zoo": timings(0.2, 0.1), "torch": timings(0.3, 0.5)}
+    counted = {"zoo": {"step": 300, "sample": None}}
+    # 300 operations in the best 0.1 s, of 12,000 a second.
+    assert duel.shares("step", times, counted, 12_000.0) == {"zoo": pytest.approx(0.25)}
+    assert duel.shares("sample", times, counted, 12_000.0) == {}
     found = sides()()["share"]
-    assert list(found["step"]) == ["zoo"] and 1.0 < found["step"]["zoo"] < 9.0
-    assert found["critic"] == {}
+    assert list(found["step"]) == ["zoo"] and found["step"]["zoo"] > 0 and found["critic"] == {}
+
+
+def test_a_checkout_is_never_called_as_this_one(tmp_path):
+    there = duel.checkout(str(tmp_path / "zoo"))
+    assert there.name != duel.ZOO.name and there.more == (str(tmp_path / "zoo"),) and there.counts
 
 
 def test_twins_of_another_size_or_loss_are_refused(sides):

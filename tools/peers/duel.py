@@ -156,7 +156,7 @@ def duel(
             "precision": precision,
             "parts": parts,
             "share": {
-                part: _shares(part, times, counted, max(at_best)) for part, times in parts.items()
+                part: shares(part, times, counted, max(at_best)) for part, times in parts.items()
             },
             "first_step": each(lambda side: side.first_step),
             "import_seconds": each(lambda side: side.described["import_seconds"]),
@@ -169,7 +169,12 @@ def duel(
             side.close()
 
 
-def _shares(part, times, counted, ceiling):
+def shares(
+    part: str,
+    times: dict[str, list[dict[str, float]]],
+    counted: dict[str, dict[str, int | None]],
+    ceiling: float,
+) -> dict[str, float]:
     """{side: share of the ceiling's operations a second}, of sides that count the part's."""
     best = {side: min(each["seconds"] for each in rounds) for side, rounds in times.items()}
     return {

@@ -1,5 +1,6 @@
 """Every metric that a model's capabilities and its data allow, each beside its protocol."""
 
+import dataclasses
 import functools
 import importlib
 import warnings
@@ -87,7 +88,7 @@ def evaluate(
             found = _finite(metric.measure(subject).as_dict())
         except ValueError as error:
             reason = " ".join(str(error).split())
-            if metrics is not None and reason.startswith("Invalid `"):  # of another argument
+            if metrics is not None and reason.startswith(_REFUSALS):  # of another argument
                 raise
             if metrics is not None:
                 expected = f"metrics that can be had of {dataset.name} ({reason})"
@@ -97,6 +98,10 @@ def evaluate(
         source = "samples" if metric.of_samples else split
         measured[name] = {**found, "split": source, "seed": seed}
     return measured
+
+
+# What a metric may refuse by its own name: how it is measured.
+_REFUSALS = tuple(f"Invalid `{field.name}`" for field in dataclasses.fields(Protocol))
 
 
 def _finite(found: dict[str, Any]) -> dict[str, Any]:
