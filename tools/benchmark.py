@@ -17,10 +17,12 @@ from an export, in calls of `log_prob` on the same batch.
 
 With `--against=torch`, instead: the zoo beside its twins in PyTorch (`tools/peers/`), which `make
 bench-peers` installs in an environment of its own. Sides take turns; "PyTorch / zoo" is over 1
-where the zoo is faster. With `--against=FOLDER`, the other side is the zoo of another checkout.
+where the zoo is faster. With `--against=FOLDER`, the other side is the zoo of another checkout;
+`--same_steps=N` compares the losses of N steps of one seed, too.
 
 With `--growth`, instead: what a step costs as the images, the batch and the networks grow, beside
-the arithmetic that grows with them.
+the arithmetic that grows with them. With `--stacked`, instead: whether small models of several
+seeds are trained faster in one graph than one by one.
 
 GFLOP are 2 per multiply-add of the convolutions and matrix products in the traced step, forward and
 backward, dead nodes left out; everything else is not counted.
@@ -29,20 +31,14 @@ backward, dead nodes left out; everything else is not counted.
 import json
 import os
 import pathlib
-import resource
-import statistics
 import subprocess
 import sys
-import tempfile
-import time
 import types
 from collections.abc import Sequence
 from typing import Any
 
-import arithmetic
 import common
-import growth
-from pages import markdown
+from bench import growth, sampling, stacked, steps
 from peers import cases, duel
 
 from zoo import files, registry
@@ -63,88 +59,113 @@ FLAGS = (
     common.flag("case", "str", None, "one case, measured in this process; prints JSON"),
     common.flag("sampling", "bool", False, "autoregressive sampling instead of training"),
     common.flag("growth", "bool", False, "cost against image side, batch and width"),
+    common.flag("stacked", "bool", False, "several seeds in one graph, beside one alone"),
     common.flag("against", "str", None, "torch, or the folder of another checkout, beside the zoo"),
     common.flag("device", "str", "cpu", "where `--against` computes", choices=cases.DEVICES),
     common.flag("peer_python", "str", ".venv-peers/bin/python", "interpreter of that library"),
+    common.flag(
+        "same_steps",
+        "int",
+        0,
+        "steps of one seed on both sides, whose losses are compared, with a checkout",
+        at_least=0,
+    ),
     common.flag("duels", "tuple", cases.NAMES, "which cases of `--against`", choices=cases.NAMES),
     common.flag("write", "bool", False, "also write the table to BUILD.md"),
     common.DATA_DIR,
 )
-SHAPE = (28, 28, 1)
-MARKS = ("<!-- bench:begin -->", "<!-- bench:end -->")
-PEERS_MARKS = ("<!-- peers:begin -->", "<!-- peers:end -->")
-GROWTH_MARKS = ("<!-- growth:begin -->", "<!-- growth:end -->")
-SAMPLING_MARKS = ("<!-- sampling:begin -->", "<!-- sampling:end -->")
-DRAWN = 16  # images at once
-CHECKS = 50  # of a batch, in one graph
-AUTOREGRESSIVE = (  # (method, hyper-parameters)
-    ("pixel_cnn", {"pixel_layers": 12, "pixel_maps": 32, "pixel_kernel": 3}),
-    ("pixel_cnn", {"pixel_layers": 6, "pixel_maps": 32, "pixel_kernel": 5}),
-    ("pixel_cnn", {"pixel_layers": 12, "pixel_maps": 16, "pixel_kernel": 5, "gated": False}),
-    ("pixel_cnn", {"pixel_layers": 6, "decoder_output": "logistic_mixture"}),
-    ("pixel_vae", {"pixel_layers": 6, "conditioning": "dependent"}),
-)
+# What each kind of measurement reads, beside rounds, seconds, threads and write.
+READS = {
+    "steps": {"methods", "precisions", "network", "batch_size", "latent_dim", "images", "data_dir"},
+    "sampling": set(),
+    "growth": {"methods"},
+    "stacked": set(),
+    "against": {"duels", "precisions", "device", "peer_python", "same_steps"},
+    "case": {"network", "batch_size", "latent_dim", "images", "data_dir"},
+}
+MARKS = {"steps": "bench", "sampling": "sampling", "growth": "growth", "stacked": "stacked"}
+MARKS["against"] = "peers"
 
 
 def run(flags: types.SimpleNamespace) -> None:
-    """All cases, each in a process of its own, then the table."""
-    _check(flags)
-    if flags.case is not None:
-        method, *rest = flags.case.split(":")
-        if flags.growth:
-            case = [int(number) for number in rest]
-            found = growth.measure(method, case, flags.threads, flags.rounds, flags.seconds)
-        else:
-            found = measure(flags, method, *rest)
-        print(json.dumps(found))
-    elif flags.sampling:
-        _publish(sampling_table(flags), SAMPLING_MARKS, flags.write)
-    elif flags.growth:
+    """What the flags choose, then its table."""
+    kind = _kind(flags)
+    if kind == "case":
+        print(json.dumps(_measured(flags)))
+        return
+    if kind == "sampling":
+        text = sampling.table(flags.rounds, flags.seconds, flags.threads)
+    elif kind == "stacked":
+        text = stacked.table(flags.rounds, flags.seconds, flags.threads)
+    elif kind == "growth":
         grown = [(method, *case) for method in flags.methods for case in growth.CASES]
-        found = [_apart(flags, "--growth", case=case) for case in grown]
-        _publish(growth.table(found, _cores(flags)), GROWTH_MARKS, flags.write)
-    elif flags.against:
-        _publish(duels(flags), PEERS_MARKS, flags.write)
+        text = growth.table([_apart(flags, case) for case in grown], _cores(flags))
+    elif kind == "against":
+        text = duels(flags)
     else:
-        options = [f"--{n}={getattr(flags, n)}" for n in ("batch_size", "network", "latent_dim")]
         precisions = flags.precisions or ("float32", "mixed_bfloat16")
         each = [(method, precision) for precision in precisions for method in flags.methods]
-        found = [_apart(flags, *options, case=case) for case in each]
-        _publish(table(found, flags), MARKS, flags.write and not flags.images)
+        names = ("batch_size", "network", "latent_dim", "images", "data_dir")
+        text = steps.table([_apart(flags, case, names) for case in each], flags, _cores(flags))
+    print(text)
+    if flags.write:
+        _write(text, MARKS[kind])
 
 
-def _check(flags: types.SimpleNamespace) -> None:
-    """Refuses names of no methods, and flags that what is measured would ignore."""
+def _kind(flags: types.SimpleNamespace) -> str:
+    """Which measurement; refuses names of nothing, and flags that it would ignore."""
+    kinds = [kind for kind in READS if kind in flags.given and getattr(flags, kind) is not False]
+    if len(kinds) > 1:
+        expected = f"nothing beside --{kinds[0]}"
+        raise ValueError(refusal(kinds[1], expected, getattr(flags, kinds[1])))
+    kind = kinds[0] if kinds else "steps"
+    others = set().union(*READS.values()) - READS[kind]
+    for name in sorted(flags.given):
+        value = getattr(flags, name)
+        if value == () or (value is None and name in (*READS, "precisions")):
+            raise ValueError(refusal(name, "one name at least", value))
+        if name in others:
+            expected = f"nothing with --{kind}" if kinds else "nothing without --against"
+            raise ValueError(refusal(name, expected, value))
     for method in flags.methods:
         if method not in registry.list_methods():
             raise unknown("methods", method, registry.list_methods())
-    chosen = [name for name in ("sampling", "growth", "against") if getattr(flags, name)]
-    if len(chosen) > 1:
-        expected = f"nothing beside --{chosen[0]}"
-        raise ValueError(refusal(chosen[1], expected, getattr(flags, chosen[1])))
-    for name in ("methods", "duels", "precisions", "against"):
-        if name in flags.given and not getattr(flags, name):
-            raise ValueError(refusal(name, "one name at least", getattr(flags, name)))
-    of_steps = {"images", "network", "batch_size", "latent_dim"}
-    used = {"sampling": {"images"}, "growth": of_steps, "against": {"methods", *of_steps}}
-    ignored = used[chosen[0]] if chosen else set()
-    ignored |= set() if "against" in chosen else {"duels", "device", "peer_python"}
-    for name in sorted(ignored & set(flags.given)):
-        expected = f"nothing with --{chosen[0]}" if chosen else "nothing without --against"
-        raise ValueError(refusal(name, expected, getattr(flags, name)))
+        fields = set(registry.hyper_parameters(method))
+        if not ({"network", "latent_dim"} <= fields or (kind == "growth" and growth.knows(method))):
+            expected = "methods whose network is a table and that have a latent_dim"
+            raise ValueError(refusal("methods", expected, method))
+    written = {"images": flags.images, "duels": "duels" in flags.given, "case": kind == "case"}
+    for name in (name for name, given in written.items() if flags.write and given):
+        expected = f"False with --{name}: BUILD.md has no table of that"
+        raise ValueError(refusal("write", expected, True))
+    return kind
 
 
-def _apart(flags: types.SimpleNamespace, *options: str, case: Sequence[Any]) -> dict[str, Any]:
-    """What a case measures in a process of its own."""
+def _measured(flags: types.SimpleNamespace) -> dict[str, Any]:
+    """One case, METHOD:PRECISION or METHOD:SIDE:BATCH:WIDTH, in this process."""
+    method, *how = flags.case.split(":")
+    if method in registry.list_methods() and how and how[0] in cases.PRECISIONS and not how[1:]:
+        return steps.measure(method, how[0], flags)
+    if method in registry.list_methods() and len(how) == 3 and all(map(str.isdecimal, how)):
+        case = [int(number) for number in how]
+        return growth.measure(method, case, flags.threads, flags.rounds, flags.seconds)
+    expected = "METHOD:PRECISION, or METHOD:SIDE:BATCH:WIDTH"
+    raise ValueError(refusal("case", expected, flags.case))
+
+
+def _apart(
+    flags: types.SimpleNamespace, case: Sequence[Any], names: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What a case measures in a process of its own, which has these flags too."""
     words = ":".join(map(str, case))
-    same = ("rounds", "seconds", "threads", "data_dir", "images")
-    options += tuple(f"--{n}={getattr(flags, n)}" for n in same if getattr(flags, n))
-    done = subprocess.run(
-        [sys.executable, __file__, f"--case={words}", *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+    names = ("rounds", "seconds", "threads", *names)
+    options = [f"--{n}={getattr(flags, n)}" for n in names if getattr(flags, n) is not None]
+    line = [sys.executable, __file__, f"--case={words}", *options]
+    done = subprocess.run(line, stdout=subprocess.PIPE, text=True)
+    if done.returncode < 0:
+        raise SystemExit(f"signal {-done.returncode} ended the process of {words}.")
+    if done.returncode:  # it said why
+        raise SystemExit(done.returncode)
     print(f"measured {words}", file=sys.stderr)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -152,212 +173,53 @@ def _apart(flags: types.SimpleNamespace, *options: str, case: Sequence[Any]) -> 
 def duels(flags: types.SimpleNamespace) -> str:
     """The zoo beside another library, as a Markdown table."""
     other = _other(flags)
-    found = []
-    for name in flags.duels:
-        for precision in flags.precisions or ("float32",):
-            how = (_cores(flags), flags.rounds, flags.seconds, flags.device, precision)
-            found.append(duel.duel(name, other, *how))
-            print(f"measured {name}, {precision}", file=sys.stderr)
-    return duel.table(found, duel.starts(other), _cores(flags))
+    found: list[dict[str, Any]] = []
+    try:
+        for name in flags.duels:
+            for precision in flags.precisions or ("float32",):
+                how = (_cores(flags), flags.rounds, flags.seconds, flags.device, precision)
+                found.append(duel.duel(name, other, *how, same_steps=flags.same_steps))
+                print(f"measured {name}, {precision}", file=sys.stderr)
+        starting = duel.starts(other)
+    except BaseException:
+        if found:  # an hour's work, perhaps
+            print(duel.table(found, {}, _cores(flags)))
+        raise
+    return duel.table(found, starting, _cores(flags))
 
 
 def _other(flags: types.SimpleNamespace) -> duel.Player:
     """Whom `--against` names."""
     if flags.against == "torch":
-        if not os.access(flags.peer_python, os.X_OK):
+        if flags.same_steps:
+            expected = "0 with --against=torch, whose noise is another"
+            raise ValueError(refusal("same_steps", expected, flags.same_steps))
+        if not duel.has_torch(flags.peer_python):
             expected = "a Python with PyTorch (`make bench-peers` makes it)"
             raise ValueError(refusal("peer_python", expected, flags.peer_python))
         return duel.torch(flags.peer_python)
     if not (pathlib.Path(flags.against) / "zoo" / "__init__.py").is_file():
         expected = "torch, or a folder that holds a checkout of the zoo"
         raise ValueError(refusal("against", expected, flags.against))
+    if "peer_python" in flags.given:
+        expected = "nothing with a checkout, which this Python runs"
+        raise ValueError(refusal("peer_python", expected, flags.peer_python))
     if flags.write:
         raise ValueError(refusal("write", "False, as BUILD.md has no table of checkouts", True))
     return duel.checkout(flags.against)
 
 
-def _publish(text, marks, write):
-    """Prints a table and, if asked, puts it between its marks in BUILD.md."""
-    print(text)
-    if write:
-        path = common.ROOT / "BUILD.md"
-        before, _, rest = path.read_text().partition(marks[0])
-        _, _, after = rest.partition(marks[1])
-        files.write_text(path, f"{before}{marks[0]}\n{text}\n{marks[1]}{after}")
+def _write(text: str, name: str) -> None:
+    """Puts a table between its marks in BUILD.md."""
+    path = common.ROOT / "BUILD.md"
+    first, last = (f"<!-- {name}:{end} -->" for end in ("begin", "end"))
+    before, _, rest = path.read_text().partition(first)
+    _, _, after = rest.partition(last)
+    files.write_text(path, f"{before}{first}\n{text}\n{last}{after}")
 
 
-def measure(flags: types.SimpleNamespace, method: str, precision: str) -> dict[str, Any]:
-    """One case: medians over interleaved rounds."""
-    common.load()
-    import bench_data
-    import tensorflow as tf
-
-    import zoo
-    from zoo import training
-
-    if flags.threads:
-        training.set_threads(flags.threads)
-    batch = flags.batch_size
-    source = bench_data.load(SHAPE, flags.images, flags.data_dir)
-    model = zoo.create(
-        method,
-        image_shape=SHAPE,
-        latent_dim=flags.latent_dim,
-        network=flags.network,
-        dtype=precision,
-    )
-    model.compile()
-    stream = source.train(batch, 0)
-    x = next(iter(stream))["x"]
-    model.adapt(x)
-    bare = tf.function(lambda: model.train_step({"x": x}), autograph=False)
-    counted = arithmetic.operations(bare.get_concrete_function().graph)
-    shape, ceiling = arithmetic.fastest_convolution(precision.removeprefix("mixed_"))
-    feed = iter(stream)
-    draw = tf.function(lambda: next(feed)["x"], autograph=False)
-
-    @tf.function(autograph=False)
-    def checked() -> tf.Tensor:  # many in a row: a call of a graph costs more than one check
-        values = x
-        for _ in range(CHECKS):
-            values = model.as_batch({"x": values})["x"]
-        return tf.reduce_max(values)
-
-    fitted = _Fit(model, stream)
-    samples = {"ceiling": [], "bare": [], "fit": [], "input": [], "checks": []}
-    for call in (ceiling.call, bare, draw, checked):
-        call()
-    fitted(2)
-    for _ in range(flags.rounds):
-        samples["ceiling"].append(arithmetic.seconds(ceiling.call, flags.seconds))
-        samples["bare"].append(arithmetic.seconds(bare, flags.seconds))
-        samples["fit"].append(fitted(max(2, int(flags.seconds / samples["bare"][-1]))))
-        samples["input"].append(arithmetic.seconds(draw, flags.seconds / 3))
-        samples["checks"].append(arithmetic.seconds(checked, flags.seconds / 3) / CHECKS)
-    median = {name: statistics.median(values) for name, values in samples.items()}
-    of_ceiling = [
-        (counted / b) / (ceiling.operations / c)
-        for b, c in zip(samples["bare"], samples["ceiling"])
-    ]
-    return {
-        "method": method,
-        "precision": precision,
-        "milliseconds": 1e3 * median["bare"],
-        "images_per_second": batch / median["bare"],
-        "gflop": counted / 1e9,
-        "gflops": counted / median["bare"] / 1e9,
-        "ceiling": ceiling.operations / median["ceiling"] / 1e9,
-        "ceiling_shape": shape,
-        "share": statistics.median(of_ceiling),
-        "fit": statistics.median(f / b for f, b in zip(samples["fit"], samples["bare"])),
-        "input_images_per_second": batch / median["input"],
-        "checks": median["checks"] / median["bare"],
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "data": source.name,
-    }
-
-
-def sampling_table(flags: types.SimpleNamespace) -> str:
-    """What drawing costs, in calls of `log_prob`, as a Markdown table; medians over the rounds."""
-    common.load()
-    import numpy as np
-
-    import zoo
-    from zoo import training
-
-    if flags.threads:
-        training.set_threads(flags.threads)
-    heads = ("method", "`log_prob`", "`sample`", "sample / log_prob", "exported / log_prob")
-    lines = markdown.header(*heads)
-    for method, options in AUTOREGRESSIVE:
-        model = zoo.create(method, image_shape=SHAPE, **options)
-        with tempfile.TemporaryDirectory() as folder:
-            served = zoo.load(zoo.export(model, folder).parent)
-            x = np.asarray(model.sample(DRAWN, seed=0))
-            calls = {
-                "log_prob": lambda: model.log_prob(x, seed=0),  # noqa: B023
-                "sample": lambda: model.sample(DRAWN, seed=0),  # noqa: B023
-                "exported": lambda: served.sample(DRAWN, seed=0),  # noqa: B023
-            }
-            for call in calls.values():
-                call()
-            rounds = [
-                {name: arithmetic.seconds(call, flags.seconds) for name, call in calls.items()}
-                for _ in range(flags.rounds)
-            ]
-        median = {name: statistics.median(each[name] for each in rounds) for name in calls}
-        ratio = {
-            name: statistics.median(each[name] / each["log_prob"] for each in rounds)
-            for name in ("sample", "exported")
-        }
-        words = ", ".join(f"{name} {value}" for name, value in options.items())
-        cells = (
-            f"{method}: {words}",
-            f"{1e3 * median['log_prob']:.0f} ms",
-            f"{1e3 * median['sample']:.0f} ms",
-            f"{ratio['sample']:.1f}",
-            f"{ratio['exported']:.0f}",
-        )
-        lines.append(markdown.row(*cells))
-    lines += ["", f"{DRAWN} images of 28x28 on a CPU of {_cores(flags)} threads."]
-    return "\n".join(lines)
-
-
-def _cores(flags):
-    return flags.threads or os.cpu_count()
-
-
-class _Fit:
-    """Seconds a step inside of `model.fit`, the first step of a call left out."""
-
-    def __init__(self, model, stream):
-        import keras
-
-        class Clock(keras.callbacks.Callback):
-            def on_train_batch_end(self, batch, logs=None):
-                self.times.append(time.perf_counter())
-
-        self.model, self.stream, self.clock = model, stream, Clock()
-
-    def __call__(self, steps):
-        self.clock.times = []
-        options = {"verbose": 0, "shuffle": False, "callbacks": [self.clock]}
-        self.model.fit(self.stream, steps_per_epoch=steps + 1, **options)
-        first, last = self.clock.times[0], self.clock.times[-1]
-        return (last - first) / steps
-
-
-def table(measured: list[dict[str, Any]], flags: types.SimpleNamespace) -> str:
-    """The cases as a Markdown table, and what it was measured on."""
-    heads = ("method", "precision", "ms a step", "images/s", "GFLOP a step", "GFLOP/s")
-    heads += ("of the ceiling", "`fit` / bare step", "input / consumption", "checks / step")
-    heads += ("peak memory",)
-    lines = markdown.header(*heads)
-    for c in measured:
-        cells = (
-            c["method"],
-            c["precision"],
-            f"{c['milliseconds']:.1f}",
-            f"{c['images_per_second']:,.0f}",
-            f"{c['gflop']:.1f}",
-            f"{c['gflops']:.0f}",
-            f"{100 * c['share']:.0f} %",
-            f"{c['fit']:.3f}",
-            f"{c['input_images_per_second'] / c['images_per_second']:.0f}",
-            f"{100 * c['checks']:.2f} %",
-            f"{c['peak_mb']:,.0f} MB",
-        )
-        lines.append(markdown.row(*cells))
-    ceilings = {c["precision"]: c for c in measured}.values()
-    notes = "; ".join(
-        f"{c['precision']} {c['ceiling']:.0f} GFLOP/s ({c['ceiling_shape']})" for c in ceilings
-    )
-    lines += [
-        "",
-        f"Batch {flags.batch_size}, network {flags.network}, data {measured[0]['data']}, "
-        f"{_cores(flags)} threads. Ceiling: {notes}.",
-    ]
-    return "\n".join(lines)
+def _cores(flags: types.SimpleNamespace) -> int:
+    return flags.threads or os.cpu_count() or 1
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """What a step costs as things grow: the arithmetic that is counted, wider networks, the table."""
 
-import arithmetic
-import growth
 import pytest
 import tensorflow as tf
+from bench import arithmetic, growth
 
 from zoo.networks import auto, stack
 

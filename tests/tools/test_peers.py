@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 import time
 
@@ -67,6 +68,29 @@ def test_a_share_of_the_ceiling_is_of_operations_a_second(sides):
 def test_a_checkout_is_never_called_as_this_one(tmp_path):
     there = duel.checkout(str(tmp_path / "zoo"))
     assert there.name != duel.ZOO.name and there.more == (str(tmp_path / "zoo"),) and there.counts
+    (tmp_path / "zoo" / "zoo").mkdir(parents=True)
+    (tmp_path / "zoo" / "zoo" / "__init__.py").write_text("print(__file__)")
+    (_, line), (tool, _) = there.starts.values()
+    done = subprocess.run([sys.executable, "-c", line], stdout=subprocess.PIPE, text=True)
+    assert done.stdout.strip() == str(tmp_path / "zoo" / "zoo" / "__init__.py")
+    assert tool == tmp_path / "zoo" / "tools" / "train.py"
+
+
+def test_losses_of_one_seed_are_compared_step_by_step(sides):
+    # 3 apart of 30, .1 of .5 (a loss below 1 is not magnified).
+    found = duel.apart([30.0, 0.5, 2.0], [33.0, 0.6, 2.0])
+    assert found == pytest.approx((0.1, 0.1))
+    assert duel.apart([1.0, 2.0], [1.0, 2.5]) == (0.0, 0.25)
+    assert duel.apart([], []) is None
+    with pytest.raises(ValueError):
+        duel.apart([1.0], [])
+    assert sides()()["apart"] is None
+
+
+@pytest.mark.every
+def test_two_runs_of_one_seed_have_the_same_losses():
+    losses = [zoo_side.same_seed("vae", 3) for _ in range(2)]
+    assert losses[0] == losses[1] and len(set(losses[0])) == 3
 
 
 def test_twins_of_another_size_or_loss_are_refused(sides):
@@ -79,8 +103,40 @@ def test_twins_of_another_size_or_loss_are_refused(sides):
 def test_a_side_that_dies_is_named(sides, tmp_path):
     started = sides()
     (tmp_path / "torch.py").write_text("import sys; sys.exit(3)")
-    with pytest.raises(SystemExit, match=r"torch\.py.* ended with 3"):
+    with pytest.raises(SystemExit, match=r"torch\.py of wgan_gp ended with 3"):
         started()
+
+
+def test_a_side_that_refuses_says_why(sides, tmp_path):
+    started = sides()
+    (tmp_path / "torch.py").write_text("import sys; print('no GPU', file=sys.stderr); sys.exit(2)")
+    with pytest.raises(ValueError, match="^no GPU$"):
+        started()
+
+
+def test_what_was_measured_before_a_side_ended_is_shown(sides, monkeypatch, capsys):
+    found = sides()()
+
+    def duelled(name, *how, **more):
+        if name == "ali":
+            raise SystemExit("ali ended with 3")
+        return found
+
+    monkeypatch.setattr(duel, "duel", duelled)
+    monkeypatch.setattr(duel, "has_torch", lambda python: True)
+    line = ["benchmark.py", "--against=torch", "--duels=wgan_gp,ali"]
+    assert common.main(benchmark.run, benchmark.FLAGS, line) == 1
+    out, err = capsys.readouterr()
+    assert "| wgan_gp" in out and "error: ali ended with 3" in err
+
+
+def test_a_case_that_a_model_refuses_ends_the_benchmark_as_refused(capfd):
+    line = ["--case=cgan:float32", "--rounds=1", "--seconds=.01"]
+    flags = common.parse(["benchmark.py", *line], benchmark.FLAGS)
+    with pytest.raises(SystemExit) as ended:
+        benchmark._apart(flags, ("cgan", "float32"))
+    assert ended.value.code == 2
+    assert "`num_classes`: expected" in capfd.readouterr().err
 
 
 def timings(*seconds):
@@ -125,6 +181,17 @@ def test_work_that_goes_on_after_a_call_is_waited_for():
         (["--methods="], "`methods`: expected one name at least"),
         (["--against=torch", "--network=auto"], "`network`: expected nothing with --against"),
         (["--against=there"], "`against`: expected torch, or a folder that holds a checkout"),
+        (["--case="], "`case`: expected one name at least"),
+        (["--case=vae"], "`case`: expected METHOD:PRECISION, or METHOD:SIDE:BATCH:WIDTH"),
+        (["--case=vae:float32", "--against=torch"], "`case`: expected nothing beside --against"),
+        (["--growth", "--precisions=float32"], "`precisions`: expected nothing with --growth"),
+        (["--growth", "--methods=vat"], "`methods`: expected methods whose network is a table"),
+        (["--methods=real_nvp"], "`methods`: expected methods whose network is a table"),
+        (["--sampling", "--methods=vae"], "`methods`: expected nothing with --sampling"),
+        (["--images=1000", "--write"], "`write`: expected False with --images"),
+        (["--against=torch", "--duels=vae", "--write"], "`write`: expected False with --duels"),
+        (["--against=torch", "--same_steps=3"], "`same_steps`: expected 0 with --against=torch"),
+        (["--against=.", "--peer_python=x"], "`peer_python`: expected nothing with a checkout"),
         (["--against=.", "--write"], "`write`: expected False"),
         (["--growth", "--against=torch"], "`against`: expected nothing beside --growth"),
         (["--against=torch", "--images=1000"], "`images`: expected nothing with --against"),
@@ -169,6 +236,34 @@ def test_a_profile_names_arithmetic_and_the_rest():
         ("Relu", 0.5),
         ("others", 0.375),
     ]
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        ([], "`case`: expected one of ali, "),
+        (["--case=gen"], "`case`: .*Did you mean 'gan'?"),
+        (["--case=vae", "--part=critic"], "`part`: expected one of step"),
+    ],
+)
+def test_a_profile_is_of_a_part_of_a_case(flags, words, capsys):
+    assert common.main(busy.run, busy.FLAGS, ["busy.py", *flags]) == 2
+    assert re.search(words, capsys.readouterr().err)
+
+
+@pytest.mark.every
+def test_stacked_seeds_are_trained(capsys):
+    assert (
+        common.main(
+            benchmark.run,
+            benchmark.FLAGS,
+            ["benchmark.py", "--stacked", "--rounds=1", "--seconds=.01"],
+        )
+        == 0
+    )
+    rows = [line.split("|")[1:5] for line in capsys.readouterr().out.splitlines() if "|" in line]
+    assert [row[0].strip() for row in rows[2:]] == ["1", "5", "1", "5"]
+    assert all(float(row[2].replace(",", "")) > 0 for row in rows[2:])
 
 
 @pytest.mark.every

@@ -1,4 +1,7 @@
-"""What a part of a case spends its time on: `python tools/peers/busy.py CASE [PART] [THREADS]`.
+"""What a part of a case spends its time on.
+
+    python tools/peers/busy.py --case=vae
+    python tools/peers/busy.py --case=wgan_gp --part=critic --threads=2
 
 Milliseconds a call that operations were busy, by kind, from TensorFlow's profiler, which makes them
 a little slower. Convolutions and products are arithmetic; the rest is what surrounds it.
@@ -9,15 +12,22 @@ import pathlib
 import sys
 import tempfile
 import time
+import types
 from collections.abc import Callable
 from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+import common
 from peers import cases, zoo_side
 
-from zoo.errors import refusal
+from zoo.errors import unknown
 
+FLAGS = (
+    common.flag("case", "str", None, "what is profiled", choices=cases.NAMES),
+    common.flag("part", "str", "step", "which part of it"),
+    common.flag("threads", "int", 1, "threads of TensorFlow", at_least=1),
+)
 CALLS = 8
 _KINDS = {"convolutions": "Conv2D", "products": "MatMul", "Adam": "ApplyAdam"}  # name, part of op
 
@@ -55,27 +65,29 @@ def grouped(spent: dict[str, float], singly: int = 6) -> list[tuple[str, float]]
     return [*kinds, *others[:singly], ("others", sum(spent for _, spent in others[singly:]))]
 
 
-def main(case: str = "", part: str = "step", threads: str = "1") -> None:
+def run(flags: types.SimpleNamespace) -> None:
     """Prints the profile of a case, and for how long its threads had nothing to do."""
-    if case not in cases.CASES:
-        sys.exit(f"{refusal('CASE', 'one of ' + ', '.join(cases.CASES), case)}")
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(int(threads))
-    tf.config.threading.set_inter_op_parallelism_threads(int(threads))
-    call = zoo_side.parts(zoo_side.make(case), zoo_side.data(case))[part]
+    if flags.case is None:
+        raise unknown("case", None, cases.CASES)
+    case = cases.CASES[flags.case]
+    if flags.part not in case.parts:
+        raise unknown("part", flags.part, case.parts)
+    tf = common.load()
+    tf.config.threading.set_intra_op_parallelism_threads(flags.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(flags.threads)
+    call = zoo_side.parts(zoo_side.make(flags.case), zoo_side.data(flags.case))[flags.part]
     found = grouped(busy(call))
     start = time.perf_counter()
     for _ in range(CALLS):
         call()
     wall = 1e3 * (time.perf_counter() - start) / CALLS
     whole = sum(milliseconds for _, milliseconds in found)
-    idle = 1.0 - whole / (int(threads) * wall)
-    print(f"{case} {part}: {whole:.1f} ms of work a call, {cases.CASES[case].note}")
-    print(f"{wall:.1f} ms a call on {threads} threads, idle for {100 * idle:.0f} %")
+    idle = 1.0 - whole / (flags.threads * wall)
+    print(f"{flags.case} {flags.part}: {whole:.1f} ms of work a call, {case.note}")
+    print(f"{wall:.1f} ms a call on {flags.threads} threads, idle for {100 * idle:.0f} %")
     for kind, milliseconds in found:
         print(f"{100 * milliseconds / whole:5.1f} %  {milliseconds:8.2f} ms  {kind}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(common.main(run, FLAGS))

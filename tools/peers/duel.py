@@ -10,6 +10,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -21,11 +22,17 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 _OWN = ("case", "part", "precision", "zoo")
 _STATED = ("rounds", "core time", "of the ceiling", "first step", "peak memory")
+
+
+def _imports(module: str) -> dict[str, tuple[Any, ...]]:
+    return {f"import {module}": ("-c", f"import {module}")}
+
+
 _STARTS = {
     "python": ("-c", "pass"),
-    "import zoo": ("-c", "import zoo"),
+    **_imports("zoo"),
     "train.py --help": (ROOT / "tools" / "train.py", "--help"),
-    "import tensorflow": ("-c", "import tensorflow"),
+    **_imports("tensorflow"),
 }
 
 
@@ -38,7 +45,7 @@ class Player:
         python: its interpreter.
         script: in this folder.
         more: what its `main` takes after the case, threads, device and precision.
-        start: a line of Python whose process is timed beside those of the zoo, or "".
+        starts: {what: arguments of its interpreter}, timed beside the starts of the zoo.
         counts: whether it tells the operations of its parts.
     """
 
@@ -46,7 +53,7 @@ class Player:
     python: str
     script: str
     more: tuple[str, ...] = ()
-    start: str = ""
+    starts: dict[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     counts: bool = False
 
 
@@ -55,13 +62,26 @@ ZOO = Player("zoo", sys.executable, "zoo_side.py", counts=True)
 
 def torch(python: str) -> Player:
     """The twins in PyTorch, in an environment of their own."""
-    return Player("PyTorch", python, "torch_twins.py", start="import torch")
+    return Player("PyTorch", python, "torch_twins.py", starts=_imports("torch"))
+
+
+def has_torch(python: str) -> bool:
+    """Whether an interpreter finds PyTorch."""
+    line = [python, "-c", "import torch; print(torch.__version__)"]
+    try:
+        return bool(subprocess.run(line, check=True, capture_output=True).stdout)
+    except (OSError, subprocess.CalledProcessError):
+        return False
 
 
 def checkout(folder: str) -> Player:
     """The zoo of another checkout, measured by this one's script."""
     path = pathlib.Path(folder).resolve()
-    return Player(f"checkout {path.name}", sys.executable, ZOO.script, (str(path),), counts=True)
+    name = f"checkout {path.name}"
+    line = f"import sys; sys.path.insert(0, {str(path)!r}); import zoo"
+    starts = {f"import zoo, {name}": ("-c", line)}
+    starts[f"train.py --help, {name}"] = (path / "tools" / "train.py", "--help")
+    return Player(name, sys.executable, ZOO.script, (str(path),), starts, counts=True)
 
 
 class Side:
@@ -75,11 +95,13 @@ class Side:
 
     def __init__(self, python: str, script: str, *case: Any) -> None:
         began = time.perf_counter()
+        self._name = f"{pathlib.Path(script).name} of {case[0]}"
+        self._said = tempfile.TemporaryFile("w+")  # on stderr
         self._process = subprocess.Popen(
             [python, HERE / script, *map(str, case)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._said,
             text=True,
         )
         self.described = self._read()
@@ -96,13 +118,19 @@ class Side:
     def _read(self) -> dict[str, Any]:
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self._process.args} ended with {self._process.wait()}")
+            code = self._process.wait()
+            self._said.seek(0)
+            last = self._said.read().strip().rpartition("\n")[2]
+            if code == 2:  # it refused what it was asked
+                raise ValueError(last)
+            raise SystemExit(f"{self._name} ended with {code}. {last}".strip())
         return json.loads(line)
 
     def close(self) -> None:
         """Ends the process."""
         self._process.stdin.close()
         self._process.wait(60)
+        self._said.close()
 
 
 def duel(
@@ -113,6 +141,7 @@ def duel(
     seconds: float,
     device: str = "cpu",
     precision: str = "float32",
+    same_steps: int = 0,
 ) -> dict[str, Any]:
     """Times a case on both sides.
 
@@ -124,14 +153,17 @@ def duel(
         seconds: of each timing.
         device: "cpu" or "gpu".
         precision: one of `cases.PRECISIONS`.
+        same_steps: how many steps of one seed are compared; both sides are the zoo's then.
 
     Returns:
         {"case", "precision", "parts": {part: {side: [timings of the rounds]}}, "share": {part:
         {side: of the ceiling, where it is counted}}, "first_step", "import_seconds", "peak_mb",
-        "library", "device": by side}.
+        "library", "device": by side}; with `same_steps`, "apart": what `apart` says.
 
     Raises:
-        SystemExit: the sides do not train as many numbers, or do not have the same losses.
+        ValueError: a side refuses the device.
+        SystemExit: a side fails; the sides do not train as many numbers, or do not have the same
+            losses.
     """
     how = (case, threads, device, precision)
     both = (ZOO, other)
@@ -151,7 +183,11 @@ def duel(
                     times[name].append(made[name].ask(part, seconds))
                 at_best.append(ceiling / made["zoo"].ask("ceiling", seconds / 2)["seconds"])
         each = lambda what: {name: what(side) for name, side in made.items()}
+        losses = each(
+            lambda side: side.ask("same seed", same_steps)["losses"] if same_steps else []
+        )
         return {
+            "apart": apart(*losses.values()),
             "case": case,
             "precision": precision,
             "parts": parts,
@@ -167,6 +203,16 @@ def duel(
     finally:
         for side in made.values():
             side.close()
+
+
+def apart(zoo: Sequence[float], other: Sequence[float]) -> tuple[float, float] | None:
+    """How far losses of the same steps are apart, in units of max(1, |loss|).
+
+    Returns:
+        (at the first step, at most), or None if there are none.
+    """
+    differences = [abs(a - b) / max(1.0, abs(a)) for a, b in zip(zoo, other, strict=True)]
+    return (differences[0], max(differences)) if differences else None
 
 
 def shares(
@@ -199,8 +245,7 @@ def _check(case: str, sides: dict[str, Side], tolerance: float) -> None:
 def starts(other: Player, repeats: int = 5) -> dict[str, float]:
     """{what: seconds from the start of an interpreter to its end}, the best of some."""
     lines = {name: [sys.executable, *arguments] for name, arguments in _STARTS.items()}
-    if other.start:
-        lines[other.start] = [other.python, "-c", other.start]
+    lines |= {name: [other.python, *arguments] for name, arguments in other.starts.items()}
     return {name: min(_run(line) for _ in range(repeats)) for name, line in lines.items()}
 
 
@@ -223,7 +268,8 @@ def summary(times: dict[str, list[dict[str, float]]], key: str = "seconds") -> d
 def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: int) -> str:
     """The duels as a Markdown table, and what a start takes."""
     zoo, other = found[0]["device"]
-    lines = markdown.header(*_OWN, other, f"{other} / zoo", *_STATED)
+    same = ("losses apart: first step / at most",) if found[0]["apart"] else ()
+    lines = markdown.header(*_OWN, other, f"{other} / zoo", *_STATED, *same)
     both = lambda what, sides: " / ".join(
         what(sides[side]) for side in (zoo, other) if side in sides
     )
@@ -242,6 +288,7 @@ def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: 
                 both("{:.0%}".format, each["share"][part]).replace("%", " %"),
                 both("{:.1f} s".format, each["first_step"]),
                 both("{:,.0f} MB".format, each["peak_mb"]),
+                *([" / ".join(f"{d:.1e}" for d in each["apart"])] if same else []),
             )
             lines.append(markdown.row(*cells))
     libraries = " against ".join(found[0]["library"].values())
@@ -253,7 +300,9 @@ def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: 
         "",
         f"{libraries}, on {found[0]['device'][zoo]}, batch {cases.BATCH}, {threads} threads. Of "
         f"the first step {imports[zoo]:.1f} s are the import of TensorFlow, "
-        f"{imports[other]:.1f} s that of {other}. Start and end of a process: {start}. {notes}.",
+        f"{imports[other]:.1f} s that of {other}. "
+        + (f"Start and end of a process: {start}. " if start else "")
+        + f"{notes}.",
     ]
     return "\n".join(lines)
 

@@ -1,7 +1,7 @@
 """The other end of `duel.py`: a process that times parts of a model when it is asked to.
 
 Line by line: first it says what it is; then every request, JSON `[name, seconds]`, is answered by
-what a call of that name took. Standard library only.
+what a call of that name took, or by what it tells. Standard library only.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 def serve(
     described: dict[str, Any],
     parts: dict[str, Callable[[], Any]],
-    told: dict[str, Callable[[], dict[str, Any]]],
+    told: dict[str, Callable[..., dict[str, Any]]],
     settle: Callable[[], Any] = lambda: None,
 ) -> None:
     """Describes itself, after a first training step, and answers until stdin ends.
@@ -23,16 +23,16 @@ def serve(
     Args:
         described: of the side: numbers of parameters, seconds of imports.
         parts: {name: what is timed}; without seconds it is called once.
-        told: {name: what returns the answer}.
+        told: {name: what returns the answer, of what the request holds after the name}.
         settle: returns when all work is done that calls have started.
     """
     say(described)
     for line in sys.stdin:
-        name, *seconds = json.loads(line)
+        name, *rest = json.loads(line)
         if name in told:
-            say(told[name]())
-        elif seconds:
-            say(timed(parts[name], *seconds, settle))
+            say(told[name](*rest))
+        elif rest:
+            say(timed(parts[name], *rest, settle))
         else:
             parts[name]()
             settle()

@@ -374,6 +374,9 @@ def main(name: str, threads: str, device: str = "cpu", precision: str = "float32
     torch.set_num_threads(int(threads))
     where = "a CPU"
     if device == "gpu":
+        if not torch.cuda.is_available():
+            print("Invalid `device`: expected cpu, as PyTorch finds no GPU.", file=sys.stderr)
+            sys.exit(2)
         torch.set_default_device("cuda")
         torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True

@@ -15,17 +15,17 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import arithmetic  # noqa: E402
+from bench import arithmetic  # noqa: E402
 from peers import cases, loop  # noqa: E402
 
 
-def make(name: str) -> Any:
-    """The compiled model of a case."""
+def make(name: str, **more: Any) -> Any:
+    """The compiled model of a case, with more arguments of `zoo.create`."""
     import zoo
     from zoo.networks.stack import Reshape, Stack, conv, deconv, dense
 
     case = cases.CASES[name]
-    arguments = dict(case.arguments)
+    arguments = case.arguments | more
     if name == "vae_wide":
         rows = {"norm": True, "activation": "relu", "padding": "same"}
         first, *_, last = cases.WIDE
@@ -116,6 +116,21 @@ def phase_losses(model: Any, phase: str, x: Any) -> dict[str, Any]:
     return found
 
 
+def same_seed(name: str, steps: int) -> list[float]:
+    """The losses of the first steps of a new model of seed 0, on the batch of the case."""
+    import tensorflow as tf
+
+    tf.keras.utils.set_random_seed(0)
+    model, x = make(name, seed=0), tf.constant(data(name))
+    model.adapt(x)
+    step = parts(model, x)["step"]
+    found = []
+    for _ in range(steps):
+        model.reset_metrics()
+        found.append(float(step()["loss"]))
+    return found
+
+
 def main(
     name: str, threads: str, device: str = "cpu", precision: str = "float32", checkout: str = ""
 ) -> None:
@@ -129,13 +144,19 @@ def main(
     assert pathlib.Path(zoo.__file__).is_relative_to(sys.path[0]), zoo.__file__
     import command_line  # the way all tools start
 
+    from zoo.errors import refusal
+
     tf = command_line.load()
     imported = time.perf_counter() - began
     tf.config.threading.set_intra_op_parallelism_threads(int(threads))
     tf.config.threading.set_inter_op_parallelism_threads(int(threads))
     where = "a CPU"
     if device == "gpu":
-        (gpu, *_) = tf.config.list_physical_devices("GPU")
+        gpu = next(iter(tf.config.list_physical_devices("GPU")), None)
+        if gpu is None:
+            expected = "cpu, as TensorFlow finds no GPU"
+            print(refusal("device", expected, device), file=sys.stderr)
+            sys.exit(2)
         where = tf.config.experimental.get_device_details(gpu)["device_name"]
     tf.keras.config.set_dtype_policy(precision)
     model, x = make(name), data(name)
@@ -151,6 +172,7 @@ def main(
         "losses": lambda: losses_at_zero(model, x),
         "operations": lambda: {part: operations(timed[part]) for part in cases.CASES[name].parts},
         "ceiling operations": lambda: {"ceiling": fastest().operations},
+        "same seed": lambda steps: {"losses": same_seed(name, steps)},
     }
     timed["ceiling"] = lambda: fastest().call()
     loop.serve(described, timed, told, tf.test.experimental.sync_devices)

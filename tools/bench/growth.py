@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-import arithmetic
 import common
+from bench import arithmetic
 from pages import markdown
 
 # (side, batch, width); the first is what the others are compared with.
@@ -22,6 +22,11 @@ _OTHERS = {
     "real_nvp": {"scales": 2, "couplings": 2},
     "pixel_cnn": {"pixel_layers": 3, "pixel_kernel": 3, "pixel_first_kernel": 5},
 }
+
+
+def knows(method: str) -> bool:
+    """Whether a method's width is said here, as it has no table of networks."""
+    return method in _WIDTHS
 
 
 def case_words(case: Sequence[int]) -> str:
