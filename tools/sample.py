@@ -8,7 +8,7 @@ With --images, instead: your own images beside their reconstructions (own-recons
 lines between the codes of the first and the second, the third and the fourth, and so on
 (own-interpolations.png). Each is cropped at its centre and resized to the size of the data.
 
-Prints the paths of the pictures.
+Prints the paths of the pictures, and what each shows.
 """
 
 import pathlib
@@ -17,6 +17,7 @@ import types
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import captions
 import common
 import drawing
 import numpy as np
@@ -76,7 +77,7 @@ def run(flags: types.SimpleNamespace) -> None:
     limit = pictures.REPORT_BYTES if len(dataset.image_shape) == 1 else None
     for name, picture in found.items():
         pictures.save_png(out / f"{name}.png", picture, limit)
-        print(out / f"{name}.png")
+        print(f"{out / name}.png: {captions.of(name, model)}")
 
 
 def drawn(

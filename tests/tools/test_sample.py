@@ -2,6 +2,7 @@
 
 import types
 
+import captions
 import drawing
 import numpy as np
 import pytest
@@ -374,3 +375,13 @@ def test_rows_of_classes_differ_where_the_code_is_the_class_alone(monkeypatch):
     columns = drawing.number_of_classes(model)
     shown = drawing.classes(model, 0).reshape(-1, columns * 64)
     assert len(shown) > 2 and len({row.tobytes() for row in shown}) == len(shown)
+
+
+def test_classes_are_captioned_by_what_they_show():
+    model = Painter(capabilities=frozenset({"classify"}))
+    assert captions.of("classes", model) == (
+        "real images, in the order of the classes that the model gives them"
+    )
+    assert "a column a class" in captions.of("classes", Painter(code_classes=10))
+    attributes = Painter(conditional=True, num_classes=None)
+    assert "with each attribute on" in captions.of("classes", attributes)

@@ -83,7 +83,9 @@ def test_pictures_are_drawn_and_named(trained, run_tool, tmp_path):
         "sample.py", f"--run_dir={trained}", ALLOW, "--n=9", f"--out={tmp_path / 'out'}"
     )
     assert done.returncode == 0, done.stderr
-    paths = [pathlib.Path(line) for line in done.stdout.splitlines()]
+    told = [line.split(": ", 1) for line in done.stdout.splitlines()]
+    assert all(len(caption) > 10 for _, caption in told)
+    paths = [pathlib.Path(path) for path, _ in told]
     assert [path.name for path in paths] == [
         "samples.png",
         "reconstructions.png",

@@ -1,0 +1,37 @@
+"""What the pictures of `sample.py` show, in a line each."""
+
+from typing import TYPE_CHECKING
+
+import drawing
+
+if TYPE_CHECKING:
+    from zoo.model import GenerativeModel
+
+_CAPTIONS = {
+    "samples": "draws of the model",
+    "reconstructions": "pairs: an image, and what its code becomes",
+    "levels": "a row an image: itself, then reconstructions from level 1, level 2, ...",
+    "inpaintings": "a row an image: itself, its left half, and what the model puts beside it",
+    "ratios": "real images, from the smallest ratio to the largest",
+    "interpolations": "a row is a line between two codes; real images at the ends, if any",
+    "draws": "a row a code, after its image; a column a draw of p(x|z)",
+    "traversals": "a row a dimension of the code of an image, moved over the prior's range",
+    "neighbours": "a row is a sample, then the training images nearest to it",
+    "arithmetic": "a row an image; column k: its class's mean code minus, class k's plus",
+    "codes": "draws of q(z|x), coloured by class, beside the prior",
+    "scatter": "data and samples in the plane",
+    "curves": "what was logged, over the steps",
+    "own-reconstructions": "your images beside their reconstructions",
+    "own-interpolations": "a row is a line between the codes of two of your images",
+}
+
+
+def of(name: str, model: "GenerativeModel") -> str:
+    """What a picture of a model shows, in a line."""
+    if name != "classes":
+        return _CAPTIONS[name]
+    if "sample" not in model.capabilities:
+        return "real images, in the order of the classes that the model gives them"
+    if drawing.number_of_classes(model):
+        return "a row a style (the rest of the code), a column a class"
+    return "a row an image: itself, its reconstruction, then with each attribute on"
