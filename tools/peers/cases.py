@@ -18,6 +18,7 @@ class Case:
         parts: what is timed; the first is a whole training step.
         note: networks, in a few words.
         latent_dim: of both sides.
+        shape: of an example.
     """
 
     method: str
@@ -26,14 +27,13 @@ class Case:
     parts: tuple[str, ...]
     note: str
     latent_dim: int = 64
+    shape: tuple[int, ...] = (28, 28, 1)
 
 
 DEVICES = ("cpu", "gpu")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 BATCH = 100
 DRAWN = 16  # images that "sample" of a pixel_cnn draws; of a flow it draws a batch
-IMAGE = (28, 28, 1)
-VECTOR = (784,)
 WIDE = (128, 256, 512, 1024)  # maps of the wide VAE's 4x4 convolutions of stride 2
 COUPLINGS, UNITS = 8, 512  # of the flow: dense couplings with one residual block each
 PIXEL_LAYERS, PIXEL_MAPS, PIXEL_KERNEL, PIXEL_FIRST = 6, 32, 5, 7
@@ -64,6 +64,15 @@ CASES = {
         ("step",),
         "table ali_mnist",
     ),
+    "ali_digits": Case(
+        "ali",
+        {"network": "ali_digits"},
+        {"discriminator": 563_073, "generator": 606_112},
+        ("step",),
+        "table ali_digits, images of 8x8",
+        latent_dim=16,
+        shape=(8, 8, 1),
+    ),
     "wgan_gp": Case(
         "wgan_gp",
         {"network": "gan_mnist"},
@@ -77,6 +86,7 @@ CASES = {
         {"generator": 13_859_200},
         ("step", "sample"),
         "8 dense couplings of vectors of 784, 512 units, one residual block",
+        shape=(784,),
     ),
     "pixel_cnn": Case(
         "pixel_cnn",

@@ -1,6 +1,7 @@
 """What twins in PyTorch share: layers as the zoo's rows name them, players, steps."""
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator
 
@@ -42,9 +43,9 @@ def deconv(inner: int, outer: int, kernel: int, odd: bool = False, bias: bool = 
 class Untied(nn.Module):
     """A bias for each pixel."""
 
-    def __init__(self) -> None:
+    def __init__(self, side: int = 28) -> None:
         super().__init__()
-        self.bias = nn.Parameter(torch.zeros(1, 28, 28))
+        self.bias = nn.Parameter(torch.zeros(1, side, side))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.bias
@@ -69,7 +70,6 @@ class Twin:
     """
 
     betas = (0.5, 0.999)
-    image = True
 
     def __init__(self, name: str, layout: torch.memory_format, precision: str) -> None:
         torch.manual_seed(0)
@@ -79,8 +79,10 @@ class Twin:
             low = getattr(torch, precision.removeprefix("mixed_"))
             self.cast = lambda: torch.autocast(torch.get_default_device().type, low)
         self.scaler = torch.amp.GradScaler(enabled=precision == "mixed_float16")
-        shape = (cases.BATCH, 1, 28, 28) if self.image else (cases.BATCH, *cases.VECTOR)
-        self.x = torch.tensor(cases.grey(cases.BATCH * cases.VECTOR[0])).reshape(shape)
+        *sides, last = cases.CASES[name].shape
+        shape = (cases.BATCH, last, *sides)
+        self.image = bool(sides)
+        self.x = torch.tensor(cases.grey(math.prod(shape))).reshape(shape)
         self.players: dict[str, nn.Module] = self.make()
         if self.image:
             self.x = self.x.contiguous(memory_format=layout)

@@ -13,10 +13,10 @@ from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from peers import cases, loop
+from peers.torch_ali import ALI, ALIDigits
 from peers.torch_base import (
     IMPORTED,
     Losses,
-    Noise,
     Twin,
     Untied,
     conv,
@@ -161,66 +161,12 @@ class WGANGP(GAN):
             self.apply(self.discriminator_losses())
 
 
-class ALI(Twin):
-    """ALI with the networks of table ali_mnist: both players' gradients from one pass."""
-
-    def make(self) -> dict[str, nn.Module]:
-        dropped = lambda: nn.Dropout(0.2)
-        self.encoder = nn.Sequential(
-            *normed(conv(1, 32, 5, 2), leaky(0.1)),
-            *normed(conv(32, 64, 5, 2), leaky(0.1)),
-            *normed(nn.Conv2d(64, 256, 7, bias=False), leaky(0.1)),
-            nn.Flatten(),
-            *normed(nn.Linear(256, 256, bias=False), leaky(0.1)),
-            nn.Linear(256, 2 * self.d),
-        )
-        self.decoder = nn.Sequential(
-            *normed(nn.Linear(self.d, 256, bias=False), leaky(0.1)),
-            *normed(nn.Linear(256, 3136, bias=False), leaky(0.1)),
-            nn.Unflatten(1, (64, 7, 7)),
-            *normed(deconv(64, 32, 5), leaky(0.1)),
-            deconv(32, 1, 5),
-            Untied(),
-            nn.Sigmoid(),
-        )
-        self.of_x = nn.Sequential(
-            Noise(),
-            *(conv(1, 32, 5, 2, bias=True), leaky(0.1), dropped()),
-            *(conv(32, 64, 5, 2, bias=True), leaky(0.1), dropped()),
-            *(nn.Conv2d(64, 256, 7), leaky(0.1), nn.Flatten()),
-        )
-        self.of_z = nn.Sequential(
-            *(dropped(), nn.Linear(self.d, 256), leaky(0.1)),
-            *(dropped(), nn.Linear(256, 256), leaky(0.1)),
-        )
-        self.joint = nn.Sequential(
-            *(dropped(), nn.Linear(512, 512), leaky(0.1)),
-            *(dropped(), nn.Linear(512, 512), leaky(0.1)),
-            *(dropped(), nn.Linear(512, 1)),
-        )
-        return {
-            "discriminator": nn.ModuleList([self.of_x, self.of_z, self.joint]),
-            "generator": nn.ModuleList([self.encoder, self.decoder]),
-        }
-
-    def phases(self) -> Iterator[Losses]:
-        loc, log_scale = self.encoder(self.x).chunk(2, -1)
-        z_q, z_p = loc + log_scale.exp() * torch.randn_like(loc), torch.randn_like(loc)
-        x_p = self.decoder(z_p)
-        trunks = [self.of_x(torch.cat([self.x, x_p])), self.of_z(torch.cat([z_q, z_p]))]
-        of_q, of_p = self.joint(torch.cat(trunks, -1)).chunk(2)
-        yield {
-            "discriminator": (softplus(-of_q) + softplus(of_p)).mean(),
-            "generator": (softplus(of_q) + softplus(-of_p)).mean(),
-        }
-
-
 class Conditioner(nn.Module):
     """Log scale and shift of one coupling."""
 
     def __init__(self) -> None:
         super().__init__()
-        (dimensions,) = cases.VECTOR
+        (dimensions,) = cases.CASES["real_nvp"].shape
         self.first = nn.Linear(dimensions, cases.UNITS)
         self.inner = nn.Linear(cases.UNITS, cases.UNITS)
         self.outer = nn.Linear(cases.UNITS, cases.UNITS)
@@ -238,10 +184,9 @@ class RealNVP(Twin):
     """Affine couplings of vectors, by likelihood."""
 
     betas = (0.9, 0.999)
-    image = False
 
     def make(self) -> dict[str, nn.Module]:
-        (dimensions,) = cases.VECTOR
+        (dimensions,) = cases.CASES["real_nvp"].shape
         first = (torch.arange(dimensions) < dimensions // 2).float()
         self.masks = [1.0 - first if i % 2 else first for i in range(cases.COUPLINGS)]
         self.couplings = nn.ModuleList([Conditioner() for _ in self.masks])
@@ -339,6 +284,7 @@ TWINS = {
     "vae_wide": WideVAE,
     "gan": GAN,
     "ali": ALI,
+    "ali_digits": ALIDigits,
     "wgan_gp": WGANGP,
     "real_nvp": RealNVP,
     "pixel_cnn": PixelCNN,

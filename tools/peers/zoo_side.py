@@ -4,6 +4,7 @@ CHECKOUT is the folder of another version of the zoo, which is then measured by 
 """
 
 import functools
+import math
 import os
 import pathlib
 import sys
@@ -41,12 +42,11 @@ def make(name: str, **more: Any) -> Any:
                 deconv(256, 3, 2, **rows),
                 deconv(None, 3, 2, padding="same", activation="linear"),
             ],
-            cases.IMAGE,
+            case.shape,
         )
     if case.method not in ("real_nvp", "pixel_cnn"):
         arguments["latent_dim"] = case.latent_dim
-    shape = cases.VECTOR if name == "real_nvp" else cases.IMAGE
-    model = zoo.create(case.method, image_shape=shape, **arguments)
+    model = zoo.create(case.method, image_shape=case.shape, **arguments)
     model.compile()
     return model
 
@@ -55,8 +55,8 @@ def data(name: str) -> Any:
     """The batch that every step sees, [B, ...]."""
     import numpy as np
 
-    shape = cases.VECTOR if name == "real_nvp" else cases.IMAGE
-    x = np.reshape(np.float32(cases.grey(cases.BATCH * cases.VECTOR[0])), [cases.BATCH, *shape])
+    shape = cases.BATCH, *cases.CASES[name].shape
+    x = np.reshape(np.float32(cases.grey(math.prod(shape))), shape)
     return np.float32(x > 0.5) if name == "pixel_cnn" else x
 
 
