@@ -13,15 +13,14 @@ if TYPE_CHECKING:
     from zoo.data import Dataset
     from zoo.model import GenerativeModel
 
-_BATCH = 500  # examples a call of `encode`
+BATCH = 500  # examples a call of `encode`
 _STEPS = 9  # images of one interpolation or traversal, both ends included
-_ROWS = 8  # images, or draws of the prior, of a picture with a row for each
+ROWS = 8  # images, or draws of the prior, of a picture with a row for each
 _DRAWS = 8  # of p(x|z) at one code, where it is not shown by a mean
 _NEIGHBOURS = 7  # training images beside a sample
 _TRAVERSED = 2  # images of which every dimension has a row
 _DIMENSIONS = 8  # of a code, at most, in such a block of rows
-_CLASSES = 20  # columns at most: of more classes the first ones are shown
-_AVERAGED = 2_000  # images at most whose codes make the means of classes
+CLASSES = 20  # columns at most: of more classes the first ones are shown
 _ATTRIBUTES = 12  # columns at most
 
 
@@ -39,7 +38,7 @@ def grids(
         seed: of the noise.
     """
     x, y = real["x"], labels_of(model, real)
-    shown = x[:_ROWS], None if y is None else y[:_ROWS]
+    shown = x[:ROWS], None if y is None else y[:ROWS]
     found = {}
     if "sample" in model.capabilities:
         labels = None if y is None else np.resize(y, (n, *y.shape[1:]))
@@ -61,7 +60,7 @@ def grids(
     if "log_ratio" in model.capabilities:
         found["ratios"] = pictures.image_grid(x[np.argsort(model.log_ratio(x))])
     if "decode" in model.capabilities:
-        found["interpolations"] = interpolations(model, x, y, min(_ROWS, len(x) // 2) or 1, seed)
+        found["interpolations"] = interpolations(model, x, y, min(ROWS, len(x) // 2) or 1, seed)
         if not has_mean(model, *shown, seed):
             found["draws"] = draws(model, *shown, seed)
         if style(model):
@@ -87,8 +86,8 @@ def neighbours(
     from zoo.metrics import copies, halves  # loads TensorFlow
 
     y = labels_of(model, real)
-    labels = None if y is None else np.resize(y, (_ROWS, *y.shape[1:]))
-    x = np.asarray(model.sample(_ROWS, y=labels, seed=seed))
+    labels = None if y is None else np.resize(y, (ROWS, *y.shape[1:]))
+    x = np.asarray(model.sample(ROWS, y=labels, seed=seed))
     near = copies.nearest_in_train(x, dataset, min(_NEIGHBOURS, dataset.size("train"))).rows
     found = halves.rows_of(dataset, "train", near.reshape(-1))["x"]
     rows = np.concatenate([x[:, None], found.reshape(*near.shape, *x.shape[1:])], axis=1)
@@ -170,69 +169,16 @@ def traversals(
 def classes(model: "GenerativeModel", seed: int) -> np.ndarray:
     """A row a draw of the prior and of noise, a column a class or a cluster: all else is fixed."""
     count = number_of_classes(model)
-    shown = np.arange(min(count, _CLASSES))
-    z = np.repeat(draw_prior(model, _ROWS, seed), len(shown), axis=0)
-    y = np.tile(shown, _ROWS).astype(np.int32)
-    noise = np.repeat(np.arange(_ROWS), len(shown))
+    shown = np.arange(min(count, CLASSES))
+    z = np.repeat(draw_prior(model, ROWS, seed), len(shown), axis=0)
+    y = np.tile(shown, ROWS).astype(np.int32)
+    noise = np.repeat(np.arange(ROWS), len(shown))
     if model.conditional:
         decoded = decode_mean(model, z, y, noise)
     else:
         of_class = np.eye(count, dtype=np.float32)[y]
         decoded = decode_mean(model, np.concatenate([of_class, z[:, count:]], 1), noise=noise)
     return pictures.image_grid(decoded, columns=len(shown))
-
-
-def adds_codes(model: "GenerativeModel", dataset: "Dataset") -> bool:
-    """Whether `arithmetic` has something to show: codes that are to tell the class of images."""
-    codes = "decode" in model.capabilities and not model.conditional
-    return codes and dataset.num_classes is not None and len(model.image_shape) == 3
-
-
-def arithmetic(model: "GenerativeModel", dataset: "Dataset", split: str, seed: int) -> np.ndarray:
-    """The mean code of a class minus that of another one, plus the code of an image of the latter.
-
-    A row is an image of each of the first classes: itself, the class of column k in its place, for
-    every k. Where k is its own class nothing is added: its reconstruction. Without an encoder the
-    images are samples, and the zoo's classifier says of which class each is.
-
-    Args:
-        model: a GenerativeModel of which `adds_codes`.
-        dataset: images with classes, whose means are those of the first ones of the split.
-        split: its name.
-        seed: of codes that have to be drawn.
-
-    Reference: Radford et al., DCGAN, arXiv 1511.06434, section 6.3.2.
-    """
-    encodes = "encode" in model.capabilities
-    x, y, z = (_encoded if encodes else _sampled)(model, dataset, split, seed)
-    shown, first = np.unique(y, return_index=True)
-    shown, first = shown[:_CLASSES], first[:_ROWS]
-    means = np.stack([z[y == label].mean(axis=0) for label in shown])  # [K, code_dim]
-    own = means[np.searchsorted(shown, y[first])]
-    moved = z[first][:, None] + means[None] - own[:, None]  # [rows, K, code_dim]
-    decoded = decode_mean(model, moved.reshape(-1, moved.shape[-1]).astype(np.float32))
-    return pictures.interpolation_grid(decoded, x[first])
-
-
-def _encoded(
-    model: "GenerativeModel", dataset: "Dataset", split: str, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The first images of a split, their labels and codes."""
-    real = dataset.arrays(split, _AVERAGED)
-    starts = range(0, len(real["x"]), _BATCH)
-    z = [start_codes(model, real["x"][i : i + _BATCH], None, seed) for i in starts]
-    return real["x"], real["y"], np.concatenate(z)
-
-
-def _sampled(
-    model: "GenerativeModel", dataset: "Dataset", split: str, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Samples, the classes that the zoo's classifier finds in them, and their codes."""
-    from zoo.metrics import classifier  # loads TensorFlow
-
-    z = draw_prior(model, _AVERAGED, seed)
-    x = np.concatenate([decode_mean(model, z[i : i + _BATCH]) for i in range(0, len(z), _BATCH)])
-    return x, classifier.judge(dataset).predict(x), z
 
 
 def attributes(
@@ -350,8 +296,8 @@ def draw_codes(
     from zoo import seeds
 
     part, drawn = planar_part(model), []
-    for start in range(0, len(x), _BATCH):
-        rows = slice(start, start + _BATCH)
+    for start in range(0, len(x), BATCH):
+        rows = slice(start, start + BATCH)
         q = model.encode(x[rows], y=None if y is None else y[rows], part=part)
         drawn.append(np.asarray(q.sample(seed=seeds.fold(seed, "codes", start))))
     return np.concatenate(drawn)

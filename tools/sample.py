@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import captions
+import code_arithmetic
 import common
 import drawing
 import numpy as np
@@ -92,8 +93,8 @@ def drawn(
     found = drawing.grids(model, shown, flags.n, flags.seed)
     if "sample" in model.capabilities:
         found["neighbours"] = drawing.neighbours(model, dataset, shown, flags.seed)
-    if drawing.adds_codes(model, dataset):
-        found["arithmetic"] = drawing.arithmetic(model, dataset, flags.split, flags.seed)
+    if code_arithmetic.fits(model, dataset):
+        found["arithmetic"] = code_arithmetic.picture(model, dataset, flags.split, flags.seed)
     if drawing.planar_part(model):
         real = dataset.arrays(flags.split, _POINTS)
         classes = real["y"] if dataset.num_classes else None

@@ -16,8 +16,8 @@ def run_tool():
     """Runs a tool as a user would: `run_tool("train.py", "--help")` -> CompletedProcess."""
 
     def run(tool, *arguments, cwd=None, **environment):
-        settings = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
-        settings["PYTHONPATH"] = str(TOOLS.parent)  # for the methods of tests/small.py
+        # The threads are those of this process, on which bits depend (`tests/conftest.py`).
+        settings = {"PYTHONPATH": str(TOOLS.parent)}  # for the methods of tests/small.py
         return subprocess.run(
             [sys.executable, TOOLS / tool, *map(str, arguments)],
             cwd=cwd,
