@@ -20,9 +20,10 @@ _NOTE = (
     "Test errors at the end of a fixed schedule. Each seed draws other labels, equally many of a "
     "class. Methods see the whole of train without labels; label spreading and self-training see "
     "its first 10,000 at most. Rows in italics are baselines that learn from the same labels: four "
-    "of scikit-learn's, and the zoo's own network. *From label spreading* is the difference on "
-    "the same draws of labels, below 0 where a method is better, ± its standard error over draws; "
-    "blank: not measured. Which rows of train each draw labels is in "
+    "of scikit-learn's with fixed settings ([metrics](results/metrics.md) has them), of which none "
+    "was tuned on these data, and the zoo's own network. *From label spreading* is the difference "
+    "on the same draws of labels, below 0 where a method is better, ± its standard error over "
+    "draws; blank: not measured. Which rows of train each draw labels is in "
     "[docs/label_draws.json](docs/label_draws.json). What was tuned, a method's page says "
     "(*Settings chosen*), and what a row misses and why, where there is a ‡."
 )

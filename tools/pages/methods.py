@@ -10,7 +10,8 @@ from zoo.ledger import Entry
 
 _LEGEND = (
     f"The name of a metric leads to how it is measured, *protocol* says which variant of it. "
-    f"[What ±, brackets and blanks mean]({READING})."
+    f"[What ±, brackets and blanks mean]({READING}), "
+    "[what the pictures show](metrics.md#what-pictures-show)."
 )
 
 

@@ -67,8 +67,20 @@ class Protocols:
             "level of a hierarchy of codes. `#` stands for a number that differs from config to "
             "config. The column *protocol* of a method's page names the variant of a metric and, "
             "where no table has them, these numbers. An empty cell: the entry does not say it.",
+            "## What pictures show",
+            _PICTURES,
             *sections,
         )
+
+
+_PICTURES = (
+    "From the top, as far as a model has them: data and samples in the plane; samples; pairs of "
+    "an image and its reconstruction; classes (a row a style, the rest of the code; a column a "
+    "class), of a classifier without samples real images in the order of their classes; of a "
+    "density ratio real images from the smallest to the largest; draws of p(x|z), a row a code; "
+    "codes, coloured by class, beside the prior; reconstructions from every level; what was "
+    "logged over the steps; traversals, a row a dimension of the code."
+)
 
 
 class _Variants:
