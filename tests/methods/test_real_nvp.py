@@ -65,7 +65,7 @@ def test_it_inverts(shape):
     np.testing.assert_allclose(back, z, atol=1e-3)
 
 
-@pytest.mark.parametrize("shape", helpers.first_of(SHAPES, 3))
+@pytest.mark.parametrize("shape", helpers.first_of(SHAPES, 2))
 def test_log_determinant_is_that_of_the_jacobian(shape):
     model, u = nvp(shape), tf.constant(images(shape))
     flow = model.bijector()
@@ -197,16 +197,16 @@ def test_it_integrates_to_one_and_likelihood_raises_it():
     model.compile(steps_per_execution=10)
     model.fit(data.train(batch_size=100, seed=0), steps_per_epoch=100, epochs=1, verbose=0)
     assert np.mean(model.log_prob(x)) > before + 0.3
-    line = np.arange(-6, 6, 0.04, np.float32) + 0.02
+    line = np.arange(-6, 6, 0.08, np.float32) + 0.04
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     density = np.exp(
         tf.function(model.log_density, autograph=False)(grid).numpy(), dtype=np.float64
     )
-    assert abs(density.sum() * 0.04**2 - 1) < 0.01
+    assert abs(density.sum() * 0.08**2 - 1) < 0.01
     # What it draws is of that density: the mean of log p agrees within four standard errors.
     drawn = model.log_prob(model.sample(4000, seed=0)).numpy()
     keep = density > 0
-    entropy = -np.sum(density[keep] * np.log(density[keep])) * 0.04**2
+    entropy = -np.sum(density[keep] * np.log(density[keep])) * 0.08**2
     assert abs(drawn.mean() + entropy) < 4 * drawn.std() / math.sqrt(4000) + 0.01
 
 

@@ -76,6 +76,7 @@ def test_adaptation_to_the_data_comes_before(source, data, tmp_path, monkeypatch
     assert all(np.abs(array).max() > 0 for array in arrays(model.decoder)[::2])  # kernels
 
 
+@pytest.mark.every
 def test_the_identity_holds_the_other_run_and_its_step_but_no_path(source, data, tmp_path):
     moved = tmp_path / "moved"
     shutil.copytree(source[0], moved)
@@ -99,6 +100,7 @@ def test_a_resumed_run_needs_its_beginning_no_more(source, data, tmp_path, fate)
     assert run.read_identity(tmp_path / "cut")["init_from"]["step"] == 3
 
 
+@pytest.mark.every
 def test_other_weights_than_without(source, data, tmp_path):
     plain = trained(data, tmp_path / "plain", small.Bound, 1)
     begun_there = trained(data, tmp_path / "begun", small.Bound, 1, source[0])
