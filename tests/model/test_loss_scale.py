@@ -302,6 +302,31 @@ def test_weights_of_other_precisions_are_taken(decay, tmp_path):
 
 
 @pytest.mark.usefixtures("float16")
+@pytest.mark.parametrize("decays", [(None, None), (0.9, 0.9), (None, 0.9)])
+def test_other_precisions_take_the_weights_of_float16(decays, tmp_path):
+    model, plain = (
+        make(Bound, dtype=dtype, ema_decay=decay)
+        for dtype, decay in zip(("mixed_float16", "float32"), decays)
+    )
+    kernel = model.encoder.blocks[0].linear.kernel
+    kernel.assign_add(tf.ones([D, 8]))
+    model.restart_averages()
+    model.step.assign(7)
+    model.save_weights(tmp_path / "half.weights.h5")
+    for set_ in (
+        lambda: plain.set_weights(model.get_weights()),
+        lambda: plain.load_weights(tmp_path / "half.weights.h5"),
+    ):
+        plain.encoder.blocks[0].linear.kernel.assign(tf.zeros([D, 8]))
+        plain.step.assign(0)
+        set_()
+        np.testing.assert_array_equal(plain.encoder.blocks[0].linear.kernel, kernel)
+        assert int(plain.step) == 7
+        found = plain.encode(batch()).mean()
+        np.testing.assert_allclose(found, model.encode(batch()).mean(), atol=0.02)
+
+
+@pytest.mark.usefixtures("float16")
 def test_networks_of_one_s_own_in_float16_scale_the_losses_too():
     encoder, decoder = stack(2 * D, 1, dtype="mixed_float16"), stack(D, 2)
     own = Bound(

@@ -216,9 +216,6 @@ class Building:
         }
         self.step = self.add_weight(name="step", **counter)
         self.play_counter = self.add_weight(name="play_counter", **counter)
-        layers = [layer for each in self.networks.values() for layer in each._flatten_layers()]
-        in_float16 = any(layer.compute_dtype == "float16" for layer in layers)
-        self._loss_scale = LossScale(self.add_weight) if in_float16 else None
         # Of an evaluation's batches: no part of the model's state.
         once = tf.VariableAggregation.ONLY_FIRST_REPLICA
         self.test_counter = tf.Variable(0, trainable=False, dtype=tf.int64, aggregation=once)
@@ -237,6 +234,10 @@ class Building:
             )
             for variable in (self._averaged if self.ema_decay is not None else ())
         ]
+        # The last ones, which models in other types leave out when they load weights.
+        layers = [layer for each in self.networks.values() for layer in each._flatten_layers()]
+        in_float16 = any(layer.compute_dtype == "float16" for layer in layers)
+        self._loss_scale = LossScale(self.add_weight) if in_float16 else None
         self.restart_averages()
         self.optimizers: dict[str, Any] = {}
         self._logs: Logs | None = None

@@ -10,6 +10,7 @@ from zoo import seeds
 from zoo.optimizers import LossScaleOptimizer
 
 _FIRST, _LARGEST = 2.0**15, 2.0**60
+STATE_SIZE = 2  # variables
 _PATIENCE = 2000  # plays without an overflow after which the scale doubles
 
 Gradients = dict[str, Sequence[tf.Tensor | None]]

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from zoo.errors import refusal
-from zoo.model.loss_scale import LossScale
+from zoo.model.loss_scale import STATE_SIZE, LossScale
 from zoo.optimizers import inner
 
 _OLD = (".h5", ".hdf5")
@@ -50,9 +50,10 @@ class Saving(keras.Model):
         Args:
             weights: arrays; the moving averages of `ema_decay` may be left out, as in the weights
                 of a model without them: then they begin at these. So may the scale of losses in
-                float16, which stays.
+                float16, which stays; models in other types leave out one that is given.
         """
         given = list(weights)
+        given = given[: len(given) - self._beyond(len(given), self.weights)]
         out, rest = self._left_out(len(given), self.weights), iter(given)
         if not out:
             super().set_weights(given)
@@ -70,6 +71,13 @@ class Saving(keras.Model):
                 return out
         return set()
 
+    def _beyond(self, count: int, variables: Sequence[keras.Variable]) -> int:
+        """How many of so many values are the scale of a model in float16, which this is not."""
+        fits = {len(variables), len(variables) - len(self._averages)}
+        if self._loss_scale or count in fits or count - STATE_SIZE not in fits:
+            return 0
+        return STATE_SIZE  # the last ones
+
     def load_weights(self, filepath: Any, *arguments: Any, **options: Any) -> None:
         """Reads weights, as `keras.Model.load_weights` does.
 
@@ -83,10 +91,12 @@ class Saving(keras.Model):
     def load_own_variables(self, store: Any) -> None:
         """The counters, averages and scale of a file; what it lacks, as `set_weights`."""
         own = self._trainable_variables + self._non_trainable_variables
-        out = self._left_out(len(store.keys()), own)
+        count = len(store.keys())
+        beyond = self._beyond(count, own)
+        out = self._left_out(count - beyond, own)
         averages = set(map(id, self._averages))
         self._averages_loaded = bool(averages) and not averages & out
-        if not out:
+        if not out and not beyond:
             super().load_own_variables(store)
             return
         others = [variable for variable in own if id(variable) not in out]
