@@ -45,7 +45,7 @@ from zoo import files, registry
 from zoo.errors import refusal, unknown
 
 FLAGS = (
-    common.flag("methods", "tuple", ("vae", "gan", "ali"), "which methods"),
+    common.flag("methods", "tuple", None, "which methods; None: those of BUILD.md"),
     common.flag(
         "precisions", "tuple", None, "which; None: those of BUILD.md", choices=cases.PRECISIONS
     ),
@@ -60,7 +60,9 @@ FLAGS = (
     common.flag("sampling", "bool", False, "autoregressive sampling instead of training"),
     common.flag("growth", "bool", False, "cost against image side, batch and width"),
     common.flag("stacked", "bool", False, "several seeds in one graph, beside one alone"),
-    common.flag("against", "str", None, "torch, or the folder of another checkout, beside the zoo"),
+    common.flag(
+        "against", "str", None, "torch, xla, or the folder of another checkout, beside the zoo"
+    ),
     common.flag("device", "str", "cpu", "where `--against` computes", choices=cases.DEVICES),
     common.flag("peer_python", "str", ".venv-peers/bin/python", "interpreter of that library"),
     common.flag(
@@ -71,7 +73,7 @@ FLAGS = (
         at_least=0,
     ),
     common.flag("duels", "tuple", cases.NAMES, "which cases of `--against`", choices=cases.NAMES),
-    common.flag("write", "bool", False, "also write the table to BUILD.md"),
+    common.flag("write", "bool", False, "also write the table, of all that it has, to BUILD.md"),
     common.DATA_DIR,
 )
 # What each kind of measurement reads, beside rounds, seconds, threads and write.
@@ -83,13 +85,20 @@ READS = {
     "against": {"duels", "precisions", "device", "peer_python", "same_steps"},
     "case": {"network", "batch_size", "latent_dim", "images", "data_dir"},
 }
-# Between which marks of BUILD.md its table is written.
+# Of BUILD.md: between which marks a table stands, and the methods that it has.
+METHODS = {
+    "steps": ("vae", "gan", "ali"),
+    "growth": ("vae", "ali", "real_nvp", "wgan_gp", "pixel_cnn"),
+}
 MARKS = {"steps": "bench", "sampling": "sampling", "growth": "growth", "against": "peers"}
 
 
 def run(flags: types.SimpleNamespace) -> None:
     """What the flags choose, then its table."""
     kind = _kind(flags)
+    flags.methods = flags.methods or METHODS.get(kind)
+    if flags.write:
+        _marked(MARKS[kind])
     if kind == "case":
         print(json.dumps(_measured(flags)))
         return
@@ -122,19 +131,19 @@ def _kind(flags: types.SimpleNamespace) -> str:
     others = set().union(*READS.values()) - READS[kind]
     for name in sorted(flags.given):
         value = getattr(flags, name)
-        if value == () or (value is None and name in (*READS, "precisions")):
+        if value == () or (value is None and name in (*READS, "precisions", "methods")):
             raise ValueError(refusal(name, "one name at least", value))
         if name in others:
             expected = f"nothing with --{kind}" if kinds else "nothing without --against"
             raise ValueError(refusal(name, expected, value))
-    for method in flags.methods:
+    for method in flags.methods or ():
         if method not in registry.list_methods():
             raise unknown("methods", method, registry.list_methods())
         fields = set(registry.hyper_parameters(method))
         if not ({"network", "latent_dim"} <= fields or (kind == "growth" and growth.knows(method))):
             expected = "methods whose network is a table and that have a latent_dim"
             raise ValueError(refusal("methods", expected, method))
-    unwritten = {"images", "duels"} & flags.given | ({kind} - set(MARKS))
+    unwritten = (flags.given & READS[kind] - {"data_dir", "peer_python"}) | ({kind} - set(MARKS))
     if flags.write and unwritten:
         expected = f"False with --{min(unwritten)}: BUILD.md has no table of that"
         raise ValueError(refusal("write", expected, True))
@@ -190,32 +199,44 @@ def duels(flags: types.SimpleNamespace) -> str:
 
 def _other(flags: types.SimpleNamespace) -> duel.Player:
     """Whom `--against` names."""
-    if flags.against == "torch":
+    if flags.against in ("torch", "xla"):
         if flags.same_steps:
-            expected = "0 with --against=torch, whose noise is another"
+            expected = f"0 with --against={flags.against}, whose noise is another"
             raise ValueError(refusal("same_steps", expected, flags.same_steps))
+    if flags.against == "torch":
         if not duel.has_torch(flags.peer_python):
             expected = "a Python with PyTorch (`make bench-peers` makes it)"
             raise ValueError(refusal("peer_python", expected, flags.peer_python))
         return duel.torch(flags.peer_python)
-    if not (pathlib.Path(flags.against) / "zoo" / "__init__.py").is_file():
-        expected = "torch, or a folder that holds a checkout of the zoo"
-        raise ValueError(refusal("against", expected, flags.against))
     if "peer_python" in flags.given:
-        expected = "nothing with a checkout, which this Python runs"
+        expected = "nothing beside --against=torch: this Python runs the others"
         raise ValueError(refusal("peer_python", expected, flags.peer_python))
     if flags.write:
-        raise ValueError(refusal("write", "False, as BUILD.md has no table of checkouts", True))
+        expected = "False: BUILD.md has a table of --against=torch alone"
+        raise ValueError(refusal("write", expected, True))
+    if flags.against == "xla":
+        return duel.XLA
+    if not (pathlib.Path(flags.against) / "zoo" / "__init__.py").is_file():
+        expected = "torch, xla, or a folder that holds a checkout of the zoo"
+        raise ValueError(refusal("against", expected, flags.against))
     return duel.checkout(flags.against)
 
 
 def _write(text: str, name: str) -> None:
     """Puts a table between its marks in BUILD.md."""
-    path = common.ROOT / "BUILD.md"
-    first, last = (f"<!-- {name}:{end} -->" for end in ("begin", "end"))
-    before, _, rest = path.read_text().partition(first)
-    _, _, after = rest.partition(last)
-    files.write_text(path, f"{before}{first}\n{text}\n{last}{after}")
+    before, after = _marked(name)
+    files.write_text(common.ROOT / "BUILD.md", f"{before}\n{text}\n{after}")
+
+
+def _marked(name: str) -> tuple[str, str]:
+    """BUILD.md up to the first mark of a table, and from the last one on."""
+    text = (common.ROOT / "BUILD.md").read_text()
+    marks = [f"<!-- {name}:{end} -->" for end in ("begin", "end")]
+    before, first, rest = text.partition(marks[0])
+    _, last, after = rest.partition(marks[1])
+    if not first or not last:
+        raise ValueError(refusal("write", f"False, as BUILD.md lacks {marks}", True))
+    return before + first, last + after
 
 
 def _cores(flags: types.SimpleNamespace) -> int:

@@ -56,6 +56,13 @@ def test_rows_that_depend_on_each_other_get_two_passes(rows):
     assert not one
 
 
+def test_float16_whose_range_is_small_gets_two_passes():
+    made = Stack([dense(8), dense(None, activation="linear")], (), dtype="mixed_float16")
+    made.build((None, 3))
+    _, one, *_ = slopes(made, 1.0, wanted=True)
+    assert not one
+
+
 @pytest.mark.parametrize("method", ["ali", "hali"])
 def test_methods_move_by_the_gradients_of_their_losses(method):
     model = small.sgd(zoo.create(method, image_shape=(3,), latent_dim=2))

@@ -11,6 +11,8 @@ import common
 import pytest
 from peers import busy, cases, duel, loop, zoo_side
 
+from zoo.model import opposed
+
 STAND_IN = """
 import sys
 sys.path.insert(0, {peers!r})
@@ -77,20 +79,32 @@ def test_a_checkout_is_never_called_as_this_one(tmp_path):
 
 
 def test_losses_of_one_seed_are_compared_step_by_step(sides):
-    # 3 apart of 30, .1 of .5 (a loss below 1 is not magnified).
-    found = duel.apart([30.0, 0.5, 2.0], [33.0, 0.6, 2.0])
-    assert found == pytest.approx((0.1, 0.1))
-    assert duel.apart([1.0, 2.0], [1.0, 2.5]) == (0.0, 0.25)
+    steps = [{"loss": 30.0, "norm": 0.5}, {"loss": 2.0, "norm": 1.0}, {"loss": 9.0, "norm": 1.0}]
+    others = [{"loss": 30.3, "norm": 0.6}, {"loss": 2.0, "norm": 1.25}, {"loss": 9.0, "more": 0.0}]
+    # .3 apart of 30, .1 of .5 (what is below 1 is not magnified), then .25 of 1.
+    assert duel.apart(steps, others) == pytest.approx((0.1, 0.1, 0.25))
+    assert duel.apart(10 * steps, 10 * steps) == (0.0, 0.0, 0.0)
     assert duel.apart([], []) is None
     with pytest.raises(ValueError):
-        duel.apart([1.0], [])
+        duel.apart(steps, [])
     assert sides()()["apart"] is None
 
 
 @pytest.mark.every
+def test_the_logs_of_a_seed_tell_whether_a_player_moves_the_other_way(monkeypatch):
+    """Its loss and its opponent's add up to the same number near D = 1/2."""
+    before = zoo_side.same_seed("ali_digits", 3)
+    losses = opposed.Opposition.losses
+    turned = lambda self, d, g, *logits: losses(self, d, lambda *own: -g(*own), *logits)
+    monkeypatch.setattr(opposed.Opposition, "losses", turned)
+    first, _, largest = duel.apart(before, zoo_side.same_seed("ali_digits", 3))
+    assert largest > 1e-3
+
+
+@pytest.mark.every
 def test_two_runs_of_one_seed_have_the_same_losses():
-    losses = [zoo_side.same_seed("vae", 3) for _ in range(2)]
-    assert losses[0] == losses[1] and len(set(losses[0])) == 3
+    found = [zoo_side.same_seed("vae", 3) for _ in range(2)]
+    assert found[0] == found[1] and len({step["loss"] for step in found[0]}) == 3
 
 
 def test_twins_of_another_size_or_loss_are_refused(sides):
@@ -104,6 +118,15 @@ def test_a_side_that_dies_is_named(sides, tmp_path):
     started = sides()
     (tmp_path / "torch.py").write_text("import sys; sys.exit(3)")
     with pytest.raises(SystemExit, match=r"torch\.py of wgan_gp ended with 3"):
+        started()
+
+
+def test_a_side_that_dies_between_requests_is_named(sides, tmp_path):
+    started = sides()
+    path = tmp_path / "torch.py"
+    dying = 'step = lambda: __import__("os").kill(__import__("os").getpid(), 9)'
+    path.write_text(path.read_text().replace("step = lambda: sum(range(1000))", dying))
+    with pytest.raises(SystemExit, match=r"torch\.py of wgan_gp ended with -9"):
         started()
 
 
@@ -180,7 +203,7 @@ def test_work_that_goes_on_after_a_call_is_waited_for():
         (["--against="], "`against`: expected one name at least"),
         (["--methods="], "`methods`: expected one name at least"),
         (["--against=torch", "--network=auto"], "`network`: expected nothing with --against"),
-        (["--against=there"], "`against`: expected torch, or a folder that holds a checkout"),
+        (["--against=there"], "`against`: expected torch, xla, or a folder that holds a checkout"),
         (["--case="], "`case`: expected one name at least"),
         (["--case=vae"], "`case`: expected METHOD:PRECISION, or METHOD:SIDE:BATCH:WIDTH"),
         (["--case=vae:float32", "--against=torch"], "`case`: expected nothing beside --against"),
@@ -191,7 +214,12 @@ def test_work_that_goes_on_after_a_call_is_waited_for():
         (["--images=1000", "--write"], "`write`: expected False with --images"),
         (["--against=torch", "--duels=vae", "--write"], "`write`: expected False with --duels"),
         (["--against=torch", "--same_steps=3"], "`same_steps`: expected 0 with --against=torch"),
-        (["--against=.", "--peer_python=x"], "`peer_python`: expected nothing with a checkout"),
+        (["--growth", "--methods=vae", "--write"], "`write`: expected False with --methods"),
+        (["--precisions=float32", "--write"], "`write`: expected False with --precisions"),
+        (
+            ["--against=.", "--peer_python=x"],
+            "`peer_python`: expected nothing beside --against=torch",
+        ),
         (["--against=.", "--write"], "`write`: expected False"),
         (["--growth", "--against=torch"], "`against`: expected nothing beside --growth"),
         (["--against=torch", "--images=1000"], "`images`: expected nothing with --against"),
@@ -249,6 +277,20 @@ def test_a_profile_names_arithmetic_and_the_rest():
 def test_a_profile_is_of_a_part_of_a_case(flags, words, capsys):
     assert common.main(busy.run, busy.FLAGS, ["busy.py", *flags]) == 2
     assert re.search(words, capsys.readouterr().err)
+
+
+def test_a_table_is_written_between_its_marks_or_not_at_all(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(common, "ROOT", tmp_path)
+    path = tmp_path / "BUILD.md"
+    text = "a\n<!-- growth:begin -->\nold\n<!-- growth:end -->\nb\n"
+    path.write_text(text)
+    benchmark._write("new", "growth")
+    assert path.read_text() == text.replace("old", "new")
+    path.write_text(text.replace("<!-- growth:end -->", ""))
+    line = ["benchmark.py", "--growth", "--write"]
+    assert common.main(benchmark.run, benchmark.FLAGS, line) == 2
+    assert "BUILD.md lacks" in capsys.readouterr().err
+    assert path.read_text() == text.replace("<!-- growth:end -->", "")
 
 
 @pytest.mark.every

@@ -62,7 +62,7 @@ def step_of(seeds: int, compiled: bool) -> Callable[[], Any]:
 
 
 def table(rounds: int, seconds: float, threads: int | None) -> str:
-    """Steps a second of all seeds together as a Markdown table, the best of the rounds.
+    """Steps a second of all seeds together as a Markdown table, the best of rounds in turn.
 
     Args:
         rounds: how many.
@@ -82,11 +82,16 @@ def table(rounds: int, seconds: float, threads: int | None) -> str:
     for _ in range(rounds):
         for case, call in steps.items():
             times[case].append(arithmetic.seconds(call, seconds))
-    lines = markdown.header("seeds in one graph", "XLA", "steps/s of all seeds", "over one alone")
+    heads = ("seeds in one graph", "XLA", "steps/s of all seeds", "over one alone", "rounds")
+    lines = markdown.header(*heads)
     for seeds, compiled in cases:
-        rate = {n: n / min(times[n, compiled]) for n in (1, SEEDS)}
-        cells = (str(seeds), "yes" if compiled else "no", f"{rate[seeds]:,.0f}")
-        lines.append(markdown.row(*cells, f"{rate[seeds] / rate[1]:.2f}"))
+        ratios = [
+            seeds * one / many for one, many in zip(times[1, compiled], times[seeds, compiled])
+        ]
+        best = {n: n / min(times[n, compiled]) for n in (1, seeds)}
+        cells = (str(seeds), "yes" if compiled else "no", f"{best[seeds]:,.0f}")
+        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        lines.append(markdown.row(*cells, f"{best[seeds] / best[1]:.2f}", spread))
     wide = ", ".join("-".join(map(str, widths)) for widths in LAYERS.values())
     lines += ["", f"GANs of {wide} units, batch {BATCH}, {threads or os.cpu_count()} threads."]
     return "\n".join(lines)

@@ -11,7 +11,6 @@ import collections
 import pathlib
 import sys
 import tempfile
-import time
 import types
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import common
-from peers import cases, zoo_side
+from peers import cases, loop, zoo_side
 
 from zoo.errors import unknown
 
@@ -29,6 +28,7 @@ FLAGS = (
     common.flag("threads", "int", 1, "threads of TensorFlow", at_least=1),
 )
 CALLS = 8
+SECONDS = 2.0  # of the timing
 _KINDS = {"convolutions": "Conv2D", "products": "MatMul", "Adam": "ApplyAdam"}  # name, part of op
 
 
@@ -77,14 +77,14 @@ def run(flags: types.SimpleNamespace) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(flags.threads)
     call = zoo_side.parts(zoo_side.make(flags.case), zoo_side.data(flags.case))[flags.part]
     found = grouped(busy(call))
-    start = time.perf_counter()
-    for _ in range(CALLS):
-        call()
-    wall = 1e3 * (time.perf_counter() - start) / CALLS
+    timed = loop.timed(call, SECONDS, tf.test.experimental.sync_devices)
+    wall, cores = (1e3 * timed[name] for name in ("seconds", "core_seconds"))
     whole = sum(milliseconds for _, milliseconds in found)
-    idle = 1.0 - whole / (flags.threads * wall)
-    print(f"{flags.case} {flags.part}: {whole:.1f} ms of work a call, {case.note}")
-    print(f"{wall:.1f} ms a call on {flags.threads} threads, idle for {100 * idle:.0f} %")
+    print(f"{flags.case} {flags.part}: {case.note}")
+    print(f"{wall:.1f} ms a call on {flags.threads} threads, {cores / wall:.2f} cores busy")
+    print(f"{whole:.1f} ms a call in operations, one after the other or beside each other:")
+    if whole < cores / 2:
+        print("The rest is in XLA's programs, of which this profile sees nothing.")
     for kind, milliseconds in found:
         print(f"{100 * milliseconds / whole:5.1f} %  {milliseconds:8.2f} ms  {kind}")
 

@@ -4,6 +4,7 @@ Machines are noisy: what counts is the ratio of the two sides' best rounds, and 
 of single rounds spread. Core seconds, which other programs disturb less, stand beside wall time.
 """
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -84,6 +85,9 @@ def checkout(folder: str) -> Player:
     return Player(name, sys.executable, ZOO.script, (str(path),), starts, counts=True)
 
 
+XLA = Player("zoo by XLA", sys.executable, ZOO.script, ("", "xla"), counts=True)
+
+
 class Side:
     """A process that serves a case (`loop.py`).
 
@@ -110,7 +114,8 @@ class Side:
 
     def ask(self, *request: Any) -> dict[str, Any]:
         """The answer to a request: `(part, seconds)` times it, `(part,)` runs it once."""
-        print(json.dumps(request), file=self._process.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # reading says why
+            print(json.dumps(request), file=self._process.stdin, flush=True)
         answer = self._read()
         self.peak_mb = answer.get("peak_mb", self.peak_mb)
         return answer
@@ -128,9 +133,15 @@ class Side:
 
     def close(self) -> None:
         """Ends the process."""
-        self._process.stdin.close()
-        self._process.wait(60)
-        self._said.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(60)
+        except BaseException:
+            self._process.kill()
+            raise
+        finally:
+            self._said.close()
 
 
 def duel(
@@ -158,7 +169,7 @@ def duel(
     Returns:
         {"case", "precision", "parts": {part: {side: [timings of the rounds]}}, "share": {part:
         {side: of the ceiling, where it is counted}}, "first_step", "import_seconds", "peak_mb",
-        "library", "device": by side}; with `same_steps`, "apart": what `apart` says.
+        "library", "device": by side, "apart": what `apart` says}.
 
     Raises:
         ValueError: a side refuses the device.
@@ -167,27 +178,30 @@ def duel(
     """
     how = (case, threads, device, precision)
     both = (ZOO, other)
-    made = {each.name: Side(each.python, each.script, *how, *each.more) for each in both}
-    try:
+    with contextlib.ExitStack() as stack:
+        made = {}
+        for each in both:
+            made[each.name] = Side(each.python, each.script, *how, *each.more)
+            stack.callback(made[each.name].close)
         _check(case, made, 1e-4 if precision == "float32" else 1e-2)
         counted = {p.name: made[p.name].ask("operations") for p in both if p.counts}
+        for part in cases.CASES[case].parts:
+            for side in made.values():
+                side.ask(part)  # traces it, or finds the faster layout
+        each = lambda what: {name: what(side) for name, side in made.items()}
+        peaks = each(lambda side: side.peak_mb)  # before there is a ceiling
         (ceiling,) = made["zoo"].ask("ceiling operations").values()
         parts: dict[str, dict[str, list]] = {}
         at_best = []
         for part in cases.CASES[case].parts:
             times = parts[part] = {side: [] for side in made}
-            for side in made.values():
-                side.ask(part)  # traces it, or finds the faster layout
             for index in range(rounds):
                 for name in list(made)[:: -1 if index % 2 else 1]:
                     times[name].append(made[name].ask(part, seconds))
                 at_best.append(ceiling / made["zoo"].ask("ceiling", seconds / 2)["seconds"])
-        each = lambda what: {name: what(side) for name, side in made.items()}
-        losses = each(
-            lambda side: side.ask("same seed", same_steps)["losses"] if same_steps else []
-        )
+        logs = each(lambda side: side.ask("same seed", same_steps)["logs"] if same_steps else [])
         return {
-            "apart": apart(*losses.values()),
+            "apart": apart(*logs.values()),
             "case": case,
             "precision": precision,
             "parts": parts,
@@ -196,23 +210,31 @@ def duel(
             },
             "first_step": each(lambda side: side.first_step),
             "import_seconds": each(lambda side: side.described["import_seconds"]),
-            "peak_mb": each(lambda side: side.peak_mb),
+            "peak_mb": peaks,
             "library": each(lambda side: side.described["library"]),
             "device": each(lambda side: side.described["device"]),
         }
-    finally:
-        for side in made.values():
-            side.close()
 
 
-def apart(zoo: Sequence[float], other: Sequence[float]) -> tuple[float, float] | None:
-    """How far losses of the same steps are apart, in units of max(1, |loss|).
+def apart(
+    zoo: Sequence[dict[str, float]], other: Sequence[dict[str, float]]
+) -> tuple[float, ...] | None:
+    """How far what the same steps logged is apart, in units of max(1, |what the zoo logged|).
+
+    Args:
+        zoo, other: {name: value} of every step; names that both have are compared.
 
     Returns:
-        (at the first step, at most), or None if there are none.
+        The largest of all names at the first step, within a tenth of the steps, and of all; None if
+        there are none.
     """
-    differences = [abs(a - b) / max(1.0, abs(a)) for a, b in zip(zoo, other, strict=True)]
-    return (differences[0], max(differences)) if differences else None
+    largest = [
+        max(abs(a[name] - b[name]) / max(1.0, abs(a[name])) for name in a.keys() & b.keys())
+        for a, b in zip(zoo, other, strict=True)
+    ]
+    if not largest:
+        return None
+    return largest[0], max(largest[: max(1, len(largest) // 10)]), max(largest)
 
 
 def shares(
@@ -268,7 +290,7 @@ def summary(times: dict[str, list[dict[str, float]]], key: str = "seconds") -> d
 def table(found: Sequence[dict[str, Any]], starting: dict[str, float], threads: int) -> str:
     """The duels as a Markdown table, and what a start takes."""
     zoo, other = found[0]["device"]
-    same = ("losses apart: first step / at most",) if found[0]["apart"] else ()
+    same = ("logs apart: first step / in a tenth / in all",) if found[0]["apart"] else ()
     lines = markdown.header(*_OWN, other, f"{other} / zoo", *_STATED, *same)
     both = lambda what, sides: " / ".join(
         what(sides[side]) for side in (zoo, other) if side in sides

@@ -22,7 +22,7 @@ def serve(
 
     Args:
         described: of the side: numbers of parameters, seconds of imports.
-        parts: {name: what is timed}; without seconds it is called once.
+        parts: {name: what is timed}; without seconds, one call.
         told: {name: what returns the answer, of what the request holds after the name}.
         settle: returns when all work is done that calls have started.
     """
@@ -31,12 +31,8 @@ def serve(
         name, *rest = json.loads(line)
         if name in told:
             say(told[name](*rest))
-        elif rest:
-            say(timed(parts[name], *rest, settle))
         else:
-            parts[name]()
-            settle()
-            say({})
+            say(timed(parts[name], *(rest or [0.0]), settle))  # one call, without seconds
 
 
 def timed(

@@ -1,6 +1,9 @@
-"""A case as the zoo computes it: `zoo_side.py CASE THREADS [cpu|gpu] [PRECISION] [CHECKOUT]`.
+"""A case as the zoo computes it.
 
-CHECKOUT is the folder of another version of the zoo, which is then measured by this script.
+    python tools/peers/zoo_side.py CASE THREADS [cpu|gpu] [PRECISION] [CHECKOUT] [xla]
+
+CHECKOUT is the folder of another version of the zoo, which is then measured by this script; xla
+compiles the steps by XLA.
 """
 
 import functools
@@ -20,7 +23,7 @@ from bench import arithmetic  # noqa: E402
 from peers import cases, loop  # noqa: E402
 
 
-def make(name: str, **more: Any) -> Any:
+def make(name: str, jit_compile: bool | None = None, **more: Any) -> Any:
     """The compiled model of a case, with more arguments of `zoo.create`."""
     import zoo
     from zoo.networks.stack import Reshape, Stack, conv, deconv, dense
@@ -47,7 +50,7 @@ def make(name: str, **more: Any) -> Any:
     if case.method not in ("real_nvp", "pixel_cnn"):
         arguments["latent_dim"] = case.latent_dim
     model = zoo.create(case.method, image_shape=case.shape, **arguments)
-    model.compile()
+    model.compile(**({} if jit_compile is None else {"jit_compile": jit_compile}))
     return model
 
 
@@ -60,16 +63,22 @@ def data(name: str) -> Any:
     return np.float32(x > 0.5) if name == "pixel_cnn" else x
 
 
+def traced(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A graph, as `zoo.training` makes one of a step."""
+    import tensorflow as tf
+
+    return tf.function(function, autograph=False, jit_compile=model.jit_compile)
+
+
 def parts(model: Any, x: Any) -> dict[str, Callable[[], Any]]:
-    """{part: a call}; traced as `zoo.training` traces steps."""
+    """{part: a call}."""
     import tensorflow as tf
 
     x = tf.constant(x)
-    traced = functools.partial(tf.function, autograph=False, jit_compile=model.jit_compile)
     drawn = cases.DRAWN if model.method == "pixel_cnn" else cases.BATCH
     return {
-        "step": traced(lambda: model.train_step({"x": x})),
-        "critic": traced(lambda: model.play(model.discriminator_phase, x)),
+        "step": traced(model, lambda: model.train_step({"x": x})),
+        "critic": traced(model, lambda: model.play(model.discriminator_phase, x)),
         "sample": lambda: model.sample(drawn, seed=0),
     }
 
@@ -116,23 +125,34 @@ def phase_losses(model: Any, phase: str, x: Any) -> dict[str, Any]:
     return found
 
 
-def same_seed(name: str, steps: int) -> list[float]:
-    """The losses of the first steps of a new model of seed 0, on the batch of the case."""
+def same_seed(name: str, steps: int) -> list[dict[str, float]]:
+    """What the first steps of a new model of seed 0 log: losses of all players, gradient norms.
+
+    Step t sees the batch of the case with its examples' numbers moved on by 17 t places.
+    """
+    import numpy as np
     import tensorflow as tf
 
     tf.keras.utils.set_random_seed(0)
-    model, x = make(name, seed=0), tf.constant(data(name))
-    model.adapt(x)
-    step = parts(model, x)["step"]
+    model, x = make(name, seed=0), data(name)
+    model.adapt(tf.constant(x))
+    step = traced(model, lambda x: model.train_step({"x": x}))
     found = []
-    for _ in range(steps):
+    for index in range(steps):
         model.reset_metrics()
-        found.append(float(step()["loss"]))
+        moved = np.roll(x.reshape(len(x), -1), 17 * index, axis=1).reshape(x.shape)
+        logs = step(tf.constant(moved))
+        found.append({key: float(value) for key, value in logs.items()})
     return found
 
 
 def main(
-    name: str, threads: str, device: str = "cpu", precision: str = "float32", checkout: str = ""
+    name: str,
+    threads: str,
+    device: str = "cpu",
+    precision: str = "float32",
+    checkout: str = "",
+    compiler: str = "",
 ) -> None:
     """Serves a case."""
     began = time.perf_counter()
@@ -159,7 +179,7 @@ def main(
             sys.exit(2)
         where = tf.config.experimental.get_device_details(gpu)["device_name"]
     tf.keras.config.set_dtype_policy(precision)
-    model, x = make(name), data(name)
+    model, x = make(name, True if compiler == "xla" else None), data(name)
     count = {p: sum(v.numpy().size for v in moved) for p, moved in model.player_variables.items()}
     described = {"parameters": count, "import_seconds": imported, "device": where}
     timed = parts(model, x)
@@ -172,7 +192,7 @@ def main(
         "losses": lambda: losses_at_zero(model, x),
         "operations": lambda: {part: operations(timed[part]) for part in cases.CASES[name].parts},
         "ceiling operations": lambda: {"ceiling": fastest().operations},
-        "same seed": lambda steps: {"losses": same_seed(name, steps)},
+        "same seed": lambda steps: {"logs": same_seed(name, steps)},
     }
     timed["ceiling"] = lambda: fastest().call()
     loop.serve(described, timed, told, tf.test.experimental.sync_devices)
