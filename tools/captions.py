@@ -15,9 +15,9 @@ _CAPTIONS = {
     "ratios": "real images, from the smallest ratio to the largest",
     "interpolations": "a row is a line between two codes; real images at the ends, if any",
     "draws": "a row a code, after its image; a column a draw of p(x|z)",
-    "traversals": "a row a dimension of the code of an image, moved over the prior's range",
+    "traversals": "a row a dimension of a code, moved over the prior's range",
     "neighbours": "a row is a sample, then the training images nearest to it",
-    "arithmetic": "a row an image; column k: its class's mean code minus, class k's plus",
+    "arithmetic": "an image or sample; then column k: its class's mean code minus, class k's plus",
     "codes": "draws of q(z|x), coloured by class, beside the prior",
     "scatter": "data and samples in the plane",
     "curves": "what was logged, over the steps",
@@ -28,6 +28,8 @@ _CAPTIONS = {
 
 def of(name: str, model: "GenerativeModel") -> str:
     """What a picture of a model shows, in a line."""
+    if name == "arithmetic" and model.conditional:
+        return f"{_CAPTIONS[name]}; the model is told the image's own class in all of them"
     if name != "classes":
         return _CAPTIONS[name]
     if "sample" not in model.capabilities:

@@ -401,5 +401,6 @@ def test_classes_are_captioned_by_what_they_show():
         "real images, in the order of the classes that the model gives them"
     )
     assert "a column a class" in captions.of("classes", Painter(code_classes=10))
+    assert "own class" in captions.of("arithmetic", Painter(conditional=True, num_classes=2))
     attributes = Painter(conditional=True, num_classes=None)
     assert "with each attribute on" in captions.of("classes", attributes)

@@ -6,7 +6,8 @@ from zoo.cards import figures
 from zoo.ledger import Entry
 from zoo.metrics import names
 
-COMPARED = names.HEADLINES  # the columns of a comparison, in this order
+# The columns of a comparison, in this order.
+COMPARED = (*names.HEADLINES, "density", "diversity")
 _WIDE = 8  # columns of metrics from which on a comparison is a table a group
 _OF_CODES = (
     "classification_error",
@@ -136,7 +137,7 @@ def _table(
     training: dict[str, list[str]],
 ) -> list[str]:
     """The lines of a table: a row a config, its figures, then the columns of `training`."""
-    titles = [f"{column} {_ARROWS[names.better(column)]}" for column in columns]
+    titles = [f"{column} {_ARROWS.get(names.better(column), '')}".rstrip() for column in columns]
     lines = markdown.header("method", *titles, *training)
     real = {column: _real_data(column, rows) for column in columns}
     for index, (method, row_stem, entry) in enumerate(rows):

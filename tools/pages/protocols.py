@@ -74,12 +74,13 @@ class Protocols:
 
 
 _PICTURES = (
-    "From the top, as far as a model has them: data and samples in the plane; samples; pairs of "
-    "an image and its reconstruction; classes (a row a style, the rest of the code; a column a "
-    "class), of a classifier without samples real images in the order of their classes; of a "
-    "density ratio real images from the smallest to the largest; draws of p(x|z), a row a code; "
-    "codes, coloured by class, beside the prior; reconstructions from every level; what was "
-    "logged over the steps; traversals, a row a dimension of the code."
+    "From the top, as far as a model has them, and had when its row was made: data and "
+    "samples in the plane; samples; pairs of an image and its reconstruction; classes (a row "
+    "a style, the rest of the code; a column a class), of a classifier without samples real "
+    "images in the order of their classes; of a density ratio real images from the smallest "
+    "to the largest; draws of p(x|z), a row a code; codes, coloured by class, beside the "
+    "prior; reconstructions from every level; what was logged over the steps; traversals, a "
+    "row a dimension of the code."
 )
 
 
