@@ -131,17 +131,14 @@ class Side:
             raise SystemExit(f"{self._name} ended with {code}. {last}".strip())
         return json.loads(line)
 
-    def close(self) -> None:
-        """Ends the process."""
+    def leave(self, error: Any, *_: Any) -> None:
+        """Ends the process: at once after an error, whatever it computes."""
+        if error is not None:
+            self._process.kill()
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        try:
-            self._process.wait(60)
-        except BaseException:
-            self._process.kill()
-            raise
-        finally:
-            self._said.close()
+        self._process.wait(60)
+        self._said.close()
 
 
 def duel(
@@ -182,7 +179,7 @@ def duel(
         made = {}
         for each in both:
             made[each.name] = Side(each.python, each.script, *how, *each.more)
-            stack.callback(made[each.name].close)
+            stack.push(made[each.name].leave)
         _check(case, made, 1e-4 if precision == "float32" else 1e-2)
         counted = {p.name: made[p.name].ask("operations") for p in both if p.counts}
         for part in cases.CASES[case].parts:
