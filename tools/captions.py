@@ -26,6 +26,13 @@ _CAPTIONS = {
 }
 
 
+_OF_CLASSES = {
+    "styles": "a row a style (the rest of the code), a column a class",
+    "attributes": "a row an image: itself, its reconstruction, then with each attribute on",
+    "classified": "real images, in the order of the classes that the model gives them",
+}
+
+
 def of(name: str, model: "GenerativeModel") -> str:
     """What a picture of a model shows, in a line."""
     if name == "arithmetic" and model.conditional:
@@ -33,7 +40,10 @@ def of(name: str, model: "GenerativeModel") -> str:
     if name != "classes":
         return _CAPTIONS[name]
     if "sample" not in model.capabilities:
-        return "real images, in the order of the classes that the model gives them"
-    if drawing.number_of_classes(model):
-        return "a row a style (the rest of the code), a column a class"
-    return "a row an image: itself, its reconstruction, then with each attribute on"
+        return _OF_CLASSES["classified"]
+    return _OF_CLASSES["styles" if drawing.number_of_classes(model) else "attributes"]
+
+
+def of_any(name: str) -> str:
+    """What a picture shows of whatever model."""
+    return _CAPTIONS.get(name) or "; or ".join(_OF_CLASSES.values())

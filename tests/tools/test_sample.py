@@ -3,7 +3,6 @@
 import types
 
 import captions
-import code_arithmetic
 import drawing
 import numpy as np
 import pytest
@@ -11,115 +10,7 @@ import pytest
 import zoo
 from tests.conformance import cases
 from tests.metrics.toys import Data
-from zoo.metrics import classifier
-
-SIDE, SCALE, PAD = 4, 7, 2  # images of 4 x 4, shown seven times as large
-
-
-class Point:
-    """A distribution at one point."""
-
-    def __init__(self, value):
-        self.value = value
-
-    def mean(self):
-        return self.value
-
-    def sample(self, seed=None):
-        return self.value
-
-
-class Painter:
-    """Pixel j is (z_j + 2) / 4 for the code z, the last pixel y / 10; the code is read from there.
-
-    Args:
-        code_dim: width of the code.
-        encodes: whether it can read.
-        bounded: whether p(z) is U(-1, 1), else N(0, I).
-        **changes: attributes.
-    """
-
-    image_shape = (SIDE, SIDE, 1)
-    conditional, num_classes, code_classes, levels = False, None, None, 1
-
-    def __init__(self, code_dim=3, encodes=True, bounded=False, **changes):
-        self.code_dim, self.bounded = code_dim, bounded
-        verbs = {"encode", "reconstruct"} if encodes else set()
-        self.capabilities = frozenset({"sample", "decode"} | verbs)
-        self.prior = types.SimpleNamespace(sample=self.draw)
-        vars(self).update(changes)
-
-    def draw(self, n, seed):
-        generator = np.random.default_rng(seed)
-        shape = n, self.code_dim
-        return generator.uniform(-1, 1, shape) if self.bounded else generator.normal(size=shape)
-
-    def encode(self, x, y=None, part="z"):
-        z = 4.0 * np.reshape(x, (len(x), -1))[:, : self.code_dim] - 2.0
-        return Point(z if part == "z" else z[:, self.code_classes :])
-
-    def decode(self, z, y=None):
-        assert (y is not None) == self.conditional
-        x = np.zeros((len(z), SIDE * SIDE), np.float32)
-        x[:, : self.code_dim] = (z + 2.0) / 4.0
-        if y is not None:
-            y = np.asarray(y).reshape(len(z), -1)
-            x[:, -y.shape[1] :] = y / 10.0
-        return Point(x.reshape(-1, SIDE, SIDE, 1))
-
-    def sample(self, n, y=None, seed=0):
-        return self.decode(self.draw(n, seed), y).mean()
-
-    def reconstruct(self, x, y=None, level=1, seed=0):
-        return x / level
-
-    def inpaint(self, x, known, seed=0):
-        return np.where(known, x, 1.0)
-
-
-class Dreamer(Painter):
-    """p(x|z) is known by its draws: the last pixel is free."""
-
-    def decode(self, z, y=None):
-        painted = super().decode(z, y).value
-
-        class Drawn(Point):
-            def mean(self):
-                raise NotImplementedError
-
-            def sample(self, seed):
-                free = np.random.default_rng(seed).random(len(z))
-                self.value[:, -1, -1, 0] = free
-                return self.value
-
-            def sample_rows(self, row_seeds):
-                self.value[:, -1, -1, 0] = row_seeds / 2.0**62
-                return self.value
-
-        return Drawn(painted)
-
-    def sample(self, n, y=None, seed=0):
-        return self.decode(self.draw(n, seed), y).sample(seed)
-
-
-def cells(grid, columns):
-    """The images of a grid, [rows, columns, 16], in [0, 1]."""
-    cell = SCALE * SIDE + PAD
-    rows = (grid.shape[0] - PAD) // cell
-    assert grid.shape == (rows * cell + PAD, columns * cell + PAD, 1)
-    images = grid[PAD:, PAD:, 0].reshape(rows, cell, columns, cell).transpose(0, 2, 1, 3)
-    return images[:, :, : SCALE * SIDE : SCALE, : SCALE * SIDE : SCALE].reshape(
-        rows, columns, -1
-    ) / np.float32(255)
-
-
-def images(n, seed=0):
-    return np.random.default_rng(seed).random((n, SIDE, SIDE, 1), np.float32)
-
-
-def close(a, b):
-    np.testing.assert_allclose(a, b, atol=0.6 / 255)  # half a level of eight bits
-
+from tests.tools.painter import SIDE, Dreamer, Painter, cells, close, images
 
 ALWAYS = {"samples", "interpolations", "traversals"}
 INFERRING = ALWAYS | {"reconstructions", "inpaintings"}
@@ -210,60 +101,6 @@ def test_each_attribute_is_turned_on_in_a_column():
     close(shown[:, 1, -4:], y / 10)
     for attribute in range(4):
         close(shown[0, 2 + attribute, -4:], np.maximum(y[0], np.eye(4)[attribute]) / 10)
-
-
-def test_the_difference_of_two_classes_mean_codes_is_added_to_an_image_of_one():
-    """Class k's codes are (k - 1, 0, 0), and a little of their own, whose mean is not 0."""
-    y = np.array([2, 0, 1, 0, 2, 1])
-    z = np.random.default_rng(0).uniform(-0.4, 0.4, (6, 3))
-    z[:, 0] += y - 1.0
-    x = Painter().decode(z).mean()
-    data = Data(num_classes=3, test={"x": x, "y": y})
-    assert code_arithmetic.fits(Painter(), data)
-    shown = cells(code_arithmetic.picture(Painter(), data, "test", 0), 1 + 3)
-    means = np.stack([z[y == k].mean(axis=0) for k in range(3)])
-    for row, first in enumerate((1, 2, 0)):  # of classes 0, 1, 2
-        close(shown[row, 0], x[first].reshape(-1))
-        expected = z[first] + means - means[row]
-        close(shown[row, 1:, :3], np.clip((expected + 2.0) / 4.0, 0, 1))
-
-
-def test_without_encoder_classes_of_samples_are_those_of_the_judge(monkeypatch):
-    """Samples whose first code is negative are of class 0, others of class 1."""
-    judge = types.SimpleNamespace(predict=lambda x: (x[:, 0, 0, 0] >= 0.5).astype(int))
-    monkeypatch.setattr(classifier, "judge", lambda dataset: judge)
-    model, data = Painter(encodes=False), Data(num_classes=3, test={"x": images(3)})
-    assert code_arithmetic.fits(model, data)
-    shown = cells(code_arithmetic.picture(model, data, "test", 3), 1 + 2)
-    z = model.draw(2_000, (3, 0))
-    classes = (z[:, 0] >= 0).astype(int)
-    means = np.stack([z[classes == k].mean(axis=0) for k in (0, 1)])
-    for row, first in enumerate(np.argmax(classes == k) for k in (0, 1)):
-        close(shown[row, 0, :3], np.clip((z[first] + 2.0) / 4.0, 0, 1))
-        close(shown[row, 1:, :3], np.clip((z[first] + means - means[row] + 2.0) / 4.0, 0, 1))
-
-
-def test_a_conditional_model_is_told_the_class_of_the_row():
-    y = np.array([1, 0, 1])
-    z = np.random.default_rng(0).uniform(-1, 1, (3, 3))
-    model = Painter(conditional=True, num_classes=2)
-    x = model.decode(z, y).mean()
-    shown = cells(
-        code_arithmetic.picture(model, Data(num_classes=2, test={"x": x, "y": y}), "test", 0), 3
-    )
-    means = np.stack([z[y == k].mean(axis=0) for k in range(2)])
-    for row, first in enumerate((1, 0)):
-        expected = z[first] + means - means[row]
-        close(shown[row, 1:, :3], np.clip((expected + 2.0) / 4.0, 0, 1))
-        close(shown[row, 1:, -1], row / 10)
-
-
-def test_codes_are_added_where_they_tell_the_class():
-    labelled = Data(num_classes=3, test={"x": images(3), "y": np.arange(3)})
-    conditional = {"conditional": True, "num_classes": 3}
-    assert code_arithmetic.fits(Painter(**conditional), labelled)
-    assert not code_arithmetic.fits(Painter(encodes=False, **conditional), labelled)
-    assert not code_arithmetic.fits(Painter(), Data(test={"x": images(3)}))
 
 
 def test_draws_of_a_code_follow_its_image():

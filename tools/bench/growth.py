@@ -6,8 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-import common
-from bench import arithmetic
+from bench import arithmetic, start
 from pages import markdown
 
 # (side, batch, width); the first is what the others are compared with.
@@ -84,13 +83,9 @@ def measure(
         seconds: of each round.
     """
     side, batch, width = case
-    common.load()
+    start.tensorflow(threads)
     import tensorflow as tf
 
-    from zoo import training
-
-    if threads:
-        training.set_threads(threads)
     model = model_of(method, side, width)
     x = tf.random.stateless_uniform([batch, side, side, 1], [0, 0])
     step = tf.function(lambda: model.train_step({"x": x}), autograph=False)

@@ -4,8 +4,7 @@ import os
 import statistics
 import tempfile
 
-import common
-from bench import arithmetic
+from bench import arithmetic, start
 from pages import markdown
 
 SHAPE = (28, 28, 1)
@@ -27,14 +26,11 @@ def table(rounds: int, seconds: float, threads: int | None) -> str:
         seconds: of each measurement in a round.
         threads: of TensorFlow, None for one a core.
     """
-    common.load()
+    start.tensorflow(threads)
     import numpy as np
 
     import zoo
-    from zoo import training
 
-    if threads:
-        training.set_threads(threads)
     heads = ("method", "`log_prob`", "`sample`", "sample / log_prob", "exported / log_prob")
     lines = markdown.header(*heads)
     for method, options in AUTOREGRESSIVE:

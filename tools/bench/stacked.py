@@ -7,8 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import common
-from bench import arithmetic
+from bench import arithmetic, start
 from pages import markdown
 
 SEEDS = 5
@@ -69,11 +68,7 @@ def table(rounds: int, seconds: float, threads: int | None) -> str:
         seconds: of each measurement in a round.
         threads: of TensorFlow, None for one a core.
     """
-    common.load()
-    from zoo import training
-
-    if threads:
-        training.set_threads(threads)
+    start.tensorflow(threads)
     cases = [(seeds, compiled) for compiled in (False, True) for seeds in (1, SEEDS)]
     steps = {case: step_of(*case) for case in cases}
     for call in steps.values():

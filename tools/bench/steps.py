@@ -7,8 +7,7 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
-import common
-from bench import arithmetic
+from bench import arithmetic, start
 from pages import markdown
 
 SHAPE = (28, 28, 1)
@@ -24,15 +23,12 @@ def measure(method: str, precision: str, flags: types.SimpleNamespace) -> dict[s
         flags: of `benchmark.py`: batch_size, latent_dim, network, images, data_dir, threads,
             rounds, seconds.
     """
-    common.load()
+    start.tensorflow(flags.threads)
     import tensorflow as tf
     from bench import data
 
     import zoo
-    from zoo import training
 
-    if flags.threads:
-        training.set_threads(flags.threads)
     batch = flags.batch_size
     source = data.load(SHAPE, flags.images, flags.data_dir)
     model = zoo.create(

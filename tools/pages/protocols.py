@@ -7,7 +7,10 @@ metric share make its sentence, the others a table of variants.
 import re
 from collections.abc import Iterable, Iterator
 
+import captions
+
 from pages import markdown
+from pages.sources import PICTURES
 from zoo.cards import figures
 from zoo.ledger import NUMBER, Entry, Metric
 from zoo.metrics import names
@@ -68,20 +71,10 @@ class Protocols:
             "config. The column *protocol* of a method's page names the variant of a metric and, "
             "where no table has them, these numbers. An empty cell: the entry does not say it.",
             "## What pictures show",
-            _PICTURES,
+            "From the top, as far as a model has them, and had when its row was made:",
+            [f"- *{name}*: {captions.of_any(name)}" for name in (*PICTURES, "traversals")],
             *sections,
         )
-
-
-_PICTURES = (
-    "From the top, as far as a model has them, and had when its row was made: data and "
-    "samples in the plane; samples; pairs of an image and its reconstruction; classes (a row "
-    "a style, the rest of the code; a column a class), of a classifier without samples real "
-    "images in the order of their classes; of a density ratio real images from the smallest "
-    "to the largest; draws of p(x|z), a row a code; codes, coloured by class, beside the "
-    "prior; reconstructions from every level; what was logged over the steps; traversals, a "
-    "row a dimension of the code."
-)
 
 
 class _Variants:

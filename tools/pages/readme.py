@@ -65,7 +65,7 @@ def how_close(sources: Sources) -> str:
                 config = sources.configs.get((name, stem))
                 here += figures.OPTIMISTIC if config and config.optimistic else ""
                 here += markdown.MISSES if config and config.reason else ""
-                paper = figures.published(figure).replace(" (secondary)", "")  # italics say it
+                paper = figures.published(figure, quoted=False)
                 source = sources.methods[name].printed(figure["source"])
                 cells = markdown.code(name), stem, metric, paper, source, here, len(entry.seeds)
                 lines.append(markdown.row(*cells))

@@ -107,8 +107,16 @@ def _short(value: float, digits: int = 4) -> str:
     return f"{rounded:.0f}" if size < 10 * _THOUSAND else f"{rounded:,.0f}"
 
 
-def published(figure: dict) -> str:
-    """A paper's number; one that nobody read in the paper says so, in italics."""
+def published(figure: dict, quoted: bool = True) -> str:
+    """A paper's number; one that nobody read in the paper says so, in italics.
+
+    Args:
+        figure: as `paper.json` has it.
+        quoted: whether those that another paper quotes say more than their italics.
+    """
     value = figure["value"]
     value = str(value).replace("+-", "±") if isinstance(value, str) else f"{value:.4g}"
-    return value if figure["status"] == "verified" else f"*{value} ({figure['status']})*"
+    if figure["status"] == "verified":
+        return value
+    silent = figure["status"] == "secondary" and not quoted
+    return f"*{value}*" if silent else f"*{value} ({figure['status']})*"
