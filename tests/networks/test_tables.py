@@ -340,18 +340,32 @@ def test_wrong_tables_are_refused_in_one_line():
         make("vae_mnist", "discriminator", (28, 28, 1), None, (28, 28, 1))
 
 
-def test_unrolled_mlp_starts_as_large_as_orthogonal_weights_times_1_4():
+UNROLLED = {
+    "unrolled_mlp": (
+        [(256, 128, 1.4), (128, 128, 1.4), (128, 2, 1.4)],
+        [(2, 128, 1.4), (128, 128, 1.4), (128, 1, 1.4)],
+    ),
+    # The ring has half the paper's radius: G's last row makes half as much, and D's first one,
+    # which takes a quarter of x in the paper, a half.
+    "unrolled_relu": (
+        [(256, 128, 0.8), (128, 128, 0.8), (128, 2, 0.8 / 2)],
+        [(2, 128, 0.8 / 4 * 2), (128, 1, 0.8)],
+    ),
+}
+
+
+@pytest.mark.parametrize("table", UNROLLED)
+def test_unrolled_gan_s_networks_start_as_large_as_scaled_orthogonal_weights(table):
     # A matrix of orthonormal rows or columns, n x m, has n m numbers of mean square 1 / max(n, m).
-    sizes = [(256, 128), (128, 128), (128, 2)], [(2, 128), (128, 128), (128, 1)]
-    decoder = make("unrolled_mlp", "decoder", (2,), (2,), (256,))
-    discriminator = make("unrolled_mlp", "discriminator", (2,), (), (2,)).joint
-    for network, shapes in zip((decoder, discriminator), sizes, strict=True):
-        for block, (n, m) in zip(network.blocks, shapes, strict=True):
+    decoder = make(table, "decoder", (2,), (2,), (256,))
+    discriminator = make(table, "discriminator", (2,), (), (2,)).joint
+    for network, sizes in zip((decoder, discriminator), UNROLLED[table], strict=True):
+        for block, (n, m, scale) in zip(network.blocks, sizes, strict=True):
             weights = block.linear.kernel.numpy()
             assert weights.shape == (n, m)
             # The deviation of n m numbers is known to 1 / sqrt(2 n m) of itself; four of these.
             np.testing.assert_allclose(
-                weights.std(), 1.4 / max(n, m) ** 0.5, rtol=4 / (2 * n * m) ** 0.5
+                weights.std(), scale / max(n, m) ** 0.5, rtol=4 / (2 * n * m) ** 0.5
             )
 
 
