@@ -50,7 +50,7 @@ def test_what_slopes_cost():
     x = tf.zeros([3, 2])
     for w, expected in (([3.0, 4.0], (16.0, 16.0, 25.0)), ([0.3, -0.4], (0.25, 0.0, 0.25))):
         critic = lambda x, w=w: tf.linalg.matvec(x, w)
-        forms = penalty.two_sided, penalty.one_sided, penalty.zero_centred
+        forms = penalty.two_sided, penalty.one_sided, penalty.r1
         for form, value in zip(forms, expected, strict=True):
             np.testing.assert_allclose(form(critic, x), [value] * 3, rtol=1e-6, atol=1e-12)
 
@@ -58,7 +58,7 @@ def test_what_slopes_cost():
 def test_every_form_reaches_the_critic():
     # At w = (3, 4), |w| = 5: d (|w| - 1)^2 = 8 w / 5, the same one-sided, and d |w|^2 = 2 w.
     x = tf.zeros([1, 2])
-    scales = {penalty.two_sided: 1.6, penalty.one_sided: 1.6, penalty.zero_centred: 2.0}
+    scales = {penalty.two_sided: 1.6, penalty.one_sided: 1.6, penalty.r1: 2.0}
     for form, scale in scales.items():
         cost = lambda w, form=form: form(lambda x: tf.linalg.matvec(x, w), x)
         np.testing.assert_allclose(gradients(cost, [3.0, 4.0]), [[3 * scale, 4 * scale]], rtol=1e-5)

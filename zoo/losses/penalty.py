@@ -62,13 +62,18 @@ def one_sided(critic: Critic, x: tf.Tensor) -> tf.Tensor:
     return tf.square(tf.nn.relu(_slope(critic, x) - 1.0))
 
 
-def zero_centred(critic: Critic, x: tf.Tensor) -> tf.Tensor:
-    """|grad C(x)|^2, [B]; at data it is R1.
+def r1(critic: Critic, x: tf.Tensor) -> tf.Tensor:
+    """|grad C(x)|^2, [B], of data.
 
     Reference: Mescheder, Geiger, Nowozin, Which training methods for GANs do actually converge?,
         arXiv 1801.04406, equation 9, without its factor gamma / 2, as in the authors' code.
     """
     return _squared_slope(critic, x)
+
+
+# By the names that models know penalties by. They differ in where the slope is taken, too:
+# two_sided and one_sided `between` data and samples, dragan `around` data, r1 at data.
+COSTS = {"two_sided": two_sided, "one_sided": one_sided, "dragan": two_sided, "r1": r1}
 
 
 def gradient_penalty(

@@ -13,13 +13,6 @@ from zoo.model.moves import clip_weights
 from zoo.model.two_player import TwoPlayerGAN
 from zoo.model.unrolling import Unrolling
 
-_SLOPES = {
-    "two_sided": penalty.two_sided,
-    "one_sided": penalty.one_sided,
-    "dragan": penalty.two_sided,
-    "r1": penalty.zero_centred,
-}
-
 
 class GAN(Unrolling, TwoPlayerGAN):
     """Generative adversarial network: a discriminator, then a generator, in turn.
@@ -229,7 +222,7 @@ class GAN(Unrolling, TwoPlayerGAN):
         if self.penalty and points is not None:
             condition = self.condition(*given)
             critic = lambda points: self.logit(self.apply("discriminator", points, *condition))
-            loss += self.penalty_weight * _SLOPES[self.penalty](critic, points)
+            loss += self.penalty_weight * penalty.COSTS[self.penalty](critic, points)
         return loss
 
     def generator_cost(self, outputs_p: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
