@@ -13,6 +13,7 @@ from command_line import ROOT, TERMINATED, flag, flags_text, load, main, parse  
 from zoo import data, precision, pretrained, registry, training
 from zoo.errors import printable, refusal, unknown
 from zoo.fields import HyperParameter
+from zoo.metrics import names
 
 if TYPE_CHECKING:
     from zoo.data import Dataset
@@ -142,6 +143,14 @@ MEASURE_FLAGS = (
         " the zoo's own classifier",
     ),
 )
+
+
+def measure_settings(flags: types.SimpleNamespace) -> dict[str, Any]:
+    """{name: value} of the `MEASURE_FLAGS` that are set; one that nothing reads is refused."""
+    values = {item.name: (getattr(flags, item.name), item.default) for item in MEASURE_FLAGS}
+    given = {name: value for name, (value, default) in values.items() if value != default}
+    names.check_settings(flags.metrics, given)
+    return given
 
 
 def run_name(flags: types.SimpleNamespace) -> str:

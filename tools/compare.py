@@ -38,6 +38,7 @@ def run(flags: types.SimpleNamespace) -> None:
     """Runs to tables."""
     if not flags.run:
         raise ValueError(refusal("run", "directories of runs", flags.run))
+    common.measure_settings(flags)
     given = [types.SimpleNamespace(run_dir=None, model=x, version=None) for x in flags.run]
     paths = [common.existing_run(each) for each in given]
     outs = [common.output_folder(each, path) for each, path in zip(given, paths)]

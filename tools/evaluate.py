@@ -35,6 +35,7 @@ FILE = "evaluation.json"
 
 def run(flags: types.SimpleNamespace) -> None:
     """A run's checkpoint to evaluation.json."""
+    common.measure_settings(flags)
     run_dir = common.existing_run(flags)
     measured, askable = measure(run_dir, flags, common.output_folder(flags, run_dir))
     if measured:

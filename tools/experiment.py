@@ -178,8 +178,7 @@ def read_config(flags: types.SimpleNamespace) -> Config:
         raise ValueError(refusal("draw", "each hyper-parameter once", names))
     data_dir = flags.data_dir or recorded.data_dir
     runs_dir = pathlib.Path(flags.runs_dir)
-    values = {item.name: (getattr(flags, item.name), item.default) for item in common.MEASURE_FLAGS}
-    measure = {name: value for name, (value, default) in values.items() if value != default}
+    measure = common.measure_settings(flags)
     return Config(str(path), recorded, draws, measure, runs_dir, data_dir)
 
 

@@ -94,10 +94,10 @@ def test_by_hand():
 
 
 def test_least_squares_has_three_targets():
-    # a, b, c = -1, 1, 0: at data (1/2 - 1)^2 / 2, at samples (1/2 + 1)^2 / 2, for G 1/8.
-    row, v = ratio.least_squares(-1.0, 1.0, 0.0), tf.constant([0.5])
+    # a, b, c = -1, 1, 1/4: at data (1/2 - 1)^2 / 2, at samples (1/2 + 1)^2 / 2, for G 1/32.
+    row, v = ratio.least_squares(-1.0, 1.0, 0.25), tf.constant([0.5])
     found = row.of_data(v)[0], row.of_model(v)[0], row.generator(v, "non_saturating")[0]
-    np.testing.assert_allclose(found, [0.125, 1.125, 0.125])
+    np.testing.assert_allclose(found, [0.125, 1.125, 0.03125])
     np.testing.assert_allclose(row.margin(v), [math.log(3.0)], rtol=1e-6)  # (v + 1) / (1 - v)
     np.testing.assert_allclose(row.generator(v, "minimax"), [-1.125])
     for usual in (ratio.least_squares(), ratio.LOSSES["least_squares"]):

@@ -84,6 +84,22 @@ def test_penalties_unrolled_steps_and_features_take_the_labels_along():
         assert np.isfinite(losses["generator"]).all()
 
 
+def test_the_slope_is_taken_with_the_labels_of_the_images():
+    # D(x, y) of a hidden row of both: its slope in x differs by the label.
+    model, x = cgan(penalty="r1", penalty_weight=2.0), tf.constant(batch(4))
+    slopes = []
+    for y in (tf.constant(Y), tf.constant((Y + 1) % K)):
+        with phase(model):
+            found = model.discriminator_cost(outputs := model.judge(x, x, y), x, y)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                value = tf.reduce_sum(model.judge(x, x, y)[0])
+            slopes.append(tf.reduce_sum(tape.gradient(value, x) ** 2, axis=1))
+        plain = softplus(-outputs[0].numpy()) + softplus(outputs[1].numpy())
+        np.testing.assert_allclose(found, plain + 2.0 * slopes[-1], rtol=1e-4)
+    assert np.abs(slopes[0] - slopes[1]).max() > 1e-3
+
+
 def test_a_discriminator_that_adds_up_image_and_label_is_refused():
     sum_of_both = Pair(Stack(()), Stack(()), linear(1, output_shape=()))
     with refused(ValueError, match="`network`.*image and label"):

@@ -381,7 +381,6 @@ def test_all_choices_at_once_in_a_graph_of_bfloat16():
         penalty="dragan",
         unrolled_steps=1,
         clip_value=0.5,
-        label_smoothing=0.1,
         instance_noise=0.1,
         instance_noise_steps=10,
         prior_family="uniform",

@@ -26,8 +26,9 @@ class GAN(Unrolling, TwoPlayerGAN):
 
     Losses, penalty, noise and order of play are choices that go with each other, but for these:
     `label_smoothing` needs a loss of labels; the generator's losses "ratio" and the f-divergences
-    need a `discriminator_loss` that estimates the ratio; a penalty needs a discriminator whose rows
-    are independent (no batch normalisation); unrolled steps need one without noise and state.
+    need a `discriminator_loss` that estimates the ratio, of labels that are not smoothed; the third
+    of `targets` is for "non_saturating" alone; a penalty needs a discriminator whose rows are
+    independent (no batch normalisation); unrolled steps need one without noise and state.
 
     Reference:
         Goodfellow et al.: Generative adversarial nets, arXiv 1406.2661, equation 1 and algorithm 1.
@@ -131,9 +132,15 @@ class GAN(Unrolling, TwoPlayerGAN):
         loss, targets = self.discriminator_loss, self.targets
         fits = len(targets) == 3 and targets[0] != targets[1]
         self.require(fits, "targets", "three numbers, of which the first two differ")
+        fools = targets[1:2] == targets[2:] or self.generator_loss == "non_saturating"
+        expected = f"an equal second and third number with generator_loss={self.generator_loss!r}"
+        self.require(fools, "targets", f"{expected}, which has no target of G's own")
         smooth = self.cost.labels or not self.label_smoothing
         self.require(smooth, "label_smoothing", f"0 with {loss!r}, which has no labels")
         from_ratio = self.generator_loss in ratio.GENERATOR_LOSSES[2:]
+        smooth = not (from_ratio and self.label_smoothing)
+        expected = f"0 with generator_loss={self.generator_loss!r}, as D then tells another ratio"
+        self.require(smooth, "label_smoothing", expected)
         known = self.cost.estimates or not from_ratio
         expected = f"one that needs no ratio, with {loss!r}, which estimates none"
         self.require(known, "generator_loss", expected)
@@ -196,7 +203,7 @@ class GAN(Unrolling, TwoPlayerGAN):
             points = self.penalty_points(x, x_p)
             return lambda: self.discriminator_cost(self.judge(x, x_p, *given), points, *given)
 
-        with self.ahead("discriminator", opponent):
+        with self.ahead("discriminator", opponent, self.clip_value):
             if self.generator_loss == "feature_matching":
                 means = (self.mean_features(each, *given) for each in (x, x_p))
                 return {"generator": kernel.feature_matching(*means)}

@@ -46,6 +46,9 @@ class GMMN(Pretrained, GenerativeModel):
         'what is compared: pixels, or "codes" of an autoencoder that is trained first',
         default="data",
     )
+    pretrain_steps: int = field(
+        "of the autoencoder", default=10_000, at_least=0, needs="space=codes"
+    )
     feature_dim: int = field(
         "dimensions of an autoencoder's codes", default=32, at_least=1, needs="space=codes"
     )
@@ -75,6 +78,9 @@ class GMMN(Pretrained, GenerativeModel):
         self.require(self.bandwidths, "bandwidths", "one number at least")
         biased = not self.root or self.estimator == "biased"
         self.require(biased, "root", f"False with estimator={self.estimator!r}, which may be < 0")
+        own_rate = self.space == "codes" or self.autoencoder_learning_rate is None
+        expected = f"None with space={self.space!r}, which has no autoencoder"
+        self.require(own_rate, "autoencoder_learning_rate", expected)
         width = self.latent_dim
         if self.space == "codes":
             width = self.feature_dim

@@ -15,8 +15,8 @@ class UnrolledGAN(GAN):
     *Result*: results/unrolled_gan-*.json.
 
     The unrolled steps see the data, the noise and the penalty points of the generator's own; they
-    decay weights and clip gradients as the discriminator's steps do, and clip no weights. Time and
-    memory grow with K.
+    decay weights and clip gradients and weights as the discriminator's steps do. Time and memory
+    grow with K.
 
     Reference:
         Metz, Poole, Pfau, Sohl-Dickstein: Unrolled generative adversarial networks, arXiv

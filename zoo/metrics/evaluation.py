@@ -10,14 +10,14 @@ from typing import Any
 from zoo import bounds
 from zoo.data import Dataset
 from zoo.errors import refusal, unknown
+from zoo.metrics import names
 from zoo.metrics.measure import Metric
-from zoo.metrics.names import ROOMS
 from zoo.metrics.subject import Features, Protocol, Subject
 from zoo.model import GenerativeModel
 
 METRICS: dict[str, Metric] = {
     name: metric
-    for room in ROOMS
+    for room in names.ROOMS
     for name, metric in importlib.import_module(f"zoo.metrics.{room}").METRICS.items()
 }
 
@@ -79,6 +79,9 @@ def evaluate(
         inception_weights=inception_weights,
     )
     chosen = _chosen(model, dataset, metrics)
+    given = {each.name: getattr(protocol, each.name) for each in dataclasses.fields(Protocol)}
+    usual = {each.name: each.default for each in dataclasses.fields(Protocol)}
+    names.check_settings(metrics, {k: v for k, v in given.items() if v != usual[k]})
     subject = Subject(model, dataset, protocol)
     measured = {}
     for index, (name, metric) in enumerate(chosen.items()):

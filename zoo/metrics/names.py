@@ -4,8 +4,10 @@ import ast
 import functools
 import pathlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
+
+from zoo.errors import refusal
 
 # The modules with a table METRICS, in the order in which metrics are measured and shown.
 ROOMS = (
@@ -30,6 +32,15 @@ ROOMS = (
     "critic",
     "ratios",
 )
+# The rooms that a setting of the protocol is of, where it is not of all.
+SETTINGS = {
+    "iwae_samples": ("likelihood",),
+    "svm_features": ("svm",),
+    "svm_repeats": ("svm",),
+    "ais_chains": ("ais",),
+    "ais_steps": ("ais",),
+    "inception_weights": ("frechet", "manifolds"),
+}
 # What a model is first judged by, in this order: what its config may be about comes first.
 HEADLINES = (
     "classification_error",
@@ -76,14 +87,38 @@ def described() -> dict[str, Description]:
     Read from the `Metric(...)` calls in the tables `METRICS`, whose keyword arguments of these
     names are therefore constants.
     """
+    return {name: text for room in ROOMS for name, text in _described_in(room).items()}
+
+
+@functools.cache
+def _described_in(room: str) -> dict[str, Description]:
     found = {}
-    for room in ROOMS:
-        source = pathlib.Path(__file__).with_name(f"{room}.py").read_text(encoding="utf-8")
-        for name, call in _table(ast.parse(source)):
-            given = {keyword.arg: keyword.value for keyword in call.keywords}
-            read = {key: given[key] for key in Description._fields if key in given}
-            found[name] = Description(**{key: ast.literal_eval(v) for key, v in read.items()})
+    source = pathlib.Path(__file__).with_name(f"{room}.py").read_text(encoding="utf-8")
+    for name, call in _table(ast.parse(source)):
+        given = {keyword.arg: keyword.value for keyword in call.keywords}
+        read = {key: given[key] for key in Description._fields if key in given}
+        found[name] = Description(**{key: ast.literal_eval(v) for key, v in read.items()})
     return found
+
+
+def check_settings(metrics: Collection[str] | None, given: Mapping[str, Any]) -> None:
+    """Refuses a setting that none of the metrics that were asked for is measured by.
+
+    Args:
+        metrics: names, or None for all that apply.
+        given: {setting: value} of those that are not the defaults.
+
+    Raises:
+        ValueError: one of `SETTINGS` without a metric of its rooms.
+    """
+    asked = {_base(name) for name in metrics or ()}
+    if not asked or not asked <= set(described()):  # an unknown name is refused where it is read
+        return
+    for setting in SETTINGS.keys() & given.keys():
+        readers = [name for room in SETTINGS[setting] for name in _described_in(room)]
+        if asked.isdisjoint(readers):
+            expected = f"its default, as {readers[0]} and its like alone are measured by it"
+            raise ValueError(refusal(setting, expected, given[setting]))
 
 
 def better(name: str) -> str | None:

@@ -97,7 +97,10 @@ class Unrolling(Model):
     )
 
     def ahead(
-        self, player: str, prepare: Callable[[], Callable[[], tf.Tensor]]
+        self,
+        player: str,
+        prepare: Callable[[], Callable[[], tf.Tensor]],
+        clip_value: float | None = None,
     ) -> contextlib.AbstractContextManager:
         """Inside, a player has the weights that it would have after `unrolled_steps` updates.
 
@@ -108,6 +111,7 @@ class Unrolling(Model):
             player: whose weights they are.
             prepare: returns its loss, [B], as a function of no argument but its weights; called
                 only where there are steps to unroll.
+            clip_value: largest size of a weight, after each update.
         """
         if not self.unrolled_steps:
             return contextlib.nullcontext()
@@ -121,11 +125,11 @@ class Unrolling(Model):
                 return cost()
 
         now = [tf.convert_to_tensor(variable) for variable in variables]
-        update = self._as_moved(self._update_of(player, variables))
+        update = self._as_moved(self._update_of(player, variables), clip_value)
         return having(unroll(loss, now, self.unrolled_steps, update))
 
-    def _as_moved(self, update: Update) -> Update:
-        """An update of gradients as `Moves` makes them: with weight decay, then clipped."""
+    def _as_moved(self, update: Update, clip_value: float | None = None) -> Update:
+        """An update as `Moves` makes it: weight decay, gradients clipped, then the weights."""
 
         def moved(weights: Tensors, gradients: Tensors) -> Tensors:
             if self.weight_decay:
@@ -134,7 +138,10 @@ class Unrolling(Model):
                 square = tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients])
                 scale = clip_scale(tf.sqrt(tf.maximum(square, _TINY)), self.clip_norm)
                 gradients = [scale * g for g in gradients]
-            return update(weights, gradients)
+            weights = update(weights, gradients)
+            if clip_value is not None:
+                weights = [tf.clip_by_value(w, -clip_value, clip_value) for w in weights]
+            return weights
 
         return moved
 

@@ -1,0 +1,113 @@
+"""Choices of the GAN family: the papers' values, what goes together, and where each choice acts.
+
+The discriminator is D(x) = w.x + b, whose slope is |w| everywhere.
+"""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.helpers import choose, refused
+from tests.methods.test_gan_family import FAMILY, make, played, softplus
+from tests.methods.tiny import phase
+from tests.small import batch
+from zoo import registry
+
+# What each paper says, where the GAN's default is another.
+CHOICES = {
+    # Radford et al., section 4: U(-1, 1)^100, weights N(0, .02).
+    "dcgan": {"latent_dim": 100, "init_stddev": 0.02, "prior_family": "uniform"},
+    # Kodali et al., the authors' code: Adam of 1e-4 (.5, .9), uniform noise.
+    "dragan": {
+        "learning_rate": 1e-4,
+        "beta_2": 0.9,
+        "prior_family": "uniform",
+        "penalty": "dragan",
+    },
+    "f_gan": {"discriminator_loss": "kl", "generator_loss": "minimax"},
+    # Gulrajani et al., algorithm 1 and section 5: Adam of 1e-4 with beta_2 = .9.
+    "gan_gp": {"learning_rate": 1e-4, "beta_2": 0.9, "penalty": "two_sided"},
+    "lsgan": {"discriminator_loss": "least_squares"},
+    "unrolled_gan": {"learning_rate": 1e-4, "unrolled_steps": 5, "generator_loss": "minimax"},
+    # Arjovsky et al., algorithm 1: RMSProp of 5e-5, which is Adam without momentum.
+    "wgan": {
+        "learning_rate": 5e-5,
+        "beta_1": 0.0,
+        "beta_2": 0.99,
+        "discriminator_loss": "wasserstein",
+        "discriminator_steps": 5,
+        "clip_value": 0.01,
+    },
+    "wgan_gp": {
+        "learning_rate": 1e-4,
+        "beta_2": 0.9,
+        "discriminator_loss": "wasserstein",
+        "discriminator_steps": 5,
+        "penalty": "two_sided",
+    },
+}
+
+
+@pytest.mark.parametrize("method", FAMILY)
+def test_choices_are_the_paper_s(method):
+    own, defaults = (
+        {name: item.default for name, item in registry.hyper_parameters(each).items()}
+        for each in (method, "gan")
+    )
+    others = {name: value for name, value in own.items() if value != defaults[name]}
+    assert others == CHOICES[method]
+    shared = {"learning_rate": 2e-4, "beta_1": 0.5, "beta_2": 0.999, "penalty_weight": 10.0}
+    assert {name: defaults[name] for name in shared} == shared
+
+
+def test_choices_that_would_have_no_effect_or_a_biased_one_are_refused():
+    for loss in ("minimax", "ratio", "kl", "feature_matching"):
+        with refused(ValueError, match="`targets`.*second and third"):
+            make("lsgan", generator_loss=loss, targets=(-1.0, 1.0, 0.0))
+        make("lsgan", generator_loss=loss, targets=(-1.0, 1.0, 1.0))
+    make("lsgan", targets=(-1.0, 1.0, 0.0))
+    for loss in ("ratio", "kl", "bernoulli"):
+        with refused(ValueError, match="`label_smoothing`"):
+            make(generator_loss=loss, label_smoothing=0.1)
+        make(generator_loss=loss)
+
+
+def test_the_discriminator_is_asked_about_noisy_images_in_both_phases():
+    # Data and samples are moved by +1 and +2 in the place of noise: what D then says is known.
+    model, x = make(instance_noise=0.5), batch(12)
+    model.with_instance_noise = lambda x, x_p: (x + 1.0, x_p + 2.0)
+    found = played(model, x)
+    d = (x + 1.0) @ found.w + found.b
+    m = (found.x_p + 2.0) @ found.w + found.b
+    expected = (softplus(-d) + softplus(m)).mean()
+    np.testing.assert_allclose(found.losses["discriminator"], expected, rtol=1e-4)
+    np.testing.assert_allclose(found.losses["generator"], softplus(-m).mean(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("clip", [None, 0.3])
+def test_a_generator_that_looks_ahead_sees_the_penalty_and_the_clipping(clip):
+    """One step of descent of D on f + 2 |w|^2, by hand; then every weight in [-clip, clip]."""
+    rate, x = 0.1, batch()
+    model = make("unrolled_gan", unrolled_steps=1, unrolled_update="descent")
+    choose(model, penalty="r1", penalty_weight=2.0, clip_value=clip)
+    found = played(model, x)
+    sigmoid = lambda u: 1 / (1 + np.exp(-u))
+    rows, rows_p = (np.column_stack([each, np.ones(len(each))]) for each in (x, found.x_p))
+    values = np.append(found.w, found.b)
+    slopes = sigmoid(rows @ values) - 1, sigmoid(rows_p @ values)
+    moves = slopes[0] @ rows / len(rows) + slopes[1] @ rows_p / len(rows_p)
+    values = values - rate * (moves + 2 * 2.0 * np.append(found.w, 0.0))
+    if clip:
+        assert np.abs(values).max() > 1.1 * clip
+        values = np.clip(values, -clip, clip)
+    expected = -(softplus(-rows @ values) + softplus(rows_p @ values)).mean()
+    np.testing.assert_allclose(found.losses["generator"], expected, rtol=1e-4)
+    choose(model, penalty=None, clip_value=None)
+    assert abs(played(model, x).losses["generator"] / expected - 1) > 1e-3
+
+
+def test_dragan_s_penalty_points_are_of_data_alone():
+    model, x = make(penalty="dragan"), tf.constant(batch(6))
+    with phase(model):
+        near = model.penalty_points(x, x + 1e6)
+    assert np.abs(near - x).max() < np.std(x)
