@@ -1,6 +1,6 @@
 """RESULTS.md: methods side by side on each data set, an index, and what was not run."""
 
-from pages import few_labels, markdown, methods, protocols
+from pages import few_labels, markdown, marks, methods, protocols
 from pages.sources import Sources
 from zoo.cards import figures
 from zoo.ledger import Entry
@@ -29,8 +29,8 @@ _FEWEST = 2  # methods that make a comparison, and a column of one
 _UPDATES = "updates"
 _UPDATES_LEGEND = (
     "A step is one move of every player, of GANs `discriminator_steps` of D. *updates*: of D and G "
-    "together, which the [budget](docs/glossary.md) of the GANs counts; blank for methods without "
-    "a D."
+    "together, which the [budget](docs/glossary.md) of the GANs counts; blank for methods that "
+    "do not move D and G in turn."
 )
 Row = tuple[str, str, Entry]  # method, stem, entry
 
@@ -120,10 +120,9 @@ def _comparison(stem: str, rows: list[Row], sources: Sources) -> list:
         parts.append(_table(stem, columns, rows, sources, training))
     lines = [line for part in parts if isinstance(part, list) for line in part]
     densities = any(_is_density(c, entry) for c in columns for _, _, entry in rows)
-    marked = any(figures.OPTIMISTIC in line for line in lines)
     notes = (
         figures.DENSITY_LEGEND if densities else "",
-        figures.OPTIMISTIC_LEGEND if marked else "",
+        *marks.legends(lines),
         _UPDATES_LEGEND if _UPDATES in training else "",
     )
     return [*parts, *notes]
@@ -144,8 +143,7 @@ def _table(
         variant = row_stem[len(stem) :].strip("-_")
         label = f"{method}, {variant}" if variant else method
         label = markdown.link(label, f"results/{method}.md#{method}-{row_stem}")
-        config = sources.configs.get((method, row_stem))
-        label += figures.OPTIMISTIC if config and config.optimistic else ""
+        label += marks.of(sources.configs.get((method, row_stem)))
         cells = [_cell(column, entry, bool(real[column])) for column in columns]
         lines.append(markdown.row(label, *cells, *(cell[index] for cell in training.values())))
     others = [""] * len(training)

@@ -2,7 +2,7 @@
 
 import statistics
 
-from pages import markdown
+from pages import markdown, marks
 from pages.sources import Sources
 from zoo.cards import figures
 from zoo.ledger import Entry, Metric
@@ -25,7 +25,7 @@ _NOTE = (
     "on the same draws of labels, below 0 where a method is better, ± its standard error over "
     "draws; blank: not measured. Which rows of train each draw labels is in "
     "[docs/label_draws.json](docs/label_draws.json). What was tuned, a method's page says "
-    "(*Settings chosen*), and what a row misses and why, where there is a ‡."
+    "(*Settings chosen*)."
 )
 
 
@@ -46,9 +46,7 @@ def section(sources: Sources) -> list:
     for (data, labels), found in sorted(rows.items()):
         for name, stem, entry in found:
             link = markdown.link(stem, f"results/{name}.md#{name}-{stem}")
-            config = sources.configs.get((name, stem))
-            mark = figures.OPTIMISTIC if config and config.optimistic else ""
-            mark += markdown.MISSES if config and config.reason else ""
+            mark = marks.of(sources.configs.get((name, stem)))
             shown = figures.reached(_ERROR, entry.metrics[_ERROR])
             cells = f"{name}, {link}{mark}", shown, gained(entry), len(entry.seeds)
             lines.append(markdown.row(data, labels, *cells))
@@ -59,8 +57,7 @@ def section(sources: Sources) -> list:
                 shown = figures.reached(metric, widest)
                 cells = f"*{title}*", shown, "", _draws(widest)
                 lines.append(markdown.row(data, labels, *cells))
-    marked = any(figures.OPTIMISTIC in line for line in lines)
-    return ["## Few labels", _NOTE, lines, figures.OPTIMISTIC_LEGEND if marked else ""]
+    return ["## Few labels", _NOTE, lines, *marks.legends(lines)]
 
 
 def gained(entry: Entry) -> str:

@@ -1,7 +1,5 @@
 """Markdown: tables, links, and the few words that agree with a number."""
 
-MISSES = " ‡"  # beside a figure of a config that says why it misses the paper's
-
 
 def row(*cells: object) -> str:
     """One line of a table; what would end a cell is escaped."""

@@ -43,11 +43,20 @@ def _section(name: str, stem: str, sources: Sources, protocols: Protocols) -> li
         f"## {name}-{stem}",
         f"{path}: {markdown.code(entry.command)}",
         f"![{name}-{stem}]({name}-{stem}.png)",
+        _compared(entry),
         _table(entry, protocols),
         f"Settings chosen: {config.chosen}" if config and config.chosen else "",
         f"What it misses, and why: {config.reason}" if config and config.reason else "",
         _provenance(entry),
     ]
+
+
+def _compared(entry: Entry) -> str:
+    """Which data sets a ratio is of; "" of models of one."""
+    reference = entry.flags.get("reference_dataset")
+    same = ", the same: log r is 0, and nothing tells the two apart"
+    of = f"The ratio r = p / q of p = {entry.dataset} and q = {reference}"
+    return f"{of}{same if reference == entry.dataset else ''}." if reference else ""
 
 
 def _table(entry: Entry, protocols: Protocols) -> list[str]:

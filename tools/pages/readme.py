@@ -1,6 +1,6 @@
 """README's tables, which method for what and how close to the papers, and a line on models."""
 
-from pages import markdown
+from pages import markdown, marks
 from pages.sources import PURPOSES, Method, Sources
 from zoo.cards import figures
 from zoo.errors import refusal
@@ -8,7 +8,6 @@ from zoo.pretrained import Entry
 
 # What many methods have, each one word in a cell: those with inference, and games without.
 _WORDS = {"basic": ("sample", "encode", "decode", "reconstruct"), "samples": ("sample", "decode")}
-_MISSES_LEGEND = "‡ The method's page in `results/` says what this row misses, and why."
 
 
 def splice(text: str, name: str, part: str) -> str:
@@ -62,16 +61,12 @@ def how_close(sources: Sources) -> str:
         for metric, figure in entry.paper.items():
             if metric in entry.metrics:
                 here = figures.reached(metric, entry.metrics[metric])
-                config = sources.configs.get((name, stem))
-                here += figures.OPTIMISTIC if config and config.optimistic else ""
-                here += markdown.MISSES if config and config.reason else ""
+                here += marks.of(sources.configs.get((name, stem)))
                 paper = figures.published(figure, quoted=False)
                 source = sources.methods[name].printed(figure["source"])
                 cells = markdown.code(name), stem, metric, paper, source, here, len(entry.seeds)
                 lines.append(markdown.row(*cells))
-    legends = {figures.OPTIMISTIC: figures.OPTIMISTIC_LEGEND, markdown.MISSES: _MISSES_LEGEND}
-    shown = [legend for mark, legend in legends.items() if any(mark in line for line in lines)]
-    return "\n".join([*lines, *(f"\n{legend}" for legend in shown)])
+    return "\n".join([*lines, *(f"\n{legend}" for legend in marks.legends(lines))])
 
 
 def shipped(models: list[Entry]) -> str:

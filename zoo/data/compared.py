@@ -70,5 +70,5 @@ def _joined(dataset: tf.data.Dataset, reference: tf.data.Dataset) -> tf.data.Dat
         rows = other["x"][: tf.shape(batch["x"])[0]]
         return batch | {"x_reference": tf.ensure_shape(rows, batch["x"].shape)}
 
-    joined = tf.data.Dataset.zip(dataset, reference).map(both, deterministic=True)
+    joined = tf.data.Dataset.zip(dataset, reference).map(both)
     return joined.with_options(dataset.options())

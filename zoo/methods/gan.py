@@ -145,7 +145,7 @@ class GAN(Unrolling, TwoPlayerGAN):
         expected = f"one that needs no ratio, with {loss!r}, which estimates none"
         self.require(known, "generator_loss", expected)
         if self.generator_loss == "feature_matching":
-            self.require(not self.head_width, "generator_loss", "one of D's outputs, not of rows")
+            self.require(not self.head_width, "generator_loss", "another, as D tells more than a verdict")
             self.require_rows("discriminator")
         alone = not self.penalty or not networks.couples_rows(self.discriminator)
         expected = "None with a discriminator whose rows depend on each other (batch normalisation)"
