@@ -145,7 +145,8 @@ class GAN(Unrolling, TwoPlayerGAN):
         expected = f"one that needs no ratio, with {loss!r}, which estimates none"
         self.require(known, "generator_loss", expected)
         if self.generator_loss == "feature_matching":
-            self.require(not self.head_width, "generator_loss", "another, as D tells more than a verdict")
+            expected = "another, as D tells more than data from samples"
+            self.require(not self.head_width, "generator_loss", expected)
             self.require_rows("discriminator")
         alone = not self.penalty or not networks.couples_rows(self.discriminator)
         expected = "None with a discriminator whose rows depend on each other (batch normalisation)"
