@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from tests.helpers import ROOT
+from tests.helpers import ROOT, refused
+from tests.metrics.toys import LABELLED, Linear
 from zoo import metrics
 from zoo.metrics import names
 
@@ -14,6 +15,26 @@ def test_what_is_read_is_what_the_metrics_say():
     for name, metric in metrics.METRICS.items():
         said = names.Description(metric.help, metric.better, metric.only_asked)
         assert described[name] == said, name
+
+
+def test_a_setting_that_no_asked_metric_is_measured_by_is_refused():
+    owners = {
+        "iwae_samples": "nll",
+        "svm_features": "svm_error",
+        "svm_repeats": "svm_error_discriminator",
+        "ais_chains": "ais",
+        "ais_steps": "ais_gap",
+        "inception_weights": "coverage",
+    }
+    assert set(owners) == set(names.SETTINGS)
+    for setting, owner in owners.items():
+        with refused(ValueError, match=f"`{setting}`"):
+            names.check_settings(["modes_covered"], {setting: 3})
+        for asked in (None, [owner], ["modes_covered", owner], ["unknown"]):
+            names.check_settings(asked, {setting: 3})
+    names.check_settings(["nll_level_2"], {"iwae_samples": 3, "limit": 5, "seed": 1})
+    with refused(ValueError, match="`svm_repeats`"):
+        metrics.evaluate(Linear(), LABELLED, metrics=["one_nn_accuracy"], svm_repeats=2)
 
 
 def test_every_metric_is_explained_in_a_line():

@@ -29,8 +29,8 @@ def test_methods_stand_beside_the_baselines_of_their_draws():
         ),
         ("b", "mnist"): entry(None, "mnist", classification_error=[0.2]),
     }
-    head, _, lines, legend = few_labels.section(made(entries))
-    assert head == "## Few labels" and not legend
+    head, _, lines, *legends = few_labels.section(made(entries))
+    assert head == "## Few labels" and not legends
     link = lambda stem: f"b, [{stem}](results/b.md#b-{stem})"
     assert lines[2:] == [
         "| digits | 50 | a, [digits-50_labels](results/a.md#a-digits-50_labels) | 0.250 ± 0.043 "

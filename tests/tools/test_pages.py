@@ -237,6 +237,20 @@ def test_a_page_shows_every_figure_its_protocol_and_where_it_comes_from():
     assert "## Not run" not in page
 
 
+@pytest.mark.parametrize(
+    "reference, shown",
+    [
+        (None, ""),
+        ("mnist", "The ratio r = p / q of p = digits and q = mnist.\n"),
+        ("digits", "q = digits, the same: log r is 0"),
+    ],
+)
+def test_a_page_says_which_data_a_ratio_is_of(reference, shown):
+    flags = {"steps": 10, "reference_dataset": reference}
+    page = page_of({("vae", "digits"): an_entry(flags=flags)})
+    assert shown in page and ("The ratio r" in page) == bool(reference)
+
+
 def test_a_page_names_what_was_not_run():
     page = page_of({("vae", "digits"): an_entry()}, vae="mnist")
     assert page.endswith("## Not run\n\n[mnist](../configs/vae/mnist.cfg).\n")

@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
-from pages import comparisons, gallery, sources, strip
+from pages import comparisons, gallery, marks, sources, strip
 
 from tests.entries import a_run, an_entry
 from tests.sources import made, measured
@@ -154,6 +154,18 @@ def test_on_what_settings_were_chosen_is_read_in_the_header_and_marked():
     assert sources.paragraph("Reason", text) == ""
     assert sources.Config("", "", {}, "on the test split, by one seed.").optimistic
     assert not sources.Config("", "", {}, "on validation examples.").optimistic
+
+
+def test_rows_that_miss_something_are_marked_and_the_mark_is_explained():
+    entries = {(m, "mnist"): measured({"nll": 1.0}) for m in ("a", "b")}
+    found = made(entries)
+    assert "‡" not in comparisons.render(found)
+    found.configs["b", "mnist"] = sources.Config("b.cfg", "", {}, reason="why")
+    lines = comparisons.render(found).splitlines()
+    assert [line[:30] for line in lines if "‡" in line] == [
+        "| [b](results/b.md#b-mnist) ‡ ",
+        marks.LEGENDS[marks.MISSES][:30],
+    ]
 
 
 def test_what_was_not_run_is_listed_with_the_papers_number():
