@@ -151,9 +151,9 @@ def test_runs_are_measured_first_and_once(trained, tmp_path, capsys):
     paths = [tmp_path / name for name in ("one", "two")]
     for path in paths:
         shutil.copytree(trained, path, ignore=shutil.ignore_patterns("evaluation.json"))
-    flags = ("--limit=20", "--metrics=reconstruction_mse,active_units", "--iwae_samples=2")
+    flags = ("--limit=20", "--metrics=reconstruction_mse,svm_error", "--svm_repeats=2")
     title, header, _, mse, *_ = compared(capsys, *map(str, paths), "--allow=tests.small", *flags)
-    assert title.startswith("digits; measured on test; limit 20; iwae_samples 2 (")
+    assert title.startswith("digits; measured on test; limit 20; svm_repeats 2 (")
     assert header.split() == ["metric", "better", "one", "two"]
     assert mse.count(compare.BEST) == 2  # the same weights
     before = [(path / "evaluation.json").stat().st_mtime_ns for path in paths]
