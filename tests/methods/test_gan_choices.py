@@ -5,11 +5,9 @@ The discriminator is D(x) = w.x + b, whose slope is |w| everywhere.
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests.helpers import choose, refused
-from tests.methods.test_gan_family import FAMILY, make, played, softplus
-from tests.methods.tiny import phase
+from tests.methods.gans import FAMILY, make, played, softplus
 from tests.small import batch
 from zoo import registry
 
@@ -104,10 +102,3 @@ def test_a_generator_that_looks_ahead_sees_the_penalty_and_the_clipping(clip):
     np.testing.assert_allclose(found.losses["generator"], expected, rtol=1e-4)
     choose(model, penalty=None, clip_value=None)
     assert abs(played(model, x).losses["generator"] / expected - 1) > 1e-3
-
-
-def test_dragan_s_penalty_points_are_of_data_alone():
-    model, x = make(penalty="dragan"), tf.constant(batch(6))
-    with phase(model):
-        near = model.penalty_points(x, x + 1e6)
-    assert np.abs(near - x).max() < np.std(x)

@@ -3,18 +3,16 @@
 What the choices do is asked of a discriminator D(x) = w.x + b, whose slope is |w| everywhere.
 """
 
-import types
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import zoo
-from tests.conformance import cases, cover
 from tests.helpers import arrays, assert_same_bits, choose, refused
-from tests.methods.tiny import linear, phase
-from tests.small import D, batch, gradients, hidden, nets, sgd, stack
+from tests.methods.gans import FAMILY, make, played, softplus
+from tests.methods.tiny import phase
+from tests.small import D, batch, gradients, hidden, stack
 from zoo.methods.gan import GAN
 from zoo.networks.minibatch import MinibatchStddev
 from zoo.networks.stack import Stack, dense
@@ -29,11 +27,6 @@ CONFORMANCE = {
     "wgan": {"images": {"discriminator_steps": 2}, "vectors": {"discriminator_steps": 2}},
     "wgan_gp": {"images": {"discriminator_steps": 2}, "vectors": {"discriminator_steps": 2}},
 }
-FAMILY = [method for method in cases.METHODS if cover.variant_of(method) == "gan"]
-
-
-def softplus(v):
-    return np.logaddexp(0.0, v)
 
 
 # Losses of D and G of the outputs d at data and m at samples, without the penalty.
@@ -51,23 +44,6 @@ LOSSES = {
 PENALISED = {"dragan", "gan_gp", "wgan_gp"}  # by 10 (|w| - 1)^2
 STEPS = {"wgan": 5, "wgan_gp": 5}
 UNIFORM = {"dcgan", "dragan"}
-
-
-def make(method="gan", rate=0.1, **options):
-    """A model of vectors with a linear discriminator."""
-    networks = {**nets("decoder"), "discriminator": linear(1, 7, output_shape=())}
-    model = zoo.create(method, image_shape=(D,), **{"latent_dim": D, **networks, **options})
-    return sgd(model, rate)
-
-
-def played(model, x):
-    """Losses of one batch, the weights of D and the samples that it was asked about."""
-    seen, generate = [], model.generate
-    model.generate = lambda x: seen.append(generate(x)) or seen[-1]
-    losses = {player: float(tf.reduce_mean(v)) for player, v in model.losses_of(x).items()}
-    del model.generate
-    w, b = (np.float64(v.numpy()) for v in model.discriminator.trainable_variables[-2:])
-    return types.SimpleNamespace(losses=losses, w=w[:, 0], b=b[0], x_p=np.float64(seen[-1]))
 
 
 def bent(**row):

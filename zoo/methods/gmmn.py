@@ -47,7 +47,10 @@ class GMMN(Pretrained, GenerativeModel):
         default="data",
     )
     pretrain_steps: int = field(
-        "of the autoencoder", default=10_000, at_least=0, needs="space=codes"
+        "of the autoencoder; 0 with the weights of a trained one (`--init_from`)",
+        default=10_000,
+        at_least=0,
+        needs="space=codes",
     )
     feature_dim: int = field(
         "dimensions of an autoencoder's codes", default=32, at_least=1, needs="space=codes"

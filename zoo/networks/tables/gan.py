@@ -104,10 +104,10 @@ UNROLLED_MLP = Table(
     reference="Metz et al., unrolled GAN, arXiv 1611.02163, after the first author's notebook",
 )
 
-# The paper's own, recalled: orthogonal weights times .8, which here are Gaussian ones of that
-# deviation. Its ring has radius 2, which D divides by 4: for radius 1 the last row of G and the
-# first of D start half as large.
-_SMALL = 0.8 / 128**0.5
+# The paper's own: orthogonal weights times .8, which here are Gaussian ones of that deviation. Its
+# ring has radius 2, which D divides by 4: for radius 1 the last row of G and the first of D start
+# half as large.
+_STDDEV = 0.8 / 128**0.5
 _RELU = dense(128, activation="relu")
 
 UNROLLED_RELU = Table(
@@ -115,16 +115,16 @@ UNROLLED_RELU = Table(
         "decoder": (
             dataclasses.replace(_RELU, init_stddev=0.8 / 256**0.5),
             _RELU,
-            dataclasses.replace(_LAST, init_stddev=_SMALL / 2),
+            dataclasses.replace(_LAST, init_stddev=_STDDEV / 2),
         ),
         "discriminator": {
             "x": (),
             "z": (),
-            "joint": (dataclasses.replace(_RELU, init_stddev=_SMALL / 2), _LAST),
+            "joint": (dataclasses.replace(_RELU, init_stddev=_STDDEV / 2), _LAST),
         },
     },
-    init_stddev=_SMALL,
-    reference="Metz et al., unrolled GAN, arXiv 1611.02163, appendix A",
+    init_stddev=_STDDEV,
+    reference="Metz et al., unrolled GAN, arXiv 1611.02163, appendix A, recalled",
 )
 
 _GENERATOR = tuple(
