@@ -26,6 +26,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     ):
         os.environ.setdefault(_variable, "1")
 
+# Frozen objects count as none, so that Python would walk all of a growing graph again and again.
+# Each test's end collects instead: see `pytest_runtest_teardown`.
+gc.set_threshold(1_000_000)
+
 _WAITS = {"tools", "training"}  # folders
 _ROOM = 256 * 2**20  # bytes by which a process may grow before what was frozen is collected
 _after_thaw = [0]  # bytes that it held then
