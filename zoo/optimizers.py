@@ -261,31 +261,52 @@ class FusedAdam(keras.optimizers.Adam):
     def update_step(
         self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
     ) -> None:
-        index = self._get_variable_index(variable)
-        m, v = self._momentums[index], self._velocities[index]
-        if (
-            self.amsgrad
-            or isinstance(gradient, tf.IndexedSlices)
-            or not hasattr(variable, "handle")
-        ):
+        if not self._fits(gradient, variable):
             super().update_step(gradient, variable, learning_rate)
             return
-        dtype = variable.dtype
+        self._update(gradient, variable, self._numbers(learning_rate, variable.dtype))
+
+    def _backend_update_step(
+        self, grads: list, trainable_variables: list, learning_rate: tf.Tensor
+    ) -> None:
+        """Moves all variables by numbers that are computed once; replicas compute their own."""
+        values = [getattr(variable, "value", variable) for variable in trainable_variables]
+        alike = all(map(self._fits, grads, values)) and len({v.dtype for v in values}) == 1
+        if tf.distribute.has_strategy() or not alike:
+            super()._backend_update_step(grads, trainable_variables, learning_rate)
+            return
+        numbers = self._numbers(learning_rate, values[0].dtype)
+        for gradient, variable in zip(grads, values, strict=True):
+            self._update(gradient, variable, numbers)
+
+    def _fits(self, gradient: tf.Tensor, variable: tf.Variable) -> bool:
+        """Whether the kernel can do the update."""
+        dense = not isinstance(gradient, tf.IndexedSlices)
+        return dense and hasattr(variable, "handle") and not self.amsgrad
+
+    def _numbers(self, learning_rate: tf.Tensor, dtype: tf.DType) -> dict[str, tf.Tensor]:
+        """What the kernel is told of this step, whatever the variable."""
         step = tf.cast(self.iterations + 1, dtype)
         beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
-        powers = beta_1**step, beta_2**step
-        rate = tf.cast(learning_rate, dtype)
+        return {
+            "beta1_power": beta_1**step,
+            "beta2_power": beta_2**step,
+            "lr": tf.cast(learning_rate, dtype),
+            "beta1": beta_1,
+            "beta2": beta_2,
+            "epsilon": tf.cast(self.epsilon, dtype),
+        }
+
+    def _update(
+        self, gradient: tf.Tensor, variable: tf.Variable, numbers: dict[str, tf.Tensor]
+    ) -> None:
+        index = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=_handle(m),
-            v=_handle(v),
-            beta1_power=powers[0],
-            beta2_power=powers[1],
-            lr=rate,
-            beta1=beta_1,
-            beta2=beta_2,
-            epsilon=tf.cast(self.epsilon, dtype),
-            grad=tf.cast(gradient, dtype),
+            m=_handle(self._momentums[index]),
+            v=_handle(self._velocities[index]),
+            grad=tf.cast(gradient, variable.dtype),
+            **numbers,
         )
 
 

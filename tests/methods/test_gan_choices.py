@@ -73,7 +73,7 @@ def test_choices_that_would_have_no_effect_or_a_biased_one_are_refused():
 def test_the_discriminator_is_asked_about_noisy_images_in_both_phases():
     # Data and samples are moved by +1 and +2 in the place of noise: what D then says is known.
     model, x = make(instance_noise=0.5), batch(12)
-    model.with_instance_noise = lambda x, x_p: (x + 1.0, x_p + 2.0)
+    model.as_seen = lambda x, x_p: (x + 1.0, x_p + 2.0)
     found = played(model, x)
     d = (x + 1.0) @ found.w + found.b
     m = (found.x_p + 2.0) @ found.w + found.b

@@ -154,7 +154,7 @@ def test_instance_noise_is_on_all_that_the_discriminator_sees_and_fades():
         model = make(instance_noise=0.5, instance_noise_steps=steps)
         model.step.assign(10)
         with phase(model):
-            pair = [each.numpy() for each in model.with_instance_noise(x, 2 * x)]
+            pair = [each.numpy() for each in model.as_seen(x, 2 * x)]
         noises = pair[0] - x.numpy(), pair[1] - 2 * x.numpy()
         for noise in noises:  # 4,000 numbers: the deviation is off by 1.1 %
             np.testing.assert_allclose(noise.std(), expected, rtol=0.045)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import tensorflow as tf
 
-from zoo import distributions, networks, replicas
+from zoo import augmentation, distributions, networks, replicas
 from zoo.fields import field
 from zoo.losses import adversarial, kernel, penalty, ratio
 from zoo.model import Losses
@@ -36,7 +36,8 @@ class GAN(Unrolling, TwoPlayerGAN):
         data and samples apart, in its own phase as in the generator's: Radford, Metz, Chintala,
         DCGAN, arXiv 1511.06434; its population statistics are those of data. Losses:
         `zoo.losses.ratio`; penalties: `zoo.losses.penalty`; unrolled steps: Metz et al., arXiv
-        1611.02163; instance noise: Sonderby et al., arXiv 1610.04490; label smoothing: Salimans et
+        1611.02163; instance noise: Sonderby et al., arXiv 1610.04490; augmentation of data and
+        samples: Zhao et al., arXiv 2006.10738, of affine maps here; label smoothing: Salimans et
         al., arXiv 1606.03498, section 3.4.
     """
 
@@ -113,6 +114,13 @@ class GAN(Unrolling, TwoPlayerGAN):
         at_least=0,
         needs="instance_noise",
     )
+    augmentation: float = field(
+        "size of random affine changes of all images that D sees: of each entry of the map, in "
+        "halves of a side",
+        default=0.0,
+        at_least=0,
+        below=1,
+    )
 
     def make_networks(self) -> None:
         super().make_networks()
@@ -158,6 +166,9 @@ class GAN(Unrolling, TwoPlayerGAN):
                 "clip_value=0.01, penalty='two_sided', or a network with spectral normalisation.",
                 stacklevel=2,
             )
+        images = len(self.image_shape) == 3 and min(self.image_shape[:2]) > 1
+        expected = "0 for data that are no images [H, W, C] of several rows and columns"
+        self.require(images or not self.augmentation, "augmentation", expected)
         pure = not self.unrolled_steps or networks.is_function(self.discriminator)
         expected = "0 with a discriminator that has noise or state (dropout, batch normalisation)"
         self.require(pure, "unrolled_steps", expected)
@@ -190,7 +201,7 @@ class GAN(Unrolling, TwoPlayerGAN):
 
     def discriminator_phase(self, x: tf.Tensor, *given: tf.Tensor) -> Losses:
         """-log D(x) - log(1 - D(G(z)))  (algorithm 1), or as `discriminator_loss` says."""
-        x, x_p = self.with_instance_noise(x, tf.stop_gradient(self.generate(x, *given)))
+        x, x_p = self.as_seen(x, tf.stop_gradient(self.generate(x, *given)))
         outputs = self.judge(x, x_p, *given)
         self.watch(*outputs, *given)
         points = self.penalty_points(x, x_p)
@@ -198,7 +209,7 @@ class GAN(Unrolling, TwoPlayerGAN):
 
     def generator_phase(self, x: tf.Tensor, *given: tf.Tensor) -> Losses:
         """-log D(G(z))  (section 3), or as `generator_loss` says."""
-        x, x_p = self.with_instance_noise(x, self.generate(x, *given))
+        x, x_p = self.as_seen(x, self.generate(x, *given))
 
         def opponent() -> Any:
             points = self.penalty_points(x, x_p)
@@ -249,8 +260,14 @@ class GAN(Unrolling, TwoPlayerGAN):
         noise = self.draw(distributions.uniform(self.image_shape, low=0.0), "around", batch_of=x)
         return penalty.around(x, tf.sqrt(variance), noise, mix)
 
-    def with_instance_noise(self, x: tf.Tensor, x_p: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Data and samples as the discriminator sees them: with instance noise, if any."""
+    def as_seen(self, x: tf.Tensor, x_p: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Data and samples as D sees them: with random changes and noise, if so chosen."""
+        if self.augmentation:
+            around = distributions.uniform(6)
+            x, x_p = (
+                augmentation.affine(each, self.augmentation * self.draw(around, place, batch_of=x))
+                for each, place in ((x, "change_data"), (x_p, "change_model"))
+            )
         if not self.instance_noise:
             return x, x_p
         stddev = tf.constant(self.instance_noise)

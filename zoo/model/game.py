@@ -310,9 +310,11 @@ class Game(Moves):
             # A smaller decay over the first steps: else short runs keep their first weights.
             t = tf.cast(self.step.value, tf.float32)
             decay = tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
+            shares = {v.dtype: tf.cast(decay, v.dtype) for v in self._averaged}
+            rests = {dtype: 1.0 - share for dtype, share in shares.items()}
             for average, variable in zip(self._averages, self._averaged):
-                share = tf.cast(decay, variable.dtype)
-                average.assign(average * share + variable * (1.0 - share))
+                share, rest = shares[variable.dtype], rests[variable.dtype]
+                average.assign(average * share + variable * rest)
         return self._means()
 
     def _means(self, names: Iterable[str] | None = None) -> dict[str, tf.Tensor]:

@@ -69,27 +69,34 @@ CGAN_MNIST = dataclasses.replace(
 
 _SAME, _UP = {"padding": "same"}, {"activation": "relu", "norm": True}
 
-INFOGAN_MNIST = Table(
-    roles={
-        "decoder": (
-            dense(1024, **_UP),
-            dense(7 * 7 * 128, **_UP),
-            Reshape((7, 7, 128)),
-            deconv(64, 4, 2, **_SAME, **_UP),
-            deconv(None, 4, 2, activation="linear", **_SAME),
-        ),
-        "discriminator": {
-            "x": (conv(64, 4, 2, **_SAME), conv(128, 4, 2, norm=True, **_SAME)),
-            "z": (),
-            "joint": (dense(1024, norm=True), dense(None, activation="linear", aside=128)),
+
+def _infogan(maps: int, joint: int, aside: int, reference: str) -> Table:
+    return Table(
+        roles={
+            "decoder": (
+                dense(joint, **_UP),
+                dense(7 * 7 * 2 * maps, **_UP),
+                Reshape((7, 7, 2 * maps)),
+                deconv(maps, 4, 2, **_SAME, **_UP),
+                deconv(None, 4, 2, activation="linear", **_SAME),
+            ),
+            "discriminator": {
+                "x": (conv(maps, 4, 2, **_SAME), conv(2 * maps, 4, 2, norm=True, **_SAME)),
+                "z": (),
+                "joint": (dense(joint, norm=True), dense(None, activation="linear", aside=aside)),
+            },
         },
-    },
-    image_shape=(28, 28, 1),
-    slope=0.1,
-    init_stddev=0.02,
-    momentum=0.9,
-    reference="Chen et al., InfoGAN, arXiv 1606.03657, appendix C.1",
-)
+        image_shape=(28, 28, 1),
+        slope=0.1,
+        init_stddev=0.02,
+        momentum=0.9,
+        reference=reference,
+    )
+
+
+_INFOGAN = "Chen et al., InfoGAN, arXiv 1606.03657, appendix C.1"
+INFOGAN_MNIST = _infogan(64, 1024, 128, _INFOGAN)
+INFOGAN_MNIST_SMALL = _infogan(32, 256, 64, f"of this zoo, after {_INFOGAN}")
 
 _TANH, _LAST = dense(128, activation="tanh"), dense(None, activation="linear")
 

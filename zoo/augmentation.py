@@ -1,0 +1,39 @@
+"""Random changes of images, through which gradients flow."""
+
+import tensorflow as tf
+
+
+def affine(x: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
+    """Images under affine maps near the identity, by bilinear interpolation; beyond them is 0.
+
+    The pixel at p of row b shows the image at  (I + A) p + t,  where p = (row, column) is in
+    [-1, 1]^2, from the middle of the first pixel to that of the last. Gradients are exact, and XLA
+    compiles it: those of `tf.raw_ops.ImageProjectiveTransformV3` are approximate, and it does not.
+
+    Args:
+        x: [B, H, W, C], H and W at least 2.
+        change: float32 [B, 6], the rows of (A | t) one after the other.
+
+    Returns:
+        [B, H, W, C], of the dtype of x.
+    """
+    height, width, channels = x.shape[1:]
+    rows, columns = tf.linspace(-1.0, 1.0, height), tf.linspace(-1.0, 1.0, width)
+    p = tf.stack([*tf.meshgrid(rows, columns, indexing="ij"), tf.ones([height, width])])
+    maps = tf.eye(2, 3) + tf.reshape(change, [-1, 2, 3])
+    at = maps @ tf.reshape(p, [3, -1])  # [B, 2, H W]
+    at = (at + 1.0) / 2.0 * tf.constant([[height - 1.0], [width - 1.0]])
+    low = tf.floor(at)
+    shares = tf.cast(at - low, x.dtype)  # of the next row, and of the next column
+    # A frame of zeros stands for all that is beyond the image.
+    framed = tf.reshape(
+        tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), [-1, (height + 2) * (width + 2), channels]
+    )
+    shown = tf.zeros([], x.dtype)
+    for step in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        place = tf.cast(low, tf.int32) + 1 + tf.constant(step)[:, None]
+        place = tf.clip_by_value(place, 0, tf.constant([[height + 1], [width + 1]]))
+        corner = tf.gather(framed, place[:, 0] * (width + 2) + place[:, 1], batch_dims=1)
+        each = [shares[:, i] if ahead else 1.0 - shares[:, i] for i, ahead in enumerate(step)]
+        shown += corner * (each[0] * each[1])[..., None]
+    return tf.reshape(shown, tf.shape(x))
