@@ -5,11 +5,14 @@ The discriminator is D(x) = w.x + b, whose slope is |w| everywhere.
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+import zoo
 from tests.helpers import choose, refused
 from tests.methods.gans import FAMILY, make, played, softplus
+from tests.methods.tiny import phase
 from tests.small import batch
-from zoo import registry
+from zoo import augmentation, registry
 
 # What each paper says, where the GAN's default is another.
 CHOICES = {
@@ -80,6 +83,23 @@ def test_the_discriminator_is_asked_about_noisy_images_in_both_phases():
     expected = (softplus(-d) + softplus(m)).mean()
     np.testing.assert_allclose(found.losses["discriminator"], expected, rtol=1e-4)
     np.testing.assert_allclose(found.losses["generator"], softplus(-m).mean(), rtol=1e-4)
+
+
+def test_augmentation_changes_data_and_samples_by_maps_of_their_own(monkeypatch):
+    model = zoo.create("gan", image_shape=(4, 4, 1), latent_dim=2, augmentation=0.2)
+    x, changes = tf.zeros([500, 4, 4, 1]), []
+    monkeypatch.setattr(augmentation, "affine", lambda x, u: changes.append(u.numpy()) or x)
+    with phase(model):
+        seen = model.as_seen(x, x + 1.0)
+    assert [float(each[0, 0, 0, 0]) for each in seen] == [0.0, 1.0]
+    for change in changes:  # of 3,000 numbers the deviation is off by .8 %, the mean by its 55th
+        assert change.shape == (500, 6) and 0.19 < np.abs(change).max() < 0.2
+        np.testing.assert_allclose(np.std(change), 0.2 / np.sqrt(3), rtol=0.04)
+        assert abs(np.mean(change)) < 4 * 0.2 / np.sqrt(9000)
+    assert abs(np.corrcoef(*(np.ravel(each) for each in changes))[0, 1]) < 4 / np.sqrt(3000)
+    for shape in ((4,), (1, 4, 1)):
+        with refused(ValueError, match="`augmentation`: expected 0 for data that are no images"):
+            zoo.create("gan", image_shape=shape, augmentation=0.2)
 
 
 @pytest.mark.parametrize("clip", [None, 0.3])

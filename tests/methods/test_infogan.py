@@ -14,7 +14,10 @@ from zoo.methods.infogan import InfoGAN
 from zoo.metrics import applicable, evaluate
 from zoo.networks.stack import Stack, dense
 
-CONFORMANCE = {"images": {"num_clusters": 4}, "vectors": {"continuous_codes": 1}}
+CONFORMANCE = {
+    "images": {"num_clusters": 4, "augmentation": 0.1},
+    "vectors": {"continuous_codes": 1},
+}
 
 K, N = 3, 2
 HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)

@@ -369,14 +369,24 @@ def test_unrolled_gan_s_networks_start_as_large_as_scaled_orthogonal_weights(tab
             )
 
 
-def test_infogan_s_q_has_a_hidden_row_of_its_own():
-    discriminator = make("infogan_mnist", "discriminator", (28, 28, 1), (13,), (28, 28, 1))
+@pytest.mark.parametrize(
+    "name, maps, joint, units",
+    [("infogan_mnist", 64, 1024, 128), ("infogan_mnist_small", 32, 256, 64)],
+)
+def test_infogan_s_q_has_a_hidden_row_of_its_own(name, maps, joint, units):
+    discriminator = make(name, "discriminator", (28, 28, 1), (13,), (28, 28, 1))
+    first, second = (block.linear for block in discriminator.x.blocks)
+    assert (first.kernel.shape, second.kernel.shape) == ((4, 4, 1, maps), (4, 4, maps, 2 * maps))
     last = discriminator.joint.blocks[-1].linear
-    assert trainable(last.first) == 1024 + 1
-    # 128 units with gamma and beta, then the parameters of 10 categories and 2 codes.
-    assert trainable(last.others) == 1024 * 128 + 2 * 128 + 128 * 12 + 12
-    plain = make("infogan_mnist", "discriminator", (28, 28, 1), (), (28, 28, 1))
-    assert trainable(plain.joint.blocks[-1].linear) == 1024 + 1  # a GAN's, that tells no more
+    assert trainable(last.first) == joint + 1
+    # `units` with gamma and beta, then the parameters of 10 categories and 2 codes.
+    assert trainable(last.others) == joint * units + 2 * units + units * 12 + 12
+    plain = make(name, "discriminator", (28, 28, 1), (), (28, 28, 1))
+    assert trainable(plain.joint.blocks[-1].linear) == joint + 1  # a GAN's, that tells no more
+    blocks = make(name, "decoder", (28, 28, 1), (28, 28, 1), (74,)).blocks
+    assert [block.output_example for block in blocks] == [
+        *((joint,), (98 * maps,), (7, 7, 2 * maps), (14, 14, maps), (28, 28, 1))
+    ]
 
 
 def test_vat_s_logits_and_the_last_row_of_improved_gan_s_generator():
