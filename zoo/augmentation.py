@@ -11,13 +11,13 @@ def affine(x: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
     compiles it: those of `tf.raw_ops.ImageProjectiveTransformV3` are approximate, and it does not.
 
     Args:
-        x: [B, H, W, C], H and W at least 2.
+        x: [B, H, W, C], H and W known and at least 2.
         change: float32 [B, 6], the rows of (A | t) one after the other.
 
     Returns:
         [B, H, W, C], of the dtype of x.
     """
-    height, width, channels = x.shape[1:]
+    height, width = x.shape[1:3]
     rows, columns = tf.linspace(-1.0, 1.0, height), tf.linspace(-1.0, 1.0, width)
     p = tf.stack([*tf.meshgrid(rows, columns, indexing="ij"), tf.ones([height, width])])
     maps = tf.eye(2, 3) + tf.reshape(change, [-1, 2, 3])
@@ -26,9 +26,8 @@ def affine(x: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
     low = tf.floor(at)
     shares = tf.cast(at - low, x.dtype)  # of the next row, and of the next column
     # A frame of zeros stands for all that is beyond the image.
-    framed = tf.reshape(
-        tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), [-1, (height + 2) * (width + 2), channels]
-    )
+    framed = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    framed = tf.reshape(framed, [tf.shape(x)[0], (height + 2) * (width + 2), -1])
     shown = tf.zeros([], x.dtype)
     for step in ((0, 0), (0, 1), (1, 0), (1, 1)):
         place = tf.cast(low, tf.int32) + 1 + tf.constant(step)[:, None]
@@ -36,4 +35,4 @@ def affine(x: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
         corner = tf.gather(framed, place[:, 0] * (width + 2) + place[:, 1], batch_dims=1)
         each = [shares[:, i] if ahead else 1.0 - shares[:, i] for i, ahead in enumerate(step)]
         shown += corner * (each[0] * each[1])[..., None]
-    return tf.reshape(shown, tf.shape(x))
+    return tf.ensure_shape(tf.reshape(shown, tf.shape(x)), x.shape)
