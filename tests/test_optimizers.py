@@ -56,6 +56,25 @@ def test_float32_masters_of_bfloat16_gradients():
         np.testing.assert_allclose(ours, keras_, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("case", ["rows alone", "two types", "accumulated"])
+def test_what_one_kernel_for_all_does_not_fit_is_updated_as_by_keras(case):
+    found = []
+    for kind in (FusedAdam, keras.optimizers.Adam):
+        other = "float64" if case == "two types" else "float32"
+        variables = [keras.Variable([[1.0], [2.0]]), keras.Variable([3.0], dtype=other)]
+        optimizer = kind(0.1, gradient_accumulation_steps=2 if case == "accumulated" else None)
+        optimizer.build(variables)
+        for size in (1.0, -2.0, 4.0, 0.5):
+            dense = tf.constant([[size], [3.0]])
+            rows = tf.IndexedSlices(tf.constant([[size]]), [1], [2, 1])
+            gradients = [rows if case == "rows alone" else dense, tf.constant([size], other)]
+            optimizer.apply(gradients, variables)
+        found.append([v.numpy() for v in variables])
+    for ours, keras_ in zip(*found):
+        assert ours.dtype == keras_.dtype
+        np.testing.assert_allclose(ours, keras_, rtol=1e-5)
+
+
 def test_first_step_by_hand():
     # t = 1: m = (1 - b1) g, v = (1 - b2) g^2: the step is lr g / (|g| + eps / sqrt(1 - b2)).
     variable = keras.Variable([1.0, 1.0, 1.0])
