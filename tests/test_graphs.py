@@ -43,7 +43,8 @@ def test_a_traced_step_dies_with_its_model(kind):
         return [weakref.ref(step.get_concrete_function(batch(4)).graph) for step in steps]
 
     found = traced()
-    gc.collect()
+    for _ in range(2):  # what the first pass finds ends what a cache of TFP remembers
+        gc.collect()
     assert [graph() for graph in found] == [None, None]
 
 
