@@ -28,7 +28,8 @@ class GAN(Unrolling, TwoPlayerGAN):
     `label_smoothing` needs a loss of labels; the generator's losses "ratio" and the f-divergences
     need a `discriminator_loss` that estimates the ratio, of labels that are not smoothed; the third
     of `targets` is for "non_saturating" alone; a penalty needs a discriminator whose rows are
-    independent (no batch normalisation); unrolled steps need one without noise and state.
+    independent (no batch normalisation); unrolled steps need one without noise and state;
+    `augmentation` needs images.
 
     Reference:
         Goodfellow et al.: Generative adversarial nets, arXiv 1406.2661, equation 1 and algorithm 1.
@@ -115,8 +116,8 @@ class GAN(Unrolling, TwoPlayerGAN):
         needs="instance_noise",
     )
     augmentation: float = field(
-        "size of random affine changes of all images that D sees: of each entry of the map, in "
-        "halves of a side",
+        "largest random change of each entry of an affine map of every image that D sees, data or "
+        "sample, whose sides are 2; 0 for none",
         default=0.0,
         at_least=0,
         below=1,

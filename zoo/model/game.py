@@ -310,7 +310,8 @@ class Game(Moves):
             # A smaller decay over the first steps: else short runs keep their first weights.
             t = tf.cast(self.step.value, tf.float32)
             decay = tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
-            shares = {v.dtype: tf.cast(decay, v.dtype) for v in self._averaged}
+            dtypes = dict.fromkeys(v.dtype for v in self._averaged)
+            shares = {dtype: tf.cast(decay, dtype) for dtype in dtypes}
             rests = {dtype: 1.0 - share for dtype, share in shares.items()}
             for average, variable in zip(self._averages, self._averaged):
                 share, rest = shares[variable.dtype], rests[variable.dtype]
