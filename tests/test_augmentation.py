@@ -13,9 +13,40 @@ def images(rows=1, height=5, width=5, channels=2):
     return random.random((rows, height, width, channels)).astype(np.float32)
 
 
+IDENTITY = np.eye(2, 3, dtype=np.float32)
+
+
 def changed(x, *entries):
-    change = np.tile(np.float32([entries]), (len(x), 1))
-    return augmentation.affine(tf.constant(x), tf.constant(change)).numpy()
+    """Images under the map whose entries differ from the identity's by `entries`, row by row."""
+    maps = np.tile(IDENTITY + np.reshape(np.float32(entries), (2, 3)), (len(x), 1, 1))
+    return augmentation.affine(tf.constant(x), tf.constant(maps)).numpy()
+
+
+def test_maps_are_a_rotation_of_a_slant_of_a_scale_and_a_shift():
+    def maps(*u):
+        return augmentation.affine_maps(tf.constant([u]), 40.0, 0.5, 0.1, 0.2).numpy()[0]
+
+    np.testing.assert_allclose(maps(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), IDENTITY, atol=1e-7)
+    a = np.radians(-20.0)  # from rows to columns: the image of the first axis is (cos, sin)
+    turned = [[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0]]
+    np.testing.assert_allclose(maps(-0.5, 0.0, 0.0, 0.0, 0.0, 0.0), turned, rtol=1e-6)
+    # Columns go along with rows.
+    np.testing.assert_allclose(maps(0.0, 1.0, 0.0, 0.0, 0.0, 0.0), [[1, 0, 0], [0.5, 1, 0]])
+    scaled = [[np.exp(0.1), 0, 0], [0, np.exp(-0.05), 0]]
+    np.testing.assert_allclose(maps(0.0, 0.0, 1.0, -0.5, 0.0, 0.0), scaled, rtol=1e-6)
+    np.testing.assert_allclose(maps(0.0, 0.0, 0.0, 0.0, 1.0, -0.5)[:, 2], [0.2, -0.1], rtol=1e-6)
+    # All at once: at first the scale, then the slant, then the turn; the shift is not turned.
+    linear = np.array(turned)[:, :2] @ [[1, 0], [0.5, 1]] @ np.diag([np.exp(0.1), np.exp(-0.05)])
+    everything = maps(-0.5, 1.0, 1.0, -0.5, 1.0, -0.5)
+    np.testing.assert_allclose(everything, np.c_[linear, [0.2, -0.1]], rtol=1e-5)
+
+
+def test_each_row_has_its_own_numbers():
+    u = tf.constant(np.random.default_rng(0).uniform(-1, 1, (3, 6)).astype(np.float32))
+    together = augmentation.affine_maps(u, 40.0, 0.5, 0.1, 0.2)
+    for row in range(3):
+        alone = augmentation.affine_maps(u[row : row + 1], 40.0, 0.5, 0.1, 0.2)
+        np.testing.assert_allclose(together[row], alone[0], rtol=1e-6)
 
 
 def test_the_identity_changes_nothing():
@@ -57,14 +88,14 @@ def test_between_pixels_it_is_bilinear_and_beyond_them_zero():
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_each_row_has_its_own_map_and_gradients_are_exact(jit_compile):
-    x, change = images(3, 4, 6), 0.3 * np.random.default_rng(1).uniform(-1, 1, (3, 6))
-    change, weights = np.float32(change), np.random.default_rng(2).normal(size=x.shape)
+    x, change = images(3, 4, 6), 0.3 * np.random.default_rng(1).uniform(-1, 1, (3, 2, 3))
+    maps, weights = np.float32(IDENTITY + change), np.random.default_rng(2).normal(size=x.shape)
 
     @tf.function(jit_compile=jit_compile)
     def value(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            y = augmentation.affine(x, tf.constant(change))
+            y = augmentation.affine(x, tf.constant(maps))
             total = tf.reduce_sum(y * tf.constant(np.float32(weights)))
         return y, tape.gradient(total, x)
 
@@ -76,13 +107,13 @@ def test_each_row_has_its_own_map_and_gradients_are_exact(jit_compile):
     for at in ((0, 1, 2, 0), (1, 3, 5, 1), (2, 0, 0, 0)):
         unit = np.zeros_like(x)
         unit[at] = 1.0
-        shown = augmentation.affine(tf.constant(unit), tf.constant(change)).numpy()
+        shown = augmentation.affine(tf.constant(unit), tf.constant(maps)).numpy()
         np.testing.assert_allclose(gradient[at], np.sum(shown * weights), rtol=1e-4, atol=1e-6)
 
 
 def test_it_keeps_the_dtype_and_computes_places_in_float32():
-    x, change = images(2, 28, 28, 1), 0.2 * batch(12)[:2, :1] * np.ones(6, np.float32)
-    exact = augmentation.affine(tf.constant(x), tf.constant(change))
-    rounded = augmentation.affine(tf.constant(x, tf.bfloat16), tf.constant(change))
+    x, maps = images(2, 28, 28, 1), IDENTITY + 0.2 * batch(12)[:2, :1, None]
+    exact = augmentation.affine(tf.constant(x), tf.constant(maps))
+    rounded = augmentation.affine(tf.constant(x, tf.bfloat16), tf.constant(maps))
     assert rounded.dtype == tf.bfloat16
     np.testing.assert_allclose(tf.cast(rounded, tf.float32), exact, atol=0.03)  # 2^-8 of four terms

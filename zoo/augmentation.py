@@ -1,18 +1,45 @@
 """Random changes of images, through which gradients flow."""
 
+import math
+
 import tensorflow as tf
 
 
-def affine(x: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
-    """Images under affine maps near the identity, by bilinear interpolation; beyond them is 0.
+def affine_maps(
+    u: tf.Tensor, rotation: float, shear: float, scale: float, shift: float
+) -> tf.Tensor:
+    """Affine maps around the identity, as `affine` takes them.
 
-    The pixel at p of row b shows the image at  (I + A) p + t,  where p = (row, column) is in
-    [-1, 1]^2, from the middle of the first pixel to that of the last. Gradients are exact, and XLA
-    compiles it: those of `tf.raw_ops.ImageProjectiveTransformV3` are approximate, and it does not.
+    A = R(u_1 rotation) S(u_2 shear) diag(exp(u_3 scale), exp(u_4 scale)),  t = shift (u_5, u_6),
+    of a rotation R and a slant S of columns along rows, (row, column + shear row).
+
+    Args:
+        u: float32 [B, 6], in [-1, 1].
+        rotation: in degrees, from rows to columns.
+        shear, shift: in the coordinates of `affine`, in which an image's sides are 2.
+        scale: of a side, as a logarithm.
+
+    Returns:
+        float32 [B, 2, 3].
+    """
+    angle, slant = math.radians(rotation) * u[:, 0], shear * u[:, 1]
+    cos, sin, zero, one = tf.cos(angle), tf.sin(angle), tf.zeros_like(angle), tf.ones_like(angle)
+    turns = tf.stack([tf.stack([cos, -sin], 1), tf.stack([sin, cos], 1)], 1)
+    slants = tf.stack([tf.stack([one, zero], 1), tf.stack([slant, one], 1)], 1)
+    linear = turns @ slants * tf.exp(scale * u[:, None, 2:4])
+    return tf.concat([linear, shift * u[:, 4:, None]], axis=2)
+
+
+def affine(x: tf.Tensor, maps: tf.Tensor) -> tf.Tensor:
+    """Images under affine maps, by bilinear interpolation; beyond an image is 0.
+
+    The pixel at p of row b shows the image at  A p + t,  where p = (row, column) is in [-1, 1]^2,
+    from the middle of the first pixel to that of the last. Gradients are exact, and XLA compiles
+    it: those of `tf.raw_ops.ImageProjectiveTransformV3` are approximate, and it does not.
 
     Args:
         x: [B, H, W, C], H and W known and at least 2.
-        change: float32 [B, 6], the rows of (A | t) one after the other.
+        maps: float32 [B, 2, 3], the (A | t).
 
     Returns:
         [B, H, W, C], of the dtype of x.
@@ -20,7 +47,6 @@ def affine(x: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
     height, width = x.shape[1:3]
     rows, columns = tf.linspace(-1.0, 1.0, height), tf.linspace(-1.0, 1.0, width)
     p = tf.stack([*tf.meshgrid(rows, columns, indexing="ij"), tf.ones([height, width])])
-    maps = tf.eye(2, 3) + tf.reshape(change, [-1, 2, 3])
     at = maps @ tf.reshape(p, [3, -1])  # [B, 2, H W]
     at = (at + 1.0) / 2.0 * tf.constant([[height - 1.0], [width - 1.0]])
     low = tf.floor(at)

@@ -86,20 +86,34 @@ def test_the_discriminator_is_asked_about_noisy_images_in_both_phases():
 
 
 def test_augmentation_changes_data_and_samples_by_maps_of_their_own(monkeypatch):
-    model = zoo.create("gan", image_shape=(4, 4, 1), latent_dim=2, augmentation=0.2)
-    x, changes = tf.zeros([500, 4, 4, 1]), []
-    monkeypatch.setattr(augmentation, "affine", lambda x, u: changes.append(u.numpy()) or x)
+    sizes = (90.0, 0.7, 0.5, 0.2)
+    model = zoo.create("gan", image_shape=(4, 4, 1), latent_dim=2, augmentation=sizes)
+    x, drawn, maps = tf.zeros([500, 4, 4, 1]), [], []
+    affine_maps = augmentation.affine_maps
+
+    def kept(u, *args):
+        assert args == sizes
+        drawn.append(u.numpy())
+        return affine_maps(u, *args)
+
+    monkeypatch.setattr(augmentation, "affine_maps", kept)
+    monkeypatch.setattr(augmentation, "affine", lambda x, m: maps.append(m.numpy()) or x)
     with phase(model):
         seen = model.as_seen(x, x + 1.0)
     assert [float(each[0, 0, 0, 0]) for each in seen] == [0.0, 1.0]
-    for change in changes:  # of 3,000 numbers the deviation is off by .8 %, the mean by its 55th
-        assert change.shape == (500, 6) and 0.19 < np.abs(change).max() < 0.2
-        np.testing.assert_allclose(np.std(change), 0.2 / np.sqrt(3), rtol=0.04)
-        assert abs(np.mean(change)) < 4 * 0.2 / np.sqrt(9000)
-    assert abs(np.corrcoef(*(np.ravel(each) for each in changes))[0, 1]) < 4 / np.sqrt(3000)
+    for u, found in zip(drawn, maps, strict=True):
+        assert u.shape == (500, 6) and found.shape == (500, 2, 3)
+        # U(-1, 1) has the deviation 1/sqrt(3), which 3,000 numbers show to .8 %, and the mean 0.
+        np.testing.assert_allclose(np.std(u), 1 / np.sqrt(3), rtol=0.04)
+        assert 0.99 < np.abs(u).max() < 1 and abs(np.mean(u)) < 4 / np.sqrt(9000)
+    assert abs(np.corrcoef(*(np.ravel(u) for u in drawn))[0, 1]) < 4 / np.sqrt(3000)
     for shape in ((4,), (1, 4, 1)):
-        with refused(ValueError, match="`augmentation`: expected 0 for data that are no images"):
-            zoo.create("gan", image_shape=shape, augmentation=0.2)
+        expected = "`augmentation`: expected zeros for data that are no images"
+        with refused(ValueError, match=expected):
+            zoo.create("gan", image_shape=shape, augmentation=sizes)
+    for wrong in ((), (0.3,), (0.7, 15.0, 0.1, 0.1), (15.0, 0.7, 0.1, 0.1, 0.1)):
+        with refused(ValueError, match="`augmentation`: expected four numbers: degrees, then"):
+            zoo.create("gan", image_shape=(4, 4, 1), augmentation=wrong)
 
 
 @pytest.mark.parametrize("clip", [None, 0.3])

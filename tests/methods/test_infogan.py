@@ -15,7 +15,7 @@ from zoo.metrics import applicable, evaluate
 from zoo.networks.stack import Stack, dense
 
 CONFORMANCE = {
-    "images": {"num_clusters": 4, "augmentation": 0.1},
+    "images": {"num_clusters": 4, "augmentation": (10.0, 0.2, 0.1, 0.1)},
     "vectors": {"continuous_codes": 1},
 }
 

@@ -115,12 +115,12 @@ class GAN(Unrolling, TwoPlayerGAN):
         at_least=0,
         needs="instance_noise",
     )
-    augmentation: float = field(
-        "largest random change of each entry of an affine map of every image that D sees, data or "
-        "sample, whose sides are 2; 0 for none",
-        default=0.0,
+    augmentation: tuple[float, ...] = field(
+        "largest random rotation (degrees), shear, scale (its logarithm) and shift (of half a "
+        "side) of every image that D sees, data or sample",
+        default=(0.0, 0.0, 0.0, 0.0),
         at_least=0,
-        below=1,
+        at_most=180,
     )
 
     def make_networks(self) -> None:
@@ -167,9 +167,12 @@ class GAN(Unrolling, TwoPlayerGAN):
                 "clip_value=0.01, penalty='two_sided', or a network with spectral normalisation.",
                 stacklevel=2,
             )
+        sizes = self.augmentation
+        expected = "four numbers: degrees, then shear, scale and shift, each at most 1"
+        self.require(len(sizes) == 4 and max(sizes[1:]) <= 1, "augmentation", expected)
         images = len(self.image_shape) == 3 and min(self.image_shape[:2]) > 1
-        expected = "0 for data that are no images [H, W, C] of several rows and columns"
-        self.require(images or not self.augmentation, "augmentation", expected)
+        expected = "zeros for data that are no images [H, W, C] of several rows and columns"
+        self.require(images or not any(sizes), "augmentation", expected)
         pure = not self.unrolled_steps or networks.is_function(self.discriminator)
         expected = "0 with a discriminator that has noise or state (dropout, batch normalisation)"
         self.require(pure, "unrolled_steps", expected)
@@ -263,12 +266,8 @@ class GAN(Unrolling, TwoPlayerGAN):
 
     def as_seen(self, x: tf.Tensor, x_p: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Data and samples as D sees them: with random changes and noise, if so chosen."""
-        if self.augmentation:
-            around = distributions.uniform(6)
-            x, x_p = (
-                augmentation.affine(each, self.augmentation * self.draw(around, place, batch_of=x))
-                for each, place in ((x, "change_data"), (x_p, "change_model"))
-            )
+        if any(self.augmentation):
+            x, x_p = self.changed(x, "change_data"), self.changed(x_p, "change_model")
         if not self.instance_noise:
             return x, x_p
         stddev = tf.constant(self.instance_noise)
@@ -280,6 +279,11 @@ class GAN(Unrolling, TwoPlayerGAN):
             each + stddev * self.draw(noise, place)
             for each, place in ((x, "noise_data"), (x_p, "noise_model"))
         )
+
+    def changed(self, x: tf.Tensor, place: str) -> tf.Tensor:
+        """Each image under a random affine map of its own."""
+        u = self.draw(distributions.uniform(6), place, batch_of=x)
+        return augmentation.affine(x, augmentation.affine_maps(u, *self.augmentation))
 
     def watch(self, outputs: tf.Tensor, outputs_p: tf.Tensor, *given: tf.Tensor) -> None:
         """Logs how well the discriminator tells data and samples apart."""
