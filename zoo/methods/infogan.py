@@ -27,6 +27,11 @@ class InfoGAN(GAN):
     `information` is L_I of the category, at most log `num_clusters` nats; `code_error` is the mean
     squared error of the continuous codes as Q reads them, 1/3 if x tells nothing of them.
 
+    Nothing in the game says which categories G finds. Those of MNIST are digits where they can be
+    nothing else: slant, width and place of all that D and Q see change at random (`augmentation`),
+    and lambda is so small that D still moves a category that holds none
+    (configs/infogan/mnist-augmentation.cfg).
+
     Reference:
         Chen, Duan, Houthooft, Schulman, Sutskever, Abbeel: InfoGAN: Interpretable representation
         learning by information maximizing generative adversarial nets, arXiv 1606.03657, equation 6
