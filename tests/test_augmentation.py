@@ -55,6 +55,26 @@ def test_the_identity_changes_nothing():
         np.testing.assert_allclose(changed(x, *np.zeros(6)), x, atol=1e-6)
 
 
+def test_a_turn_is_rigid_and_a_slant_in_pixels_whatever_the_sides():
+    x = np.zeros((1, 9, 33, 1), np.float32)
+    x[0, 4, 14:19] = 1.0  # a bar of five pixels in the middle, (4, 16)
+    across = augmentation.affine_maps(tf.constant([[1.0, 0, 0, 0, 0, 0]]), 90.0, 0.0, 0.0, 0.0)
+    turned = np.zeros_like(x)
+    turned[0, 2:7, 16] = 1.0
+    np.testing.assert_allclose(augmentation.affine(tf.constant(x), across), turned, atol=1e-5)
+    # A column c goes along with its row r by r - 4: (r, c) shows (r, c + r - 4).
+    slant = augmentation.affine_maps(tf.constant([[0.0, 1, 0, 0, 0, 0]]), 0.0, 1.0, 0.0, 0.0)
+    slanted = np.zeros_like(x)
+    for row in range(2, 7):
+        slanted[0, row, 20 - row] = 1.0
+    np.testing.assert_allclose(augmentation.affine(turned, slant), slanted, atol=1e-5)
+    # A shift of 1 is half the longer side: 16 pixels, of rows and of columns.
+    shift = augmentation.affine_maps(tf.constant([[0.0, 0, 0, 0, 0.125, -0.5]]), 0.0, 0.0, 0.0, 1.0)
+    moved = np.zeros_like(x)
+    moved[0, 2, 22:27] = 1.0
+    np.testing.assert_allclose(augmentation.affine(tf.constant(x), shift), moved, atol=1e-5)
+
+
 def test_whole_pixels_turns_and_mirrors():
     x = images()
     # Five pixels lie 1/2 apart in [-1, 1]: the pixel at (i, j) shows (i + 1, j - 2).

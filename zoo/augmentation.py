@@ -16,26 +16,27 @@ def affine_maps(
     Args:
         u: float32 [B, 6], in [-1, 1].
         rotation: in degrees, from rows to columns.
-        shear, shift: in the coordinates of `affine`, in which an image's sides are 2.
-        scale: of a side, as a logarithm.
+        shear: columns per row.
+        scale: a logarithm, of rows and of columns.
+        shift: of half the longer side.
 
     Returns:
         float32 [B, 2, 3].
     """
     angle, slant = math.radians(rotation) * u[:, 0], shear * u[:, 1]
-    cos, sin, zero, one = tf.cos(angle), tf.sin(angle), tf.zeros_like(angle), tf.ones_like(angle)
-    turns = tf.stack([tf.stack([cos, -sin], 1), tf.stack([sin, cos], 1)], 1)
-    slants = tf.stack([tf.stack([one, zero], 1), tf.stack([slant, one], 1)], 1)
-    linear = turns @ slants * tf.exp(scale * u[:, None, 2:4])
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    rows, columns = tf.stack([cos - slant * sin, -sin], 1), tf.stack([sin + slant * cos, cos], 1)
+    linear = tf.stack([rows, columns], 1) * tf.exp(scale * u[:, None, 2:4])
     return tf.concat([linear, shift * u[:, 4:, None]], axis=2)
 
 
 def affine(x: tf.Tensor, maps: tf.Tensor) -> tf.Tensor:
     """Images under affine maps, by bilinear interpolation; beyond an image is 0.
 
-    The pixel at p of row b shows the image at  A p + t,  where p = (row, column) is in [-1, 1]^2,
-    from the middle of the first pixel to that of the last. Gradients are exact, and XLA compiles
-    it: those of `tf.raw_ops.ImageProjectiveTransformV3` are approximate, and it does not.
+    The pixel at p of row b shows the image at  A p + t,  where p = (row, column) is 0 in the middle
+    of the image, and the longer side is [-1, 1], from its first pixel's middle to its last one's.
+    Gradients are exact, and XLA compiles it: those of `tf.raw_ops.ImageProjectiveTransformV3` are
+    approximate, and it does not.
 
     Args:
         x: [B, H, W, C], H and W known and at least 2.
@@ -45,10 +46,13 @@ def affine(x: tf.Tensor, maps: tf.Tensor) -> tf.Tensor:
         [B, H, W, C], of the dtype of x.
     """
     height, width = x.shape[1:3]
-    rows, columns = tf.linspace(-1.0, 1.0, height), tf.linspace(-1.0, 1.0, width)
-    p = tf.stack([*tf.meshgrid(rows, columns, indexing="ij"), tf.ones([height, width])])
-    at = maps @ tf.reshape(p, [3, -1])  # [B, 2, H W]
-    at = (at + 1.0) / 2.0 * tf.constant([[height - 1.0], [width - 1.0]])
+    middle = tf.constant([[height - 1.0], [width - 1.0]]) / 2.0
+    pixels = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
+    half = (max(height, width) - 1.0) / 2.0
+    p = (tf.cast(tf.reshape(pixels, [2, -1]), tf.float32) - middle) / half
+    # Not by a matrix product, which some devices round.
+    at = maps[:, :, :1] * p[0] + maps[:, :, 1:2] * p[1] + maps[:, :, 2:]  # [B, 2, H W]
+    at = at * half + middle
     low = tf.floor(at)
     shares = tf.cast(at - low, x.dtype)  # of the next row, and of the next column
     # A frame of zeros stands for all that is beyond the image.

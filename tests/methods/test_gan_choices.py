@@ -111,9 +111,22 @@ def test_augmentation_changes_data_and_samples_by_maps_of_their_own(monkeypatch)
         expected = "`augmentation`: expected zeros for data that are no images"
         with refused(ValueError, match=expected):
             zoo.create("gan", image_shape=shape, augmentation=sizes)
-    for wrong in ((), (0.3,), (0.7, 15.0, 0.1, 0.1), (15.0, 0.7, 0.1, 0.1, 0.1)):
+    large = [tuple(1.5 * (place == i) for i in range(4)) for place in (1, 2, 3)]
+    for wrong in ((), (0.3,), (0.7, 15.0, 0.1, 0.1), (15.0, 0.7, 0.1, 0.1, 0.1), *large):
         with refused(ValueError, match="`augmentation`: expected four numbers: degrees, then"):
             zoo.create("gan", image_shape=(4, 4, 1), augmentation=wrong)
+
+
+def test_noise_comes_on_top_of_changed_images(monkeypatch):
+    choices = {"augmentation": (1.0, 0.1, 0.1, 0.1), "instance_noise": 0.5}
+    model = zoo.create("gan", image_shape=(8, 8, 1), latent_dim=2, **choices)
+    monkeypatch.setattr(augmentation, "affine", lambda x, maps: x + 3.0)
+    x = tf.zeros([200, 8, 8, 1])
+    with phase(model):
+        seen = model.as_seen(x, x + 1.0)
+    for each, mean in zip(seen, (3.0, 4.0), strict=True):  # of 12,800 pixels
+        assert abs(np.mean(each) - mean) < 5 * 0.5 / np.sqrt(12800)
+        np.testing.assert_allclose(np.std(each), 0.5, rtol=0.03)
 
 
 @pytest.mark.parametrize("clip", [None, 0.3])

@@ -35,11 +35,11 @@ class GAN(Unrolling, TwoPlayerGAN):
         Goodfellow et al.: Generative adversarial nets, arXiv 1406.2661, equation 1 and algorithm 1.
         Here all updates of one step see the same minibatch of data. Batch normalisation in D sees
         data and samples apart, in its own phase as in the generator's: Radford, Metz, Chintala,
-        DCGAN, arXiv 1511.06434; its population statistics are those of data. Losses:
-        `zoo.losses.ratio`; penalties: `zoo.losses.penalty`; unrolled steps: Metz et al., arXiv
-        1611.02163; instance noise: Sonderby et al., arXiv 1610.04490; augmentation of data and
-        samples: Zhao et al., arXiv 2006.10738, of affine maps here; label smoothing: Salimans et
-        al., arXiv 1606.03498, section 3.4.
+        DCGAN, arXiv 1511.06434; its population statistics are those of data, as D sees them.
+        Losses: `zoo.losses.ratio`; penalties: `zoo.losses.penalty`; unrolled steps: Metz et al.,
+        arXiv 1611.02163; instance noise: Sonderby et al., arXiv 1610.04490; augmentation of data
+        and samples: Zhao et al., arXiv 2006.10738, of affine maps here; label smoothing: Salimans
+        et al., arXiv 1606.03498, section 3.4.
     """
 
     LOGS: ClassVar[tuple[str, ...]] = (
@@ -116,8 +116,9 @@ class GAN(Unrolling, TwoPlayerGAN):
         needs="instance_noise",
     )
     augmentation: tuple[float, ...] = field(
-        "largest random rotation (degrees), shear, scale (its logarithm) and shift (of half a "
-        "side) of every image that D sees, data or sample",
+        "four numbers: largest random rotation (degrees), then shear, scale (its logarithm) and "
+        "shift (of half the longer side), each at most 1, of every image that D sees in the game, "
+        "data or sample; beyond an image is 0",
         default=(0.0, 0.0, 0.0, 0.0),
         at_least=0,
         at_most=180,

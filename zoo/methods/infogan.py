@@ -27,10 +27,10 @@ class InfoGAN(GAN):
     `information` is L_I of the category, at most log `num_clusters` nats; `code_error` is the mean
     squared error of the continuous codes as Q reads them, 1/3 if x tells nothing of them.
 
-    Nothing in the game says which categories G finds. Those of MNIST are digits where they can be
-    nothing else: slant, width and place of all that D and Q see change at random (`augmentation`),
-    and lambda is so small that D still moves a category that holds none
-    (configs/infogan/mnist-augmentation.cfg).
+    Nothing in the game says what categories are. In results/infogan-mnist-augmentation.json they
+    are digits: D and Q see images whose slant, width and place change at random (`augmentation`),
+    so that these tell no category, and at a small lambda the GAN's game still moves the samples
+    of a category that is no digit.
 
     Reference:
         Chen, Duan, Houthooft, Schulman, Sutskever, Abbeel: InfoGAN: Interpretable representation
