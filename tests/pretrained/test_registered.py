@@ -26,8 +26,8 @@ def cache(tmp_path_factory):
 MOST = {"digits": 600_000, "mnist": 3_000_000}  # bytes of a model in the package, by its data
 
 
-def test_all_is_within_24_megabytes_and_no_model_is_large():
-    assert PACKAGED and sum(entry.bytes for entry in PACKAGED) < 24e6
+def test_all_is_within_28_megabytes_and_no_model_is_large():
+    assert PACKAGED and sum(entry.bytes for entry in PACKAGED) < 28e6
     for entry in PACKAGED:
         assert 10_000 < entry.bytes <= MOST[entry.data], entry.name
 
